@@ -1,0 +1,22 @@
+// Package state is the state folder: what a host keeps on disk between two
+// runs. It is opened once and locked, so that two hosts never write the same
+// folder; the second one is told the process id of the first.
+//
+// The folder is private (0700, files 0600) and holds
+//
+//	lock           flock-ed while a host lives; contains its process id
+//	runtime.json   the process id and control socket of the running host
+//	commands.json  which application commands on Discord are ours
+//	run/           sockets, emptied whenever a host opens the folder
+//	NAME/          what [State.Dir] was asked for, such as plugins/
+//
+// Files are small, written whole and swapped in by rename, so that a kill
+// leaves either the old or the new one. What is written for each event does
+// not belong into such files.
+//
+// A file that cannot be read back is set aside under the name
+// NAME.damaged-TIME, said in one log line, and treated as absent.
+//
+// Ownership: the package starts no goroutine and has no channel. A mutex in
+// [State] serialises reading, replacing and setting aside of files.
+package state
