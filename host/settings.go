@@ -1,0 +1,175 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Settings is everything an operator decides, in one place: the fields' tags
+// name the key in holdfast.yaml (yaml), the environment variable (HOLDFAST_ and
+// the key in capitals), the flag (name) and the default. A flag wins over the
+// environment, which wins over the file, which wins over the default.
+//
+// The zero value of a field stands for its default: see [Settings.WithDefaults].
+// Settings are plain values: pass them by value and change copies.
+type Settings struct {
+	// PluginsDir is the folder of plugin executables. Default ./plugins.
+	PluginsDir string `yaml:"plugins_dir" name:"plugins" placeholder:"DIR" default:"./plugins" kind:"path" help:"Folder of plugin executables."`
+	// StateDir is the host's own folder; its parent must exist. Default ./.holdfast.
+	StateDir string `yaml:"state_dir" name:"state" placeholder:"DIR" default:"./.holdfast" kind:"path" help:"Folder for what must outlive a restart."`
+	// Shards is how many gateway connections the bot has. Default auto: what Discord recommends.
+	Shards Shards `yaml:"shards" name:"shards" placeholder:"N" default:"auto" help:"Number of shards, or auto."`
+	// APIURL is the base of Discord's REST API, version included. Default Discord's own.
+	APIURL string `yaml:"api_url" name:"api-url" placeholder:"URL" default:"https://discord.com/api/v10" kind:"url" help:"Base URL of the API, version included."`
+	// TokenFile is a file that holds the bot's token and is private to its owner.
+	// Without one the token comes from DISCORD_TOKEN.
+	TokenFile string `yaml:"token_file" name:"token-file" placeholder:"FILE" kind:"path" help:"File that holds the bot token (else DISCORD_TOKEN)."`
+	// LogLevel is trace, debug, info, warn or error. Default info.
+	LogLevel string `yaml:"log_level" name:"log-level" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}."`
+	// LogFormat is text or json. Default text.
+	LogFormat string `yaml:"log_format" name:"log-format" default:"text" enum:"text,json" help:"Form of the log: ${enum}."`
+	// Compress is how the gateway's stream is compressed. Default zstd-stream.
+	Compress string `yaml:"compress" name:"compress" default:"zstd-stream" enum:"zstd-stream,zlib-stream,none" help:"Compression of the gateway: ${enum}."`
+	// Commands says what happens to the bot's application commands on Discord:
+	// merge registers the plugins' commands and carries all others along,
+	// exclusive removes all others, off never writes. Default merge.
+	Commands string `yaml:"commands" name:"commands" default:"merge" enum:"merge,exclusive,off" help:"Registration of application commands: ${enum}."`
+	// DrainTimeout is how long an instance may take to finish its events before
+	// it is stopped. Default 30 s.
+	DrainTimeout time.Duration `yaml:"drain_timeout" name:"drain-timeout" default:"30s" help:"Time an instance has to finish its events."`
+	// HandlerTimeout is a handler's deadline for one event. Default 30 s.
+	HandlerTimeout time.Duration `yaml:"handler_timeout" name:"handler-timeout" default:"30s" help:"Deadline of a handler for one event."`
+	// Plugins holds what concerns one plugin, by its name. Only the file sets it.
+	Plugins map[string]PluginSettings `yaml:"plugins" kong:"-"`
+}
+
+// PluginSettings is what an operator decides about one plugin.
+type PluginSettings struct {
+	// Env is given to the plugin's process beside the few variables that every
+	// plugin gets.
+	Env map[string]string `yaml:"env"`
+	// EnvFile holds further variables, one NAME=value a line. Env wins over it.
+	EnvFile string `yaml:"env_file" kind:"path"`
+}
+
+// Shards is a number of shards; the zero value means the number that Discord
+// recommends.
+type Shards struct{ Count int }
+
+// String returns "auto" or the number.
+func (s Shards) String() string {
+	if s.Count == 0 {
+		return "auto"
+	}
+	return strconv.Itoa(s.Count)
+}
+
+// MarshalText is String.
+func (s Shards) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads "auto" or a number from 1 on.
+func (s *Shards) UnmarshalText(text []byte) error {
+	if string(text) == "auto" {
+		*s = Shards{}
+		return nil
+	}
+	n, err := strconv.Atoi(string(text))
+	if err != nil || n < 1 {
+		return fmt.Errorf("%q is not a number of shards: give auto, or a number from 1 on", text)
+	}
+	*s = Shards{Count: n}
+	return nil
+}
+
+// WithDefaults returns the settings with every zero field replaced by its default.
+func (s Settings) WithDefaults() Settings {
+	v := reflect.ValueOf(&s).Elem()
+	for f := range settingFields() {
+		if field := v.FieldByIndex(f.index); field.IsZero() && f.fallback != "" {
+			// The defaults are ours; a test parses each of them.
+			_ = f.parse(f.fallback, field)
+		}
+	}
+	return s
+}
+
+// Validate checks every field and tells all faults at once. Zero fields are in
+// order: they stand for defaults.
+func (s Settings) Validate() error {
+	var faults []error
+	v := reflect.ValueOf(s)
+	for f := range settingFields() {
+		if field := v.FieldByIndex(f.index); !field.IsZero() {
+			if err := f.check(field); err != nil {
+				faults = append(faults, fmt.Errorf("setting %s: %w", f.key, err))
+			}
+		}
+	}
+	for name, p := range sorted(s.Plugins) {
+		for key := range sorted(p.Env) {
+			if err := checkVariable(key, p.Env[key]); err != nil {
+				faults = append(faults, fmt.Errorf("setting plugins.%s.env: %w", name, err))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// CheckPlugins says whether the folder of plugins is there and can be read.
+func (s Settings) CheckPlugins() error {
+	dir := s.WithDefaults().PluginsDir
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("plugins folder %s is missing: create it (mkdir -p %s), or give another --plugins", dir, dir)
+	case err != nil:
+		return fmt.Errorf("open plugins folder %s: %w: give another --plugins", dir, bare(err))
+	case !info.IsDir():
+		return fmt.Errorf("plugins folder %s is not a folder: give the folder that holds the plugins with --plugins", dir)
+	}
+	if _, err := os.ReadDir(dir); err != nil {
+		return fmt.Errorf("read plugins folder %s: %w: make it readable for this user (chmod u+rx %s)", dir, bare(err), dir)
+	}
+	return nil
+}
+
+var (
+	apiPath      = regexp.MustCompile(`/api/v[0-9]+$`)
+	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+)
+
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return fmt.Errorf("%q is not a web address: write it like https://discord.com/api/v10", text)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || !apiPath.MatchString(u.Path) {
+		return fmt.Errorf("%q does not end with the API's version: write it like https://discord.com/api/v10", text)
+	}
+	return nil
+}
+
+func checkVariable(name, value string) error {
+	if !variableName.MatchString(name) {
+		return fmt.Errorf("%q is not a name of an environment variable: use letters, digits and _", name)
+	}
+	if strings.ContainsRune(value, 0) {
+		return fmt.Errorf("%s holds a zero byte: remove it", name)
+	}
+	return nil
+}
+
+// bare strips the operation and path that os wraps round an error.
+func bare(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,198 @@
+package host
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// environmentPrefix stands before a key in capitals.
+const environmentPrefix = "HOLDFAST_"
+
+// settingField is one field of Settings that has a textual form.
+type settingField struct {
+	index    []int
+	key      string // in the file
+	kind     string // "", path or url
+	fallback string // the default's text
+	enum     []string
+}
+
+// settingFields yields all fields but Plugins.
+func settingFields() iter.Seq[settingField] {
+	return fieldsOf(reflect.TypeFor[Settings]())
+}
+
+func fieldsOf(t reflect.Type) iter.Seq[settingField] {
+	return func(yield func(settingField) bool) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if f.Type.Kind() == reflect.Map {
+				continue
+			}
+			one := settingField{index: f.Index, key: f.Tag.Get("yaml"), kind: f.Tag.Get("kind"), fallback: f.Tag.Get("default")}
+			if enum := f.Tag.Get("enum"); enum != "" {
+				one.enum = strings.Split(enum, ",")
+			}
+			if !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+// variable is the environment variable of the field.
+func (f settingField) variable() string { return environmentPrefix + strings.ToUpper(f.key) }
+
+// parse reads text into the field's value and checks it.
+func (f settingField) parse(text string, into reflect.Value) error {
+	switch p := into.Addr().Interface().(type) {
+	case *string:
+		*p = text
+		if f.kind == "url" {
+			*p = strings.TrimRight(text, "/")
+		}
+	case *time.Duration:
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("%q is not a duration: write it like 30s or 5m", text)
+		}
+		*p = d
+		if d == 0 { // which check would take for unset
+			return errNotPositive
+		}
+	case encoding.TextUnmarshaler:
+		if err := p.UnmarshalText([]byte(text)); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("%s has no textual form", into.Type())
+	}
+	if into.IsZero() {
+		return nil
+	}
+	return f.check(into)
+}
+
+var errNotPositive = errors.New("a duration must be longer than nothing: write it like 30s or 5m")
+
+// check judges a value that is not zero.
+func (f settingField) check(value reflect.Value) error {
+	switch v := value.Interface().(type) {
+	case string:
+		if f.enum != nil && !slices.Contains(f.enum, v) {
+			return fmt.Errorf("%q is none of %s", v, strings.Join(f.enum, ", "))
+		}
+		if f.kind == "url" {
+			return checkURL(v)
+		}
+		if strings.ContainsRune(v, 0) {
+			return errors.New("it holds a zero byte: remove it")
+		}
+	case time.Duration:
+		if v < 0 {
+			return errNotPositive
+		}
+	case Shards:
+		if v.Count < 0 {
+			return fmt.Errorf("%d is not a number of shards: give auto, or a number from 1 on", v.Count)
+		}
+	}
+	return nil
+}
+
+// Take copies from another value the settings with these keys (the file's
+// names), such as those that were given as flags.
+func (s *Settings) Take(from Settings, keys ...string) {
+	to, src := reflect.ValueOf(s).Elem(), reflect.ValueOf(from)
+	for f := range settingFields() {
+		if slices.Contains(keys, f.key) {
+			to.FieldByIndex(f.index).Set(src.FieldByIndex(f.index))
+		}
+	}
+}
+
+// takeEnvironment reads the HOLDFAST_ variables of environ (NAME=value). A name
+// that nearly is one of ours is a fault; others are not ours to judge.
+func (s *Settings) takeEnvironment(environ []string) error {
+	var faults []error
+	byName := map[string]settingField{}
+	for f := range settingFields() {
+		byName[f.variable()] = f
+	}
+	for _, entry := range environ {
+		name, text, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, environmentPrefix) {
+			continue
+		}
+		f, ok := byName[name]
+		if !ok {
+			if near := nearest(name, slices.Collect(maps.Keys(byName)), 2); near != "" {
+				faults = append(faults, fmt.Errorf("unknown environment variable %s: did you mean %s?", name, near))
+			}
+			continue
+		}
+		if err := f.parse(text, reflect.ValueOf(s).Elem().FieldByIndex(f.index)); err != nil {
+			faults = append(faults, fmt.Errorf("environment variable %s: %w", name, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// beside makes a path of a settings file relative to that file.
+func (f settingField) beside(folder, text string) string {
+	if f.kind != "path" || text == "" || filepath.IsAbs(text) {
+		return text
+	}
+	return filepath.Join(folder, text)
+}
+
+// nearest returns the candidate that takes the fewest changed letters, "" if
+// all take more than limit.
+func nearest(word string, candidates []string, limit int) string {
+	best, least := "", limit+1
+	for _, c := range slices.Sorted(slices.Values(candidates)) {
+		if d := distance(word, c); d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's: letters put in, left out or changed.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// sorted yields a map in the order of its keys, so that faults come in one order.
+func sorted[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			if !yield(k, m[k]) {
+				return
+			}
+		}
+	}
+}
