@@ -1,0 +1,446 @@
+package plugins
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+)
+
+// limits of a queue. What is in flight bounds what a crash delivers twice;
+// what is queued bounds memory.
+type limits struct {
+	perLane      int // unacknowledged events a lane
+	events       int // unacknowledged events an instance, without interactions
+	bytes        int // unacknowledged bytes an instance, without interactions
+	interactions int // unacknowledged interactions, a credit of their own
+	queued       int // bytes that wait in memory
+}
+
+func defaultLimits() limits {
+	return limits{perLane: 16, events: 256, bytes: 1 << 20, interactions: 64, queued: 64 << 20}
+}
+
+const (
+	interactionCreate = "INTERACTION_CREATE"
+	// interactionLife is how long an interaction's token works (Discord's
+	// documentation, "Receiving and Responding"): later nobody can answer it.
+	interactionLife = 15 * time.Minute
+	// itemOverhead is what a queued event costs beside its frame, in bytes.
+	itemOverhead = 256
+	// maxAlone is how many crashes an event may cause alone before it becomes
+	// a dead letter.
+	maxAlone = 2
+)
+
+// item is one event on its way to one plugin. It is either queued (in its
+// lane's list and in the age list), in flight, or waiting for redelivery.
+type item struct {
+	event        *wire.Event
+	lane         *lane // nil for an interaction
+	flags        wire.Flags
+	order        uint64 // of sending, within the queue
+	sent         time.Time
+	alone        int // crashes at which it was alone in flight
+	next         *item
+	older, newer *item // age list of what is queued
+}
+
+func (i *item) cost() int { return i.event.FrameSize() + itemOverhead }
+
+// lane keeps the order of one guild (or channel, or shard).
+type lane struct {
+	key        uint64
+	head, tail *item
+	inFlight   int  // sent and not acknowledged, also while it waits for redelivery
+	ready      bool // is in the ring
+	next       *lane
+}
+
+type position struct {
+	shard uint32
+	index uint64
+}
+
+// queue holds the events of one plugin from the router until their
+// acknowledgement, over all instances of the plugin. push is for one
+// goroutine, take for one, the rest for any.
+type queue struct {
+	limits limits
+	now    func() time.Time
+	wake   chan struct{} // something may be sendable; capacity 1
+	room   chan struct{} // something left the queue; capacity 1
+
+	mu           sync.Mutex
+	up           bool // an instance takes events
+	lanes        map[uint64]*lane
+	readyHead    *lane
+	readyTail    *lane
+	interactions lane // its inFlight counts interactions in flight
+	oldest       *item
+	newest       *item
+	redeliver    []*item
+	recovering   bool // what was redelivered has not been acknowledged wholly
+	inFlight     map[position]*item
+	flightBytes  int // without interactions
+	order        uint64
+	idle         chan struct{} // closed when nothing is left, nil when nobody waits
+	freeItems    *item
+	freeLanes    *lane
+	count        counts
+}
+
+// counts of a queue since the host started.
+type counts struct {
+	queued, queuedBytes                        int
+	delivered, acked, redelivered, deadLetters uint64
+	errors, deadlines, unreadable              uint64
+	dropped                                    map[string]uint64
+}
+
+func newQueue(l limits, now func() time.Time) *queue {
+	return &queue{
+		limits:   l,
+		now:      now,
+		wake:     make(chan struct{}, 1),
+		room:     make(chan struct{}, 1),
+		lanes:    make(map[uint64]*lane),
+		inFlight: make(map[position]*item),
+		count:    counts{dropped: make(map[string]uint64)},
+	}
+}
+
+// push queues e. When the queue is full it waits for the running instance to
+// make room; while none runs, the oldest events make room instead, counted by
+// name: nobody can say how long a crashed plugin stays away.
+func (q *queue) push(ctx context.Context, e *wire.Event) error {
+	for {
+		q.mu.Lock()
+		if q.fits(e) || !q.up {
+			break
+		}
+		q.mu.Unlock()
+		select {
+		case <-q.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer q.mu.Unlock()
+	if !q.fits(e) && droppable(e.Name) {
+		q.count.dropped[e.Name]++
+		return nil
+	}
+	for !q.fits(e) && q.oldest != nil {
+		q.evictOldest()
+	}
+	q.append(q.newItem(e))
+	q.signal(q.wake)
+	return nil
+}
+
+func (q *queue) fits(e *wire.Event) bool {
+	return q.count.queued == 0 || q.count.queuedBytes+e.FrameSize()+itemOverhead <= q.limits.queued
+}
+
+// droppable kinds tell a passing state: a later event replaces them.
+func droppable(name string) bool {
+	return name == "PRESENCE_UPDATE" || name == "TYPING_START"
+}
+
+func (q *queue) newItem(e *wire.Event) *item {
+	i := q.freeItems
+	if i == nil {
+		i = new(item)
+	} else {
+		q.freeItems = i.next
+	}
+	*i = item{event: e}
+	return i
+}
+
+func (q *queue) append(i *item) {
+	l := &q.interactions
+	if i.event.Name != interactionCreate {
+		l = q.laneOf(i.event.Lane)
+		i.lane = l
+	}
+	if l.tail == nil {
+		l.head = i
+	} else {
+		l.tail.next = i
+	}
+	l.tail = i
+	q.linkAge(i)
+	q.count.queued++
+	q.count.queuedBytes += i.cost()
+	q.makeReady(l)
+}
+
+func (q *queue) laneOf(key uint64) *lane {
+	l, ok := q.lanes[key]
+	if ok {
+		return l
+	}
+	if l = q.freeLanes; l == nil {
+		l = new(lane)
+	} else {
+		q.freeLanes = l.next
+	}
+	*l = lane{key: key}
+	q.lanes[key] = l
+	return l
+}
+
+func (q *queue) linkAge(i *item) {
+	i.older = q.newest
+	if q.newest == nil {
+		q.oldest = i
+	} else {
+		q.newest.newer = i
+	}
+	q.newest = i
+}
+
+func (q *queue) unlinkAge(i *item) {
+	if i.older == nil {
+		q.oldest = i.newer
+	} else {
+		i.older.newer = i.newer
+	}
+	if i.newer == nil {
+		q.newest = i.older
+	} else {
+		i.newer.older = i.older
+	}
+	i.older, i.newer = nil, nil
+}
+
+// makeReady puts l at the end of the ring if it has something that may go.
+func (q *queue) makeReady(l *lane) {
+	if l == &q.interactions || l.ready || l.head == nil || l.inFlight >= q.limits.perLane {
+		return
+	}
+	l.ready = true
+	l.next = nil
+	if q.readyTail == nil {
+		q.readyHead = l
+	} else {
+		q.readyTail.next = l
+	}
+	q.readyTail = l
+}
+
+func (q *queue) popReady() *lane {
+	l := q.readyHead
+	if q.readyHead = l.next; q.readyHead == nil {
+		q.readyTail = nil
+	}
+	l.ready, l.next = false, nil
+	return l
+}
+
+// pop takes the first item of l out of the queue.
+func (q *queue) pop(l *lane) *item {
+	i := l.head
+	if l.head = i.next; l.head == nil {
+		l.tail = nil
+	}
+	i.next = nil
+	q.unlinkAge(i)
+	q.count.queued--
+	q.count.queuedBytes -= i.cost()
+	return i
+}
+
+// evictOldest drops the oldest event: the oldest of all is the first of its lane.
+func (q *queue) evictOldest() {
+	l := q.oldest.lane
+	if l == nil {
+		l = &q.interactions
+	}
+	i := q.pop(l)
+	q.count.dropped[i.event.Name]++
+	q.release(i)
+	q.retire(l)
+}
+
+// release gives the item back for the next event.
+func (q *queue) release(i *item) {
+	*i = item{next: q.freeItems}
+	q.freeItems = i
+}
+
+// retire forgets a lane that has nothing left. A lane in the ring goes when
+// its turn comes.
+func (q *queue) retire(l *lane) {
+	if l == &q.interactions || l.ready || l.head != nil || l.inFlight > 0 {
+		return
+	}
+	delete(q.lanes, l.key)
+	l.next = q.freeLanes
+	q.freeLanes = l
+}
+
+// take fills b with what may be sent now and returns how many events it put
+// there. They are in flight from here on.
+func (q *queue) take(b *wire.Batch) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.recovering && !q.takeRedelivered(b) {
+		return b.Len()
+	}
+	queued := q.count.queued
+	q.takeInteractions(b)
+	for q.readyHead != nil {
+		l := q.readyHead
+		if l.head != nil && !q.mayGo(b, l.head) {
+			break
+		}
+		q.popReady()
+		if l.head == nil || l.inFlight >= q.limits.perLane {
+			q.retire(l)
+			continue
+		}
+		q.send(b, q.pop(l))
+		q.makeReady(l)
+	}
+	if q.count.queued < queued {
+		q.signal(q.room)
+	}
+	return b.Len()
+}
+
+// takeRedelivered sends what an earlier instance may have handled, one at a
+// time: if one of them is what kills the plugin, it is found. It reports
+// whether all of it is done, so that the rest may flow.
+func (q *queue) takeRedelivered(b *wire.Batch) (done bool) {
+	if len(q.inFlight) > 0 {
+		return false
+	}
+	if len(q.redeliver) == 0 {
+		q.recovering, q.redeliver = false, nil
+		return true
+	}
+	i := q.redeliver[0]
+	q.redeliver[0] = nil
+	q.redeliver = q.redeliver[1:]
+	q.fly(b, i)
+	return false
+}
+
+func (q *queue) takeInteractions(b *wire.Batch) {
+	l := &q.interactions
+	for l.head != nil && l.inFlight < q.limits.interactions {
+		if q.now().Sub(time.Unix(0, l.head.event.Received)) > interactionLife {
+			i := q.pop(l)
+			q.count.dropped[i.event.Name]++
+			q.release(i)
+			continue
+		}
+		if !b.Fits(l.head.event) {
+			return
+		}
+		q.send(b, q.pop(l))
+	}
+}
+
+// mayGo holds the instance's credit. An event larger than all of it goes when
+// nothing else is in flight.
+func (q *queue) mayGo(b *wire.Batch, i *item) bool {
+	ordinary := len(q.inFlight) - q.interactions.inFlight
+	if ordinary >= q.limits.events || !b.Fits(i.event) {
+		return false
+	}
+	return ordinary == 0 || q.flightBytes+i.event.FrameSize() <= q.limits.bytes
+}
+
+// send takes credit for i and puts it into the batch.
+func (q *queue) send(b *wire.Batch, i *item) {
+	if i.lane == nil {
+		q.interactions.inFlight++
+	} else {
+		i.lane.inFlight++
+		q.flightBytes += i.event.FrameSize()
+	}
+	q.order++
+	i.order = q.order
+	q.fly(b, i)
+}
+
+func (q *queue) fly(b *wire.Batch, i *item) {
+	i.sent = q.now()
+	q.inFlight[position{i.event.Shard, i.event.Index}] = i
+	q.count.delivered++
+	if i.flags == 0 {
+		b.Add(i.event)
+		return
+	}
+	q.count.redelivered++
+	marked := *i.event
+	marked.Flags |= i.flags
+	b.Add(&marked)
+}
+
+// ack takes acknowledgements. Ones that it does not know are ignored: a
+// plugin may acknowledge twice.
+func (q *queue) ack(acks *wire.Acks) {
+	shards, indexes := acks.GetShards(), acks.GetIndexes()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for n := range min(len(shards), len(indexes)) {
+		key := position{shards[n], indexes[n]}
+		i, ok := q.inFlight[key]
+		if !ok {
+			continue
+		}
+		delete(q.inFlight, key)
+		q.count.acked++
+		q.land(i)
+	}
+	for _, f := range acks.GetFailures() {
+		switch f.GetReason() {
+		case wire.Failure_DEADLINE:
+			q.count.deadlines++
+		case wire.Failure_UNREADABLE:
+			q.count.unreadable++
+		default:
+			q.count.errors++
+		}
+	}
+	q.signal(q.wake)
+	q.checkIdle()
+}
+
+// land gives back the credit of an item that is in flight no more.
+func (q *queue) land(i *item) {
+	if l := i.lane; l == nil {
+		q.interactions.inFlight--
+	} else {
+		q.flightBytes -= i.event.FrameSize()
+		l.inFlight--
+		q.makeReady(l)
+		q.retire(l)
+	}
+	q.release(i)
+}
+
+func (q *queue) signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// checkIdle tells those who wait that nothing is left.
+func (q *queue) checkIdle() {
+	if q.idle != nil && q.empty() {
+		close(q.idle)
+		q.idle = nil
+	}
+}
+
+func (q *queue) empty() bool {
+	return q.count.queued == 0 && len(q.inFlight) == 0 && len(q.redeliver) == 0
+}

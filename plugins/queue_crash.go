@@ -1,0 +1,100 @@
+package plugins
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+)
+
+// setUp says whether an instance takes events.
+func (q *queue) setUp(up bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.up = up
+	q.signal(q.room)
+	q.signal(q.wake)
+}
+
+// crashed takes back what was in flight when an instance died: it goes first
+// to the next one, in the order of sending, marked. It returns what became a
+// dead letter, because it was alone in flight at too many crashes.
+func (q *queue) crashed() (dead []wire.Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.up = false
+	back := slices.SortedFunc(maps.Values(q.inFlight), func(a, b *item) int {
+		return cmp.Compare(a.order, b.order)
+	})
+	clear(q.inFlight)
+	alone := len(back) == 1 && back[0].flags&wire.Redelivered != 0
+	again := make([]*item, 0, len(back)+len(q.redeliver))
+	for _, i := range back {
+		i.flags |= wire.Redelivered
+		if alone {
+			i.alone++
+		}
+		if i.alone < maxAlone {
+			again = append(again, i)
+			continue
+		}
+		dead = append(dead, *i.event)
+		q.count.deadLetters++
+		q.land(i)
+	}
+	// What still waits from an earlier crash was sent later than the one
+	// that was in flight since, so it stays behind it.
+	q.redeliver = append(again, q.redeliver...)
+	q.recovering = len(q.redeliver) > 0
+	q.signal(q.room)
+	q.checkIdle()
+	return dead
+}
+
+// stuckSince returns when the oldest event in flight was sent; ok is false
+// when nothing is in flight.
+func (q *queue) stuckSince() (oldest time.Time, name string, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, i := range q.inFlight {
+		if !ok || i.sent.Before(oldest) {
+			oldest, name, ok = i.sent, i.event.Name, true
+		}
+	}
+	return oldest, name, ok
+}
+
+// waitIdle returns when nothing is queued or in flight.
+func (q *queue) waitIdle(ctx context.Context) error {
+	q.mu.Lock()
+	if q.empty() {
+		q.mu.Unlock()
+		return nil
+	}
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+	}
+	idle := q.idle
+	q.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// snapshot returns the counters, and how many events are in flight.
+func (q *queue) snapshot() (c counts, inFlight int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	c = q.count
+	c.dropped = make(map[string]uint64, len(q.count.dropped))
+	for name, n := range q.count.dropped {
+		c.dropped[name] = n
+	}
+	return c, len(q.inFlight) + len(q.redeliver)
+}
