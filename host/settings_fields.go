@@ -32,8 +32,7 @@ func settingFields() iter.Seq[settingField] {
 
 func fieldsOf(t reflect.Type) iter.Seq[settingField] {
 	return func(yield func(settingField) bool) {
-		for i := range t.NumField() {
-			f := t.Field(i)
+		for f := range t.Fields() {
 			if f.Type.Kind() == reflect.Map {
 				continue
 			}
@@ -108,20 +107,21 @@ func (f settingField) check(value reflect.Value) error {
 	return nil
 }
 
-// Take copies from another value the settings with these keys (the file's
-// names), such as those that were given as flags.
-func (s *Settings) Take(from Settings, keys ...string) {
-	to, src := reflect.ValueOf(s).Elem(), reflect.ValueOf(from)
+// With returns the settings with those of these keys (the file's names) replaced
+// by another value's, such as those that were given as flags.
+func (s Settings) With(from Settings, keys ...string) Settings {
+	to, src := reflect.ValueOf(&s).Elem(), reflect.ValueOf(from)
 	for f := range settingFields() {
 		if slices.Contains(keys, f.key) {
 			to.FieldByIndex(f.index).Set(src.FieldByIndex(f.index))
 		}
 	}
+	return s
 }
 
 // takeEnvironment reads the HOLDFAST_ variables of environ (NAME=value). A name
 // that nearly is one of ours is a fault; others are not ours to judge.
-func (s *Settings) takeEnvironment(environ []string) error {
+func takeEnvironment(s *Settings, environ []string) error {
 	var faults []error
 	byName := map[string]settingField{}
 	for f := range settingFields() {

@@ -34,14 +34,14 @@ func LoadSettings(file string, environ []string) (Settings, error) {
 	raw, err := os.ReadFile(file)
 	switch {
 	case err == nil:
-		faults = append(faults, s.takeFile(file, raw))
+		faults = append(faults, takeFile(&s, file, raw))
 	case optional && errors.Is(err, os.ErrNotExist):
 	case errors.Is(err, os.ErrNotExist):
 		faults = append(faults, fmt.Errorf("settings file %s is missing: create it, or give another --config", file))
 	default:
 		faults = append(faults, fmt.Errorf("read settings file %s: %w: make it readable for this user, or give another --config", file, bare(err)))
 	}
-	faults = append(faults, s.takeEnvironment(environ))
+	faults = append(faults, takeEnvironment(&s, environ))
 	return s, errors.Join(faults...)
 }
 
@@ -52,7 +52,7 @@ type fileReader struct {
 	faults []error
 }
 
-func (s *Settings) takeFile(name string, raw []byte) error {
+func takeFile(s *Settings, name string, raw []byte) error {
 	r := &fileReader{name: name, folder: filepath.Dir(name)}
 	// Keys that come twice are found below, where all faults are collected.
 	file, err := parser.ParseBytes(raw, 0, parser.AllowDuplicateMapKey())
@@ -61,7 +61,7 @@ func (s *Settings) takeFile(name string, raw []byte) error {
 	}
 	for i, doc := range file.Docs {
 		if i > 0 {
-			r.fault(doc.Start, "a second document begins here: keep all settings in one, without ---")
+			r.faultf(doc.Start, "a second document begins here: keep all settings in one, without ---")
 			break
 		}
 		if doc.Body != nil && doc.Body.Type() != ast.CommentType && doc.Body.Type() != ast.NullType {
@@ -71,7 +71,7 @@ func (s *Settings) takeFile(name string, raw []byte) error {
 	return errors.Join(r.faults...)
 }
 
-func (r *fileReader) fault(at *token.Token, format string, args ...any) {
+func (r *fileReader) faultf(at *token.Token, format string, args ...any) {
 	line := 1
 	if at != nil && at.Position != nil {
 		line = at.Position.Line
@@ -87,9 +87,9 @@ func (r *fileReader) syntax(err error) error {
 		GetMessage() string
 	}
 	if errors.As(err, &detail) {
-		r.fault(detail.GetToken(), "not valid YAML: %s", strings.ReplaceAll(detail.GetMessage(), "\n", " "))
+		r.faultf(detail.GetToken(), "not valid YAML: %s", strings.ReplaceAll(detail.GetMessage(), "\n", " "))
 	} else {
-		r.fault(nil, "not valid YAML: %s", strings.ReplaceAll(err.Error(), "\n", " "))
+		r.faultf(nil, "not valid YAML: %s", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
 	return errors.Join(r.faults...)
 }
@@ -118,7 +118,7 @@ func (r *fileReader) settings(node ast.Node, s *Settings) {
 // plugins reads the map of plugins by name.
 func (r *fileReader) plugins(node ast.Node) map[string]PluginSettings {
 	if text, ok := scalarText(node); ok {
-		r.fault(node.GetToken(), "plugins holds settings by plugin name, not %q: the folder is plugins_dir", text)
+		r.faultf(node.GetToken(), "plugins holds settings by plugin name, not %q: the folder is plugins_dir", text)
 		return nil
 	}
 	all := map[string]PluginSettings{}
@@ -167,7 +167,7 @@ func (r *fileReader) each(node ast.Node, path string, known []string, do func(ke
 		if what == "" {
 			what = "the file"
 		}
-		r.fault(node.GetToken(), "%s must hold lines like name: value", what)
+		r.faultf(node.GetToken(), "%s must hold lines like name: value", what)
 		return
 	}
 	seen := map[string]int{}
@@ -175,11 +175,11 @@ func (r *fileReader) each(node ast.Node, path string, known []string, do func(ke
 		at := entry.Key.GetToken()
 		key, ok := scalarText(entry.Key)
 		if !ok {
-			r.fault(at, "%s is not a plain name", entry.Key.String())
+			r.faultf(at, "%s is not a plain name", entry.Key.String())
 			continue
 		}
 		if line, twice := seen[key]; twice {
-			r.fault(at, "%s is already set in line %d: remove one", joinPath(path, key), line)
+			r.faultf(at, "%s is already set in line %d: remove one", joinPath(path, key), line)
 			continue
 		}
 		seen[key] = at.Position.Line
@@ -193,21 +193,21 @@ func (r *fileReader) each(node ast.Node, path string, known []string, do func(ke
 
 func (r *fileReader) unknown(at *token.Token, path, key string, known []string) {
 	if near := nearest(key, known, max(2, len(key)/2)); near != "" {
-		r.fault(at, "unknown setting %s: did you mean %s?", joinPath(path, key), near)
+		r.faultf(at, "unknown setting %s: did you mean %s?", joinPath(path, key), near)
 		return
 	}
-	r.fault(at, "unknown setting %s: the settings here are %s", joinPath(path, key), strings.Join(slices.Sorted(slices.Values(known)), ", "))
+	r.faultf(at, "unknown setting %s: the settings here are %s", joinPath(path, key), strings.Join(slices.Sorted(slices.Values(known)), ", "))
 }
 
 // scalar hands a plain value's text to set and reports what set says.
 func (r *fileReader) scalar(path string, node ast.Node, set func(text string) error) {
 	text, ok := scalarText(node)
 	if !ok {
-		r.fault(node.GetToken(), "setting %s must be one plain value", path)
+		r.faultf(node.GetToken(), "setting %s must be one plain value", path)
 		return
 	}
 	if err := set(text); err != nil {
-		r.fault(node.GetToken(), "setting %s: %w", path, err)
+		r.faultf(node.GetToken(), "setting %s: %w", path, err)
 	}
 }
 
