@@ -39,22 +39,22 @@ func Handshake() plugin.HandshakeConfig {
 	}
 }
 
-// Glue is go-plugin's view of the contract. On the plugin's side Server is
+// Glue is go-plugin's view of the contract. On the plugin's side Plugin is
 // what it serves; on the host's side Glue is empty and dispenses a
 // PluginClient.
 type Glue struct {
 	plugin.NetRPCUnsupportedPlugin
-	Server PluginServer
+	Plugin PluginServer
 }
 
 var _ plugin.GRPCPlugin = (*Glue)(nil)
 
 // GRPCServer implements plugin.GRPCPlugin.
 func (g *Glue) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
-	if g.Server == nil {
+	if g.Plugin == nil {
 		return errors.New("serve plugin: no server given")
 	}
-	RegisterPluginServer(s, g.Server)
+	RegisterPluginServer(s, g.Plugin)
 	return nil
 }
 

@@ -1,0 +1,101 @@
+package plugins
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// maxLine bounds what is kept of one line that a plugin prints, in bytes.
+const maxLine = 16 << 10
+
+// output turns what a plugin prints into log lines of the host: hclog's JSON
+// with its level and values, all else as text. It remembers the last words of
+// a plugin that dies, for the operator.
+type output struct {
+	log   hclog.Logger
+	level hclog.Level // of lines that are not hclog's
+
+	mu      sync.Mutex
+	partial []byte
+	last    string // last panic or fatal error, else last line
+	panicky bool
+}
+
+// Write implements io.Writer. It never fails.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rest := p
+	for {
+		line, after, found := bytes.Cut(rest, []byte{'\n'})
+		if space := maxLine - len(o.partial); len(line) > space {
+			line = line[:space]
+		}
+		o.partial = append(o.partial, line...)
+		if !found {
+			return len(p), nil
+		}
+		o.line(o.partial)
+		o.partial = o.partial[:0]
+		rest = after
+	}
+}
+
+func (o *output) line(line []byte) {
+	if len(bytes.TrimSpace(line)) == 0 {
+		return
+	}
+	if line[0] == '{' && o.structured(line) {
+		return
+	}
+	text := string(line)
+	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
+		o.panicky = true
+		o.last = text
+	} else if !o.panicky {
+		o.last = text
+	}
+	if o.panicky {
+		o.log.Error("plugin printed", "line", text)
+		return
+	}
+	o.log.Log(o.level, "plugin printed", "line", text)
+}
+
+// structured logs a line that hclog wrote in JSON and reports whether it was one.
+func (o *output) structured(line []byte) bool {
+	var entry map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.UseNumber()
+	if decoder.Decode(&entry) != nil {
+		return false
+	}
+	message, ok := entry["@message"].(string)
+	if !ok {
+		return false
+	}
+	level, _ := entry["@level"].(string)
+	values := make([]any, 0, 2*len(entry))
+	for _, key := range sortedKeys(entry) {
+		if !strings.HasPrefix(key, "@") {
+			values = append(values, key, entry[key])
+		}
+	}
+	parsed := hclog.LevelFromString(level)
+	if parsed == hclog.NoLevel {
+		parsed = hclog.Info
+	}
+	o.log.Log(parsed, message, values...)
+	return true
+}
+
+// lastWords returns the last panic or line that the plugin printed.
+func (o *output) lastWords() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.last
+}

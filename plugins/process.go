@@ -1,0 +1,172 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// starter starts all processes from one goroutine that never leaves its
+// thread: Pdeathsig fires when the starting thread ends, not the process.
+type starter struct {
+	requests chan startRequest
+	done     chan struct{}
+}
+
+type startRequest struct {
+	cmd    *exec.Cmd
+	answer chan error
+}
+
+func newStarter() *starter {
+	s := &starter{requests: make(chan startRequest), done: make(chan struct{})}
+	go s.run()
+	return s
+}
+
+func (s *starter) run() {
+	defer close(s.done)
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	for r := range s.requests {
+		r.answer <- r.cmd.Start()
+	}
+}
+
+func (s *starter) start(cmd *exec.Cmd) error {
+	r := startRequest{cmd: cmd, answer: make(chan error, 1)}
+	s.requests <- r
+	return <-r.answer
+}
+
+// close ends the thread, and with it every child that is still alive.
+func (s *starter) close() {
+	close(s.requests)
+	<-s.done
+}
+
+// process is one running plugin process and all that it forks: they share a
+// process group and end together. It is go-plugin's runner.Runner.
+type process struct {
+	path     string
+	cmd      *exec.Cmd
+	starter  *starter
+	guardian *guardian
+	log      hclog.Logger
+
+	stdout, stderr *os.File
+	pid            int
+	exited         chan struct{} // closed when the whole group has been killed and the process reaped
+	exit           error         // of cmd.Wait, once exited is closed
+	killOnce       sync.Once
+}
+
+// newProcess prepares path to run with exactly env and no standard input.
+func newProcess(path string, env []string, s *starter, g *guardian, log hclog.Logger) *process {
+	cmd := exec.Command(path)
+	cmd.Env = env
+	cmd.Dir = "/"
+	cmd.SysProcAttr = childAttributes()
+	return &process{path: path, cmd: cmd, starter: s, guardian: g, log: log, exited: make(chan struct{})}
+}
+
+// Start implements runner.Runner.
+func (p *process) Start(context.Context) error {
+	stdout, childOut, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("start %s: %w", p.path, err)
+	}
+	stderr, childErr, err := os.Pipe()
+	if err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", p.path, err), stdout.Close(), childOut.Close())
+	}
+	p.cmd.Stdout, p.cmd.Stderr = childOut, childErr
+	err = p.starter.start(p.cmd)
+	childOut.Close()
+	childErr.Close()
+	if err != nil {
+		stdout.Close()
+		stderr.Close()
+		close(p.exited)
+		return fmt.Errorf("start %s: %w", p.path, unwrapPath(err))
+	}
+	p.stdout, p.stderr = stdout, stderr
+	p.pid = p.cmd.Process.Pid
+	p.guardian.watch(p.pid)
+	go p.reap()
+	return nil
+}
+
+// reap waits for the process and kills what it forked while its number still
+// belongs to it. go-plugin reads the pipes to their end, so they must not stay
+// open in a grandchild.
+func (p *process) reap() {
+	defer close(p.exited)
+	waitExited(p.pid)
+	p.killGroup()
+	p.exit = p.cmd.Wait()
+	p.guardian.forget(p.pid)
+}
+
+func (p *process) killGroup() {
+	if err := syscall.Kill(-p.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, syscall.EPERM) {
+		p.log.Warn("kill process group", "pid", p.pid, "error", err)
+	}
+}
+
+// Kill implements runner.Runner: it kills the whole group and may be called
+// at any time.
+func (p *process) Kill(context.Context) error {
+	select {
+	case <-p.exited:
+	default:
+		if p.pid > 0 {
+			p.killOnce.Do(p.killGroup)
+		}
+	}
+	return nil
+}
+
+// Wait implements runner.Runner.
+func (p *process) Wait(context.Context) error {
+	<-p.exited
+	return p.exit
+}
+
+// Stdout implements runner.Runner.
+func (p *process) Stdout() io.ReadCloser { return p.stdout }
+
+// Stderr implements runner.Runner.
+func (p *process) Stderr() io.ReadCloser { return p.stderr }
+
+// Name implements runner.Runner.
+func (p *process) Name() string { return p.path }
+
+// ID implements runner.Runner.
+func (p *process) ID() string {
+	if p.pid == 0 {
+		return ""
+	}
+	return strconv.Itoa(p.pid)
+}
+
+// Diagnose implements runner.Runner. The host tells why in its own words.
+func (p *process) Diagnose(context.Context) string { return "" }
+
+// PluginToHost implements runner.Runner: host and plugin share a file system.
+func (p *process) PluginToHost(network, address string) (string, string, error) {
+	return network, address, nil
+}
+
+// HostToPlugin implements runner.Runner.
+func (p *process) HostToPlugin(network, address string) (string, string, error) {
+	return network, address, nil
+}

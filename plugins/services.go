@@ -1,0 +1,95 @@
+package plugins
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// REST carries one request of the plugin called caller to Discord. Its error
+// is one about the way there; Discord's own answers are responses.
+type REST func(ctx context.Context, caller string, r *wire.RestRequest) (*wire.RestResponse, error)
+
+// services are what the host offers to one instance, on a unix socket of its
+// own in a folder that only this user can enter. The ticket keeps instances
+// apart that run as the same user by mistake, not on purpose: the README says
+// what isolation holds.
+type services struct {
+	wire.UnimplementedHostServer
+	server *grpc.Server
+	socket string
+	ticket string
+	plugin string
+	rest   REST
+	done   chan struct{}
+}
+
+// maxCalls bounds the requests that one instance may have open at a time.
+const maxCalls = 256
+
+// serveInstance opens the socket; number is unique among all instances, so
+// that the path stays short whatever the plugin is called.
+func serveInstance(dir, plugin string, number uint64, rest REST) (*services, error) {
+	s := &services{
+		socket: filepath.Join(dir, fmt.Sprintf("%d.sock", number)),
+		ticket: rand.Text(),
+		plugin: plugin,
+		rest:   rest,
+		done:   make(chan struct{}),
+	}
+	listener, err := net.Listen("unix", s.socket)
+	if err != nil {
+		return nil, fmt.Errorf("open socket for plugin %s: %w", plugin, err)
+	}
+	if err := os.Chmod(s.socket, 0o600); err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("open socket for plugin %s: %w", plugin, err)
+	}
+	s.server = grpc.NewServer(append(wire.ServerOptions(),
+		grpc.MaxConcurrentStreams(maxCalls),
+		grpc.UnaryInterceptor(s.authorize))...)
+	wire.RegisterHostServer(s.server, s)
+	go func() {
+		defer close(s.done)
+		_ = s.server.Serve(listener) // ends with close, which is no error to tell
+	}()
+	return s, nil
+}
+
+// close ends every call that is under way and removes the socket.
+func (s *services) close() {
+	s.server.Stop()
+	<-s.done
+}
+
+func (s *services) authorize(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	given := md.Get(wire.TicketKey)
+	if len(given) != 1 || subtle.ConstantTimeCompare([]byte(given[0]), []byte(s.ticket)) != 1 {
+		return nil, status.Error(codes.Unauthenticated, "the call lacks the ticket of its plugin's start")
+	}
+	return handler(ctx, req)
+}
+
+// Do implements wire.HostServer.
+func (s *services) Do(ctx context.Context, r *wire.RestRequest) (*wire.RestResponse, error) {
+	response, err := s.rest(ctx, s.plugin, r)
+	switch {
+	case err == nil:
+		return response, nil
+	case ctx.Err() != nil:
+		return nil, status.FromContextError(ctx.Err()).Err()
+	default:
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+}
