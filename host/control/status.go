@@ -1,0 +1,88 @@
+package control
+
+import "time"
+
+// Status is what a host says of itself, at one moment. Counters count from the
+// start of the host. Snowflakes are strings, as in Discord's JSON.
+type Status struct {
+	Version       string    `json:"version"`
+	PID           int       `json:"pid"`
+	Started       time.Time `json:"started"`
+	UptimeSeconds float64   `json:"uptime_seconds"`
+	StateDir      string    `json:"state_dir"`
+	PluginsDir    string    `json:"plugins_dir"`
+	// Bot is nil until Discord has told who the token belongs to.
+	Bot     *User    `json:"bot"`
+	Shards  []Shard  `json:"shards"`
+	Plugins []Plugin `json:"plugins"`
+	REST    REST     `json:"rest"`
+	Events  Events   `json:"events"`
+}
+
+// User is the bot's account and application.
+type User struct {
+	ID            string `json:"id"`
+	Name          string `json:"name"`
+	ApplicationID string `json:"application_id"`
+}
+
+// Shard is one gateway session.
+type Shard struct {
+	Shard int    `json:"shard"`
+	State string `json:"state"`
+	Seq   uint64 `json:"seq"`
+	// LatencyMS is the time from the last heartbeat to its ACK, in milliseconds; 0
+	// until the first.
+	LatencyMS   float64 `json:"latency_ms"`
+	Connections uint64  `json:"connections"`
+	Identifies  uint64  `json:"identifies"`
+	Resumes     uint64  `json:"resumes"`
+}
+
+// Plugin is one plugin and its running instance.
+type Plugin struct {
+	Name       string   `json:"name"`
+	Version    string   `json:"version,omitempty"`
+	File       string   `json:"file"`
+	State      string   `json:"state"`
+	Generation int      `json:"generation"`
+	PID        int      `json:"pid"`    // 0 while no instance runs
+	Events     []string `json:"events"` // the event names it asks for
+	// Queued events wait in the host, InFlight ones are with the plugin and not yet
+	// acknowledged.
+	Queued      int    `json:"queued"`
+	QueuedBytes int    `json:"queued_bytes"`
+	InFlight    int    `json:"in_flight"`
+	Delivered   uint64 `json:"delivered"`
+	Acked       uint64 `json:"acked"`
+	Redelivered uint64 `json:"redelivered"`
+	Dropped     uint64 `json:"dropped"`
+	Errors      uint64 `json:"errors"` // handlers that returned an error
+	Restarts    int    `json:"restarts"`
+	LastError   string `json:"last_error,omitempty"`
+}
+
+// REST counts what passed the gate.
+type REST struct {
+	Requests uint64 `json:"requests"`
+	Limited  uint64 `json:"limited"` // answers 429
+	// Invalid counts the answers that Discord counts against the bot's address
+	// within the last ten minutes.
+	Invalid uint64 `json:"invalid"`
+	Queued  int    `json:"queued"`
+}
+
+// Events counts what came from the gateway and what became of it.
+type Events struct {
+	Received  uint64 `json:"received"`
+	Delivered uint64 `json:"delivered"`
+	Dropped   uint64 `json:"dropped"`
+	// DroppedByName splits Dropped by event name.
+	DroppedByName map[string]uint64 `json:"dropped_by_name,omitempty"`
+}
+
+// Source is where the server learns the status; it is asked from several
+// goroutines at once.
+type Source interface {
+	Status() Status
+}
