@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Transport compressions that Config.Compress takes.
+const (
+	CompressZstd = "zstd-stream"
+	CompressZlib = "zlib-stream"
+	CompressNone = "none"
+)
+
+// defaultIdentifyInterval is Discord's five seconds between two identifies of
+// one rate limit key, and a margin for clocks that do not agree.
+const defaultIdentifyInterval = 5*time.Second + 100*time.Millisecond
+
+// Config says which sessions a Set keeps.
+type Config struct {
+	// Token is the bot's token, without "Bot ".
+	Token string
+	// URL is the gateway's address as GET /gateway/bot gives it (ws or wss).
+	URL string
+	// Shards are the shards that this set runs, of Count in all.
+	// Without both it is one shard of one.
+	Shards []int
+	Count  int
+	// MaxConcurrency is max_concurrency of GET /gateway/bot's session_start_limit; default 1.
+	MaxConcurrency int
+	// Intents are the bits that IDENTIFY asks for.
+	Intents uint64
+	// Compress is the transport compression: CompressZstd (default),
+	// CompressZlib or CompressNone.
+	Compress string
+	// Events takes every dispatch, in order for each shard. Its owner bounds it and never
+	// closes it while Run runs. When it is full, sessions stop reading and go on beating.
+	Events chan<- Event
+	// IdentifyInterval is the time between two identifies of one rate limit
+	// key; default 5.1 s.
+	IdentifyInterval time.Duration
+	// Log gets what happens to the sessions; default: nothing is logged.
+	Log hclog.Logger
+
+	// dial and random are the network and the dice; tests bring their own.
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	random func() float64
+}
+
+// complete fills in the defaults and tells every fault at once.
+func (c Config) complete() (Config, error) {
+	if len(c.Shards) == 0 && c.Count == 0 {
+		c.Shards, c.Count = []int{0}, 1
+	}
+	c.Shards = slices.Sorted(slices.Values(c.Shards))
+	if c.MaxConcurrency == 0 {
+		c.MaxConcurrency = 1
+	}
+	if c.Compress == "" {
+		c.Compress = CompressZstd
+	}
+	if c.IdentifyInterval == 0 {
+		c.IdentifyInterval = defaultIdentifyInterval
+	}
+	if c.Log == nil {
+		c.Log = hclog.NewNullLogger()
+	}
+	if c.random == nil {
+		c.random = rand.Float64
+	}
+	return c, c.check()
+}
+
+func (c Config) check() error {
+	var faults []error
+	fault := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf("gateway: "+format, args...))
+		}
+	}
+	fault(c.Token == "", "no token: set DISCORD_TOKEN or --token-file")
+	fault(strings.ContainsAny(c.Token, " \r\n\t"), "the token has a space or a line break in it: give it alone, without \"Bot \"")
+	fault(c.Count < 1, "shard count %d: it must be at least 1", c.Count)
+	fault(len(c.Shards) == 0, "no shards to run of %d", c.Count)
+	for i, shard := range c.Shards {
+		fault(shard < 0 || shard >= c.Count, "shard %d: it must lie between 0 and %d", shard, c.Count-1)
+		fault(i > 0 && shard == c.Shards[i-1], "shard %d is named twice", shard)
+	}
+	fault(c.MaxConcurrency < 1, "max concurrency %d: it must be at least 1", c.MaxConcurrency)
+	fault(c.IdentifyInterval < 0, "identify interval %s: it must not be negative", c.IdentifyInterval)
+	fault(c.Events == nil, "no channel for events")
+	switch c.Compress {
+	case CompressZstd, CompressZlib, CompressNone:
+	default:
+		fault(true, "compression %q: take %s, %s or %s", c.Compress, CompressZstd, CompressZlib, CompressNone)
+	}
+	if _, err := dialURL(c.URL, c.Compress); err != nil {
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// dialURL adds version, encoding and compression to an address that Discord
+// gave. What its query already has stays.
+func dialURL(address, compress string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", fmt.Errorf("gateway: read address: %w", err)
+	}
+	if u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
+		return "", fmt.Errorf("gateway: address %q: it must begin with wss:// or ws:// and name a host", address)
+	}
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	q := u.Query()
+	q.Set("v", "10")
+	q.Set("encoding", "json")
+	q.Del("compress")
+	if compress != CompressNone {
+		q.Set("compress", compress)
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+// resumeURL is the address for RESUME: the one READY named, unless it cannot
+// be used or would carry the token in the clear where the first address did not.
+func resumeURL(ready, first string) string {
+	if _, err := dialURL(ready, CompressNone); err != nil {
+		return first
+	}
+	if strings.HasPrefix(first, "wss:") && !strings.HasPrefix(ready, "wss:") {
+		return first
+	}
+	return ready
+}

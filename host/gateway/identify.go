@@ -1,0 +1,88 @@
+package gateway
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// identifyQueue paces IDENTIFY: for each rate limit key (shard modulo
+// max_concurrency) one at a time, in the order of the shards that wait, and
+// not before the interval has passed since Discord took the last one. Keys do
+// not wait for one another. It starts no goroutine; a timer grants what must wait.
+type identifyQueue struct {
+	interval time.Duration
+	mu       sync.Mutex
+	keys     []identifyKey
+}
+
+type identifyKey struct {
+	waiting []*turn // by shard
+	held    *turn   // granted and not given back
+	free    time.Time
+	timer   *time.Timer // set while someone waits for free
+}
+
+// turn is a shard's place in the queue. granted is closed, by the queue, when
+// the shard may connect and identify.
+type turn struct {
+	shard   int
+	granted chan struct{}
+}
+
+func newIdentifyQueue(concurrency int, interval time.Duration) *identifyQueue {
+	return &identifyQueue{interval: interval, keys: make([]identifyKey, concurrency)}
+}
+
+// enter takes a place. Whoever enters must leave.
+func (q *identifyQueue) enter(shard int) *turn {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	t := &turn{shard: shard, granted: make(chan struct{})}
+	k := q.key(shard)
+	at, _ := slices.BinarySearchFunc(k.waiting, shard, func(w *turn, s int) int { return w.shard - s })
+	k.waiting = slices.Insert(k.waiting, at, t)
+	q.grant(k)
+	return t
+}
+
+// leave gives a place back, granted or not. spent says that an IDENTIFY may
+// have reached Discord: then the key rests for the interval from now. Discord
+// counts from when it received it, and its answer, or the end of the connection, is the first
+// moment by which it must have.
+func (q *identifyQueue) leave(t *turn, spent bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	k := q.key(t.shard)
+	if k.held == t {
+		k.held = nil
+		if spent {
+			k.free = time.Now().Add(q.interval)
+		}
+	}
+	k.waiting = slices.DeleteFunc(k.waiting, func(w *turn) bool { return w == t })
+	q.grant(k)
+}
+
+func (q *identifyQueue) key(shard int) *identifyKey { return &q.keys[shard%len(q.keys)] }
+
+// grant lets the first of those who wait go ahead, or sets the timer for it.
+func (q *identifyQueue) grant(k *identifyKey) {
+	if k.timer != nil {
+		k.timer.Stop()
+		k.timer = nil
+	}
+	if k.held != nil || len(k.waiting) == 0 {
+		return
+	}
+	if rest := time.Until(k.free); rest > 0 {
+		k.timer = time.AfterFunc(rest, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.grant(k)
+		})
+		return
+	}
+	k.held, k.waiting = k.waiting[0], k.waiting[1:]
+	close(k.held.granted)
+}

@@ -1,0 +1,141 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// read takes a frame and, without going through select for each, those that
+// are there already, until an event finds no room.
+func (s *session) read(in <-chan frame, f frame, ok bool) error {
+	for range frameQueue {
+		if !ok {
+			return s.link.err
+		}
+		if err := s.take(&f); err != nil || s.waiting {
+			return err
+		}
+		select {
+		case f, ok = <-in:
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// take is the protocol: what follows from each payload.
+func (s *session) take(f *frame) error {
+	switch f.op {
+	case opDispatch:
+		return s.dispatch(&f.event)
+	case opHeartbeat:
+		return s.writeBeat()
+	case opReconnect:
+		return errReconnect
+	case opInvalid:
+		if f.resumable && s.id != "" {
+			return errResumable
+		}
+		return errInvalid
+	case opHello:
+		return s.hello(f.interval)
+	case opAck:
+		s.ack()
+	case opOpened:
+		s.opened = true
+		s.sent = sendTimes{}
+		s.gauges.connections.Add(1)
+	}
+	return nil
+}
+
+// hello begins to beat and says who we are.
+func (s *session) hello(interval time.Duration) error {
+	if s.state() != StateConnecting {
+		return fmt.Errorf("second hello: %w", errMalformed)
+	}
+	s.interval, s.acked, s.held = interval, true, false
+	s.beatAt = time.Time{}
+	s.beat.set(time.Duration(float64(interval) * s.cfg.random()))
+	s.answer.set(answerTimeout)
+	if s.id != "" {
+		s.become(StateResuming)
+		return s.write(opResume, map[string]any{"token": s.cfg.Token, "session_id": s.id, "seq": s.seq})
+	}
+	s.become(StateIdentifying)
+	s.identified = true
+	s.gauges.identifies.Add(1)
+	return s.write(opIdentify, map[string]any{
+		"token":   s.cfg.Token,
+		"intents": s.cfg.Intents,
+		"shard":   [2]int{s.shard, s.cfg.Count},
+		"properties": map[string]string{
+			"os": runtime.GOOS, "browser": "holdfast", "device": "holdfast",
+		},
+	})
+}
+
+// dispatch follows the sequence and hands the event on.
+func (s *session) dispatch(ev *Event) error {
+	switch {
+	case ev.Name == nameReady && s.state() == StateIdentifying:
+		if err := s.ready(ev); err != nil {
+			return err
+		}
+	case ev.Name == nameResumed && s.state() == StateResuming:
+		s.resumed()
+		ev.Seq = max(ev.Seq, s.seq)
+	case s.id == "" || s.state() == StateConnecting:
+		return fmt.Errorf("%s before its time: %w", ev.Name, errMalformed)
+	case ev.Seq <= s.seq:
+		return nil // replayed although we have it
+	default:
+		s.failures = 0
+	}
+	if s.state() != StateReady {
+		s.answer.set(answerTimeout)
+	}
+	s.seq = ev.Seq
+	s.gauges.seq.Store(int64(ev.Seq))
+	select {
+	case s.cfg.Events <- *ev:
+	default:
+		s.pending, s.waiting, s.held = *ev, true, true
+	}
+	return nil
+}
+
+// ready begins a session.
+func (s *session) ready(ev *Event) error {
+	var d struct {
+		SessionID string `json:"session_id"`
+		ResumeURL string `json:"resume_gateway_url"`
+	}
+	if err := json.Unmarshal(ev.Data, &d); err != nil {
+		return fmt.Errorf("read READY: %w", err)
+	}
+	if d.SessionID == "" {
+		return fmt.Errorf("read READY: %w: no session id", errMalformed)
+	}
+	s.progress.renew(s.seq)
+	s.id, s.resumeURL = d.SessionID, resumeURL(d.ResumeURL, s.cfg.URL)
+	s.born = time.Now()
+	s.settle()
+	s.giveBack()
+	s.log.Info("session ready", "seq", ev.Seq)
+	return nil
+}
+
+func (s *session) resumed() {
+	s.settle()
+	s.gauges.resumes.Add(1)
+	s.log.Info("session resumed", "seq", s.seq)
+}
+
+func (s *session) settle() {
+	s.become(StateReady)
+	s.answer.stop()
+}

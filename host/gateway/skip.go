@@ -1,0 +1,169 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// maxDepth is how deep values may nest, as in encoding/json.
+const maxDepth = 10_000
+
+// Every byte of a word, for looking at eight bytes at once.
+const (
+	ones   = 0x0101010101010101
+	highs  = 0x8080808080808080
+	quotes = ones * '"'
+	slants = ones * '\\'
+)
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// stringEnd returns where the closing quote is of the string whose content
+// begins at i, or -1, and whether a backslash came before it.
+func stringEnd(b []byte, i int) (end int, escaped bool) {
+	for {
+		for i+8 <= len(b) {
+			w := binary.LittleEndian.Uint64(b[i:])
+			q, s := w^quotes, w^slants
+			// The lowest set bit marks the first zero byte exactly; bits above it may lie.
+			if hit := ((q - ones) & ^q & highs) | ((s - ones) & ^s & highs); hit != 0 {
+				i += bits.TrailingZeros64(hit) >> 3
+				break
+			}
+			i += 8
+		}
+		for i < len(b) && b[i] != '"' && b[i] != '\\' {
+			i++
+		}
+		if i >= len(b) {
+			return -1, escaped
+		}
+		if b[i] == '"' {
+			return i, escaped
+		}
+		escaped = true
+		i += 2
+	}
+}
+
+// skipValue returns the place behind the value that begins at i.
+func skipValue(b []byte, i int) (int, bool) {
+	if i >= len(b) {
+		return 0, false
+	}
+	switch b[i] {
+	case '"':
+		end, _ := stringEnd(b, i+1)
+		return end + 1, end >= 0
+	case '{', '[':
+		return skipNested(b, i)
+	case 't':
+		return skipWord(b, i, "true")
+	case 'f':
+		return skipWord(b, i, "false")
+	case 'n':
+		return skipWord(b, i, "null")
+	default:
+		return skipNumber(b, i)
+	}
+}
+
+func skipWord(b []byte, i int, word string) (int, bool) {
+	end := i + len(word)
+	return end, end <= len(b) && string(b[i:end]) == word
+}
+
+func skipNull(b []byte, i int) (int, bool) {
+	if i >= len(b) || b[i] != 'n' {
+		return 0, false
+	}
+	return skipWord(b, i, "null")
+}
+
+// skipNested returns the place behind the object or array that begins at i.
+// It remembers which bracket closes which for the innermost 64 levels; deeper
+// than that it only counts.
+func skipNested(b []byte, i int) (int, bool) {
+	depth, kinds, deep := 0, uint64(0), false
+	for i < len(b) {
+		c := b[i]
+		i++
+		switch {
+		case c == '"':
+			end, _ := stringEnd(b, i)
+			if end < 0 {
+				return 0, false
+			}
+			i = end + 1
+		case c < '[': // digits, commas, colons, space
+		case c == '{' || c == '[':
+			depth++
+			deep = deep || depth > 64
+			if depth > maxDepth {
+				return 0, false
+			}
+			kinds = kinds<<1 | uint64(c>>5&1)
+		case c == '}' || c == ']':
+			if !deep && kinds&1 != uint64(c>>5&1) {
+				return 0, false
+			}
+			kinds >>= 1
+			if depth--; depth == 0 {
+				return i, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// skipNumber returns the place behind the number that begins at i.
+func skipNumber(b []byte, i int) (int, bool) {
+	if i < len(b) && b[i] == '-' {
+		i++
+	}
+	start := i
+	if i = skipDigits(b, i); i == start || b[start] == '0' && i > start+1 {
+		return 0, false
+	}
+	if i < len(b) && b[i] == '.' {
+		start = i + 1
+		if i = skipDigits(b, start); i == start {
+			return 0, false
+		}
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		start = i
+		if i = skipDigits(b, start); i == start {
+			return 0, false
+		}
+	}
+	return i, true
+}
+
+func skipDigits(b []byte, i int) int {
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	return i
+}
+
+// scanUint reads a whole number that is not negative.
+func scanUint(b []byte, i int) (n uint64, end int, ok bool) {
+	end = skipDigits(b, i)
+	if end == i || b[i] == '0' && end > i+1 {
+		return 0, 0, false
+	}
+	if n = snowflake(b[i:end]); n == 0 && b[i] != '0' {
+		return 0, 0, false
+	}
+	return n, end, true
+}
