@@ -27,7 +27,7 @@ type link struct {
 // launch starts the staged file and shakes hands. ctx ends the attempt only.
 // This file is the one that knows go-plugin.
 func launch(ctx context.Context, f File, env []string, sockets string, timeout time.Duration, s *starter, g *guardian, log hclog.Logger) (*link, error) {
-	proc := newProcess(f.Staged, nil, s, g, log)
+	proc := newProcess(f.Staged, f.Name, s, g, log)
 	out := &output{log: log, level: hclog.Debug}
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
@@ -69,7 +69,7 @@ func launch(ctx context.Context, f File, env []string, sockets string, timeout t
 // kill ends the process and its group at once and waits for both.
 func (l *link) kill() {
 	_ = l.process.Kill(context.Background())
-	if l.process.pid != 0 {
+	if l.process.number() != 0 {
 		<-l.process.exited
 	}
 	l.client.Kill()

@@ -3,6 +3,8 @@ package plugins
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -80,7 +82,7 @@ func (o *output) structured(line []byte) bool {
 	}
 	level, _ := entry["@level"].(string)
 	values := make([]any, 0, 2*len(entry))
-	for _, key := range sortedKeys(entry) {
+	for _, key := range slices.Sorted(maps.Keys(entry)) {
 		if !strings.HasPrefix(key, "@") {
 			values = append(values, key, entry[key])
 		}

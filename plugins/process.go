@@ -63,57 +63,77 @@ type process struct {
 	log      hclog.Logger
 
 	stdout, stderr *os.File
-	pid            int
 	exited         chan struct{} // closed when the whole group has been killed and the process reaped
 	exit           error         // of cmd.Wait, once exited is closed
-	killOnce       sync.Once
+
+	mu     sync.Mutex
+	pid    int  // 0 until started
+	reaped bool // pid is not ours any more
+	killed bool
 }
 
-// newProcess prepares path to run with exactly env and no standard input.
-func newProcess(path string, env []string, s *starter, g *guardian, log hclog.Logger) *process {
+// newProcess prepares path to run under name, without standard input. Its
+// environment is set before Start.
+func newProcess(path, name string, s *starter, g *guardian, log hclog.Logger) *process {
 	cmd := exec.Command(path)
-	cmd.Env = env
-	cmd.Dir = "/"
+	cmd.Args = []string{name} // a hash in the list of processes says nothing
 	cmd.SysProcAttr = childAttributes()
 	return &process{path: path, cmd: cmd, starter: s, guardian: g, log: log, exited: make(chan struct{})}
 }
 
-// Start implements runner.Runner.
+// Start implements runner.Runner. A process that was killed before does not
+// start.
 func (p *process) Start(context.Context) error {
-	stdout, childOut, err := os.Pipe()
-	if err != nil {
-		return fmt.Errorf("start %s: %w", p.path, err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.killed {
+		close(p.exited)
+		return fmt.Errorf("start %s: %w", p.path, context.Canceled)
 	}
-	stderr, childErr, err := os.Pipe()
-	if err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w", p.path, err), stdout.Close(), childOut.Close())
-	}
-	p.cmd.Stdout, p.cmd.Stderr = childOut, childErr
-	err = p.starter.start(p.cmd)
-	childOut.Close()
-	childErr.Close()
-	if err != nil {
-		stdout.Close()
-		stderr.Close()
+	if err := p.startPiped(); err != nil {
 		close(p.exited)
 		return fmt.Errorf("start %s: %w", p.path, unwrapPath(err))
 	}
-	p.stdout, p.stderr = stdout, stderr
 	p.pid = p.cmd.Process.Pid
 	p.guardian.watch(p.pid)
-	go p.reap()
+	go p.reap(p.pid)
+	return nil
+}
+
+func (p *process) startPiped() error {
+	stdout, childOut, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer childOut.Close()
+	stderr, childErr, err := os.Pipe()
+	if err != nil {
+		stdout.Close()
+		return err
+	}
+	defer childErr.Close()
+	p.cmd.Stdout, p.cmd.Stderr = childOut, childErr
+	if err := p.starter.start(p.cmd); err != nil {
+		stdout.Close()
+		stderr.Close()
+		return err
+	}
+	p.stdout, p.stderr = stdout, stderr
 	return nil
 }
 
 // reap waits for the process and kills what it forked while its number still
 // belongs to it. go-plugin reads the pipes to their end, so they must not stay
 // open in a grandchild.
-func (p *process) reap() {
+func (p *process) reap(pid int) {
 	defer close(p.exited)
-	waitExited(p.pid)
+	waitExited(pid)
+	p.mu.Lock()
 	p.killGroup()
+	p.reaped = true
+	p.mu.Unlock()
 	p.exit = p.cmd.Wait()
-	p.guardian.forget(p.pid)
+	p.guardian.forget(pid)
 }
 
 func (p *process) killGroup() {
@@ -125,12 +145,11 @@ func (p *process) killGroup() {
 // Kill implements runner.Runner: it kills the whole group and may be called
 // at any time.
 func (p *process) Kill(context.Context) error {
-	select {
-	case <-p.exited:
-	default:
-		if p.pid > 0 {
-			p.killOnce.Do(p.killGroup)
-		}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killed = true
+	if p.pid != 0 && !p.reaped {
+		p.killGroup()
 	}
 	return nil
 }
@@ -152,10 +171,17 @@ func (p *process) Name() string { return p.path }
 
 // ID implements runner.Runner.
 func (p *process) ID() string {
-	if p.pid == 0 {
+	pid := p.number()
+	if pid == 0 {
 		return ""
 	}
-	return strconv.Itoa(p.pid)
+	return strconv.Itoa(pid)
+}
+
+func (p *process) number() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid
 }
 
 // Diagnose implements runner.Runner. The host tells why in its own words.

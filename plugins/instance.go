@@ -1,0 +1,182 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+)
+
+const (
+	// callTimeout bounds Describe and Start.
+	callTimeout = 10 * time.Second
+	// stopGrace is how long handlers may go on when an instance is asked to
+	// stop; what the host wants finished it drains before.
+	stopGrace = 2 * time.Second
+	// hangMargin is how much longer than a handler's deadline and the SDK's own
+	// grace an acknowledgement may take before the instance counts as hung.
+	hangMargin = 20 * time.Second
+	// exitMargin is how long a process whose stream has ended may take to exit.
+	exitMargin = time.Second
+)
+
+// errStopped ends an instance that was asked to stop.
+var errStopped = errors.New("stopped")
+
+// instance is one running process of a plugin.
+type instance struct {
+	generation uint64
+	started    time.Time
+	link       *link
+	services   *services
+}
+
+// describe asks the new process what it is.
+func (in *instance) describe(ctx context.Context) (*wire.Manifest, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	m, err := in.link.plugin.Describe(ctx, new(wire.DescribeRequest))
+	if err != nil {
+		return nil, fmt.Errorf("ask for the manifest: %w", err)
+	}
+	if err := checkManifest(m); err != nil {
+		return nil, fmt.Errorf("read the manifest: %w", err)
+	}
+	return m, nil
+}
+
+// begin gives the process its place: from here on it may use the host.
+func (in *instance) begin(ctx context.Context, c *Config) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := in.link.plugin.Start(ctx, &wire.StartRequest{
+		HostSocket:       in.services.socket,
+		Ticket:           in.services.ticket,
+		ApplicationId:    c.ApplicationID,
+		BotUserId:        c.BotUserID,
+		Generation:       in.generation,
+		HandlerTimeoutMs: uint64(c.HandlerTimeout.Milliseconds()),
+	})
+	if err != nil {
+		return fmt.Errorf("start the plugin's handlers: %w", err)
+	}
+	return nil
+}
+
+// serve carries events to the instance until it ends or ctx does, and always
+// returns why. Its goroutines end before it returns: one sends, one receives
+// acknowledgements, one watches for a hang, one for the end.
+func (in *instance) serve(ctx context.Context, q *queue, handlerTimeout time.Duration) error {
+	group, inner := errgroup.WithContext(context.WithoutCancel(ctx))
+	stream, err := in.link.plugin.Events(inner, grpc.ForceCodecV2(wire.StreamCodec()))
+	if err != nil {
+		return fmt.Errorf("open the event stream: %w", err)
+	}
+	q.setUp(true)
+	defer q.setUp(false)
+	group.Go(func() error { return send(ctx, inner, stream, q) })
+	group.Go(func() error { return receive(stream, q) })
+	group.Go(func() error { return watchHang(inner, q, handlerTimeout+hangMargin) })
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+			in.askToStop()
+			return errStopped
+		case <-in.link.process.exited:
+			return errors.New("the process exited")
+		case <-inner.Done():
+			return nil
+		}
+	})
+	err = group.Wait()
+	if ctx.Err() != nil {
+		return errStopped // whichever goroutine noticed first
+	}
+	return err
+}
+
+// send drains the queue into the stream: as much as there is, without waiting
+// for more. An instance that is to stop (ctx) gets nothing more, but its
+// stream (inner) stays for acknowledgements.
+func send(ctx, inner context.Context, stream grpc.ClientStream, q *queue) error {
+	var batch wire.Batch
+	for ctx.Err() == nil {
+		if q.take(&batch) > 0 {
+			if err := stream.SendMsg(&batch); err != nil {
+				return fmt.Errorf("send events: %w", err)
+			}
+			continue
+		}
+		select {
+		case <-q.wake:
+		case <-ctx.Done():
+		case <-inner.Done():
+			return inner.Err()
+		}
+	}
+	return nil
+}
+
+func receive(stream grpc.ClientStream, q *queue) error {
+	var acks wire.Acks
+	for {
+		if err := stream.RecvMsg(&acks); err != nil {
+			return fmt.Errorf("receive acknowledgements: %w", err)
+		}
+		q.ack(&acks)
+	}
+}
+
+// watchHang ends an instance that acknowledges nothing for so long that its
+// SDK cannot be running.
+func watchHang(ctx context.Context, q *queue, limit time.Duration) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if oldest, name, ok := q.stuckSince(); ok && q.now().Sub(oldest) > limit {
+				return fmt.Errorf("hung: %s not acknowledged for %s", name, limit)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// askToStop lets handlers end; their acknowledgements still arrive.
+func (in *instance) askToStop() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopGrace+exitMargin)
+	defer cancel()
+	// A plugin that does not answer is stopped all the same.
+	_, _ = in.link.plugin.Stop(ctx, &wire.StopRequest{GraceMs: uint64(stopGrace.Milliseconds())})
+}
+
+// end stops the process for good: nothing of the instance is left when it
+// returns. It says how the process exited.
+func (in *instance) end(graceful bool) string {
+	if in.services != nil {
+		defer in.services.close()
+	}
+	if graceful {
+		in.link.stop()
+	} else {
+		select { // its own exit says more than our kill
+		case <-in.link.process.exited:
+		case <-time.After(exitMargin):
+		}
+		in.link.kill()
+	}
+	how := "exit status 0"
+	if err := in.link.process.exit; err != nil {
+		how = err.Error()
+	}
+	if words := in.link.output.lastWords(); words != "" && !graceful {
+		how += said(words)
+	}
+	return how
+}

@@ -1,0 +1,241 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+)
+
+// Config of a Set. Dir, Staging, Sockets, REST and Log are needed.
+type Config struct {
+	// Dir is the folder into which the operator drops plugins.
+	Dir string
+	// Staging is the private folder of the copies that run.
+	Staging string
+	// Sockets is a private folder with a short path (a unix socket's path has
+	// at most 104 bytes, of which the names inside take up to 40).
+	Sockets string
+	// Env is the environment of each plugin, by file name without extension,
+	// beside the few variables that every program needs.
+	Env map[string][]string
+	// ApplicationID and BotUserID are told to the plugins.
+	ApplicationID, BotUserID uint64
+	// HandlerTimeout is a handler's deadline. Default 30 s.
+	HandlerTimeout time.Duration
+	// StartTimeout is how long a process may take for its handshake. Default 10 s.
+	StartTimeout time.Duration
+	// REST carries the plugins' requests to Discord.
+	REST REST
+	Log  hclog.Logger
+}
+
+// Set is all plugins of the folder.
+type Set struct {
+	config   Config
+	now      func() time.Time
+	starter  *starter
+	guardian *guardian
+	numbers  atomic.Uint64
+
+	mu      sync.Mutex
+	plugins []*Plugin
+	pending map[*Plugin]*instance // loaded, not yet running
+	running sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// New prepares a Set. Close it.
+func New(c Config) (*Set, error) {
+	if c.HandlerTimeout <= 0 {
+		c.HandlerTimeout = 30 * time.Second
+	}
+	if c.StartTimeout <= 0 {
+		c.StartTimeout = 10 * time.Second
+	}
+	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Sockets} {
+		absolute, err := filepath.Abs(*dir)
+		if err != nil {
+			return nil, fmt.Errorf("find folder %s: %w", *dir, err)
+		}
+		*dir = absolute
+	}
+	s := &Set{config: c, now: time.Now, starter: newStarter(), pending: make(map[*Plugin]*instance)}
+	var err error
+	if s.guardian, err = startGuardian(s.starter.start); err != nil {
+		// Without a shell the plugins still die with the host on Linux; only
+		// what they fork could outlive a killed host.
+		c.Log.Warn("no guardian: what plugins fork may outlive a killed host", "error", err)
+	}
+	return s, nil
+}
+
+// Load stages and starts every plugin of the folder, side by side, and asks
+// each for its manifest. check is then called for one after another in the
+// order of their file names; a plugin that it refuses is ended. A plugin that
+// fails is kept as Failed and told in the log, and the others go on: the error
+// is about the folder only.
+func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error {
+	files, err := s.stageAll()
+	if err != nil {
+		return err
+	}
+	type result struct {
+		plugin   *Plugin
+		instance *instance
+		manifest *wire.Manifest
+		err      error
+	}
+	results := make([]result, len(files))
+	var wait sync.WaitGroup
+	for n, f := range files {
+		p := &Plugin{set: s, file: f, state: Starting, log: s.config.Log.Named(f.Name), queue: newQueue(defaultLimits(), s.now)}
+		wait.Go(func() {
+			in, m, err := p.up(ctx)
+			results[n] = result{p, in, m, err}
+		})
+	}
+	wait.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	names := make(map[string]string)
+	for _, r := range results {
+		s.plugins = append(s.plugins, r.plugin)
+		if r.err == nil {
+			if other, taken := names[r.manifest.GetName()]; taken {
+				r.err = fmt.Errorf("start plugin %s: it is called %q like %s: rename one of them in its sdk.New", r.plugin.file.Name, r.manifest.GetName(), other)
+			} else if err := check(r.manifest); err != nil {
+				r.err = fmt.Errorf("start plugin %s: %w", r.plugin.file.Name, err)
+			}
+			if r.err != nil {
+				r.instance.end(true)
+			}
+		}
+		if r.err != nil {
+			r.plugin.setState(Failed, r.err.Error())
+			s.config.Log.Error("plugin left out", "file", r.plugin.file.Path, "error", r.err)
+			continue
+		}
+		names[r.manifest.GetName()] = r.plugin.file.Path
+		r.plugin.mu.Lock()
+		r.plugin.manifest = r.manifest
+		r.plugin.mu.Unlock()
+		s.pending[r.plugin] = r.instance
+	}
+	return ctx.Err()
+}
+
+// stageAll scans the folder and copies what is new, once it is quiet.
+func (s *Set) stageAll() ([]File, error) {
+	found, skipped, err := scan(s.config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range skipped {
+		s.config.Log.Info("file left alone: it is not executable", "file", filepath.Join(s.config.Dir, name), "hint", "chmod +x if it is a plugin")
+	}
+	var files []File
+	keep := make(map[string]bool)
+	for _, c := range found {
+		if wait := quiet - s.now().Sub(c.changed); wait > 0 && wait <= quiet {
+			time.Sleep(wait)
+		}
+		f, err := stage(c, s.config.Staging)
+		if err != nil {
+			return nil, fmt.Errorf("%w: free some space, or name another folder with --state", err)
+		}
+		keep[f.Hash] = true
+		files = append(files, f)
+	}
+	return files, sweep(s.config.Staging, keep)
+}
+
+// Run starts the handlers of the plugins that Load brought up. They run until
+// Close.
+func (s *Set) Run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancel = cancel
+	for p, in := range s.pending {
+		delete(s.pending, p)
+		s.running.Go(func() { p.run(ctx, in) })
+	}
+}
+
+// Plugins returns the plugins that Load accepted, in the order of their file
+// names.
+func (s *Set) Plugins() []*Plugin {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*Plugin
+	for _, p := range s.plugins {
+		if p.Manifest() != nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Drain waits until every running plugin has acknowledged all that it was
+// given, or ctx ends; then the error names who has not.
+func (s *Set) Drain(ctx context.Context) error {
+	var errs []error
+	for _, p := range s.Plugins() {
+		if err := p.queue.waitIdle(ctx); err != nil {
+			c, inFlight := p.queue.snapshot()
+			errs = append(errs, fmt.Errorf("drain plugin %s: %w: %d events in handlers, %d waiting", p.Name(), err, inFlight, c.queued))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Close stops all plugins: handlers get 2 s, processes 2 s more, then their
+// groups are killed. Nothing is left when it returns.
+func (s *Set) Close() error {
+	s.mu.Lock()
+	if s.cancel != nil {
+		s.cancel()
+	}
+	pending := s.pending
+	s.pending = nil
+	s.mu.Unlock()
+	for p, in := range pending {
+		in.end(true)
+		p.setState(Stopped, "")
+	}
+	s.running.Wait()
+	s.guardian.close()
+	s.starter.close()
+	return nil
+}
+
+func (s *Set) nextNumber() uint64 { return s.numbers.Add(1) }
+
+// inherited are the variables that programs need to find their way. All else
+// of the host's environment stays with the host, the token first of all.
+var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+
+// environment of the plugin whose file is called name.
+func (s *Set) environment(name string) []string {
+	var env []string
+	for _, key := range inherited {
+		if value, ok := os.LookupEnv(key); ok {
+			env = append(env, key+"="+value)
+		}
+	}
+	for _, pair := range s.config.Env[name] {
+		if !strings.HasPrefix(pair, wire.CookieKey+"=") {
+			env = append(env, pair)
+		}
+	}
+	return env
+}

@@ -1,0 +1,60 @@
+package plugins
+
+import "time"
+
+// Status is what one plugin does, at one moment.
+type Status struct {
+	Name       string
+	File       string
+	State      State
+	Generation uint64
+	PID        int
+	Started    time.Time // of the running instance
+	Events     []string  // dispatch names that it asks for
+	Commands   int
+
+	Queued, QueuedBytes int
+	InFlight            int
+	Delivered, Acked    uint64 // Delivered counts redeliveries too
+	Redelivered         uint64
+	DeadLetters         uint64
+	Errors              uint64 // handlers that returned an error or panicked
+	Deadlines           uint64 // handlers that did not end in time
+	Unreadable          uint64 // events that no handler could decode
+	Dropped             map[string]uint64
+	Restarts            int
+	LastError           string
+}
+
+// Status of every plugin of the folder, failed ones included.
+func (s *Set) Status() []Status {
+	s.mu.Lock()
+	all := append([]*Plugin(nil), s.plugins...)
+	s.mu.Unlock()
+	out := make([]Status, 0, len(all))
+	for _, p := range all {
+		out = append(out, p.status())
+	}
+	return out
+}
+
+func (p *Plugin) status() Status {
+	c, inFlight := p.queue.snapshot()
+	out := Status{
+		Name: p.Name(), File: p.file.Path,
+		Queued: c.queued, QueuedBytes: c.queuedBytes, InFlight: inFlight,
+		Delivered: c.delivered, Acked: c.acked, Redelivered: c.redelivered, DeadLetters: c.deadLetters,
+		Errors: c.errors, Deadlines: c.deadlines, Unreadable: c.unreadable, Dropped: c.dropped,
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out.State, out.Generation, out.Restarts, out.LastError = p.state, p.generation, p.restarts, p.lastError
+	if p.instance != nil {
+		out.PID, out.Started = p.instance.link.process.number(), p.instance.started
+	}
+	for _, subscription := range p.manifest.GetEvents() {
+		out.Events = append(out.Events, subscription.GetEvent())
+	}
+	out.Commands = len(p.manifest.GetCommands())
+	return out
+}
