@@ -100,9 +100,9 @@ func (s Settings) WithDefaults() Settings {
 	return s
 }
 
-// Validate checks every field and tells all faults at once. Zero fields are in
+// Check judges every field and tells all faults at once. Zero fields are in
 // order: they stand for defaults.
-func (s Settings) Validate() error {
+func (s Settings) Check() error {
 	var faults []error
 	v := reflect.ValueOf(s)
 	for f := range settingFields() {

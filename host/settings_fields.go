@@ -50,9 +50,10 @@ func fieldsOf(t reflect.Type) iter.Seq[settingField] {
 // variable is the environment variable of the field.
 func (f settingField) variable() string { return environmentPrefix + strings.ToUpper(f.key) }
 
-// parse reads text into the field's value and checks it.
+// parse reads text into the field's value if it is in order.
 func (f settingField) parse(text string, into reflect.Value) error {
-	switch p := into.Addr().Interface().(type) {
+	fresh := reflect.New(into.Type())
+	switch p := fresh.Interface().(type) {
 	case *string:
 		*p = text
 		if f.kind == "url" {
@@ -63,10 +64,10 @@ func (f settingField) parse(text string, into reflect.Value) error {
 		if err != nil {
 			return fmt.Errorf("%q is not a duration: write it like 30s or 5m", text)
 		}
-		*p = d
 		if d == 0 { // which check would take for unset
 			return errNotPositive
 		}
+		*p = d
 	case encoding.TextUnmarshaler:
 		if err := p.UnmarshalText([]byte(text)); err != nil {
 			return err
@@ -74,10 +75,13 @@ func (f settingField) parse(text string, into reflect.Value) error {
 	default:
 		return fmt.Errorf("%s has no textual form", into.Type())
 	}
-	if into.IsZero() {
-		return nil
+	if value := fresh.Elem(); !value.IsZero() {
+		if err := f.check(value); err != nil {
+			return err
+		}
 	}
-	return f.check(into)
+	into.Set(fresh.Elem())
+	return nil
 }
 
 var errNotPositive = errors.New("a duration must be longer than nothing: write it like 30s or 5m")
@@ -119,8 +123,9 @@ func (s Settings) With(from Settings, keys ...string) Settings {
 	return s
 }
 
-// takeEnvironment reads the HOLDFAST_ variables of environ (NAME=value). A name
-// that nearly is one of ours is a fault; others are not ours to judge.
+// takeEnvironment reads the HOLDFAST_ variables of environ (NAME=value). An empty
+// one counts as unset. A name that nearly is one of ours is a fault; others are
+// not ours to judge: clusters set some after the names of their parts.
 func takeEnvironment(s *Settings, environ []string) error {
 	var faults []error
 	byName := map[string]settingField{}
@@ -129,7 +134,7 @@ func takeEnvironment(s *Settings, environ []string) error {
 	}
 	for _, entry := range environ {
 		name, text, _ := strings.Cut(entry, "=")
-		if !strings.HasPrefix(name, environmentPrefix) {
+		if !strings.HasPrefix(name, environmentPrefix) || text == "" {
 			continue
 		}
 		f, ok := byName[name]

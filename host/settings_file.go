@@ -145,8 +145,11 @@ func (r *fileReader) variables(path string, node ast.Node) map[string]string {
 	env := map[string]string{}
 	r.each(node, path, nil, func(name string, value ast.Node) {
 		r.scalar(path+"."+name, value, func(text string) error {
+			if err := checkVariable(name, text); err != nil {
+				return err
+			}
 			env[name] = text
-			return checkVariable(name, text)
+			return nil
 		})
 	})
 	return env
@@ -202,6 +205,10 @@ func (r *fileReader) unknown(at *token.Token, path, key string, known []string) 
 // scalar hands a plain value's text to set and reports what set says.
 func (r *fileReader) scalar(path string, node ast.Node, set func(text string) error) {
 	text, ok := scalarText(node)
+	if node.Type() == ast.NullType {
+		r.faultf(node.GetToken(), "setting %s has no value: give one, or remove the line", path)
+		return
+	}
 	if !ok {
 		r.faultf(node.GetToken(), "setting %s must be one plain value", path)
 		return

@@ -1,0 +1,13 @@
+// Command holdfast runs a Discord bot whose code is a folder of plugins.
+//
+//	holdfast run      run the bot
+//	holdfast status   ask a running host how it is
+//	holdfast demo     run a bot of example plugins on a built-in Discord
+//	holdfast version  print the version
+//
+// Exit codes: 0 all went well, 1 something failed while running, 2 the command
+// line or the settings are wrong.
+//
+// main only parses, waits for signals and exits: what a command does stands in
+// its Run method, what the bot does in package host.
+package main

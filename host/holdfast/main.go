@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitOK       = 0
+	exitFailure  = 1
+	exitSettings = 2
+)
+
+// cli is the command line. Each command has a Run method.
+type cli struct {
+	Run     runCmd     `cmd:"" help:"Run the bot until SIGINT or SIGTERM."`
+	Status  statusCmd  `cmd:"" help:"Show how a running host is."`
+	Demo    demoCmd    `cmd:"" help:"Run a bot of example plugins on a built-in Discord: no token, no network."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// surroundings is what a command sees of the process. A command logs and reports
+// to stderr; stdout is for what it was asked for.
+type surroundings struct {
+	stdout  io.Writer
+	stderr  io.Writer
+	environ []string
+	given   []string // settings' keys that were given as flags
+}
+
+// usageError marks faults of the command line and of the settings: exit code 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func main() {
+	ctx, stop := untilSignal()
+	code := execute(ctx, os.Args[1:], surroundings{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()})
+	stop()
+	os.Exit(code)
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM. From
+// then on these signals end the process at once, as they do by default: who asks
+// twice does not want to wait.
+func untilSignal() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// execute runs one command line and returns the exit code.
+func execute(ctx context.Context, args []string, around surroundings) int {
+	err := dispatch(ctx, args, around)
+	if err == nil {
+		return exitOK
+	}
+	for _, line := range lines(err) {
+		fmt.Fprintln(around.stderr, "holdfast: "+line)
+	}
+	if _, wrong := errors.AsType[usageError](err); wrong {
+		return exitSettings
+	}
+	return exitFailure
+}
+
+func dispatch(ctx context.Context, args []string, around surroundings) error {
+	exited := false
+	parser, err := kong.New(&cli{},
+		kong.Name("holdfast"),
+		kong.Description("A plugin host for Discord bots."),
+		kong.Writers(around.stdout, around.stderr),
+		// After printing a help text kong goes on parsing unless Exit ends the process.
+		kong.Exit(func(int) { exited = true }),
+		kong.ValueFormatter(nameVariable),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return fmt.Errorf("describe the command line: %w", err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exited {
+		return nil
+	}
+	if err != nil {
+		return usageError{fmt.Errorf("%w (see holdfast --help)", err)}
+	}
+	for _, element := range parsed.Path {
+		if element.Flag == nil || element.Flag.Tag.Get("yaml") == "" {
+			continue
+		}
+		// Nothing stands for the default in Settings: whoever writes it means something else.
+		if d, ok := element.Flag.Target.Interface().(time.Duration); ok && d <= 0 {
+			return usageError{fmt.Errorf("--%s: a duration must be longer than nothing: write it like 30s or 5m", element.Flag.Name)}
+		}
+		around.given = append(around.given, element.Flag.Tag.Get("yaml"))
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return parsed.Run(around)
+}
+
+// nameVariable adds to a setting's help the environment variable that sets it.
+func nameVariable(value *kong.Value) string {
+	if key := value.Tag.Get("yaml"); key != "" {
+		return value.Help + " ($HOLDFAST_" + strings.ToUpper(key) + ")"
+	}
+	return kong.DefaultHelpValueFormatter(value)
+}
+
+// lines lists the single faults of a joined error, each as one line.
+func lines(err error) []string {
+	if wrong, ok := err.(usageError); ok { //nolint:errorlint // only the outermost error decides how it is printed
+		return lines(wrong.error)
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the same
+		parts := joined.Unwrap()
+		var texts, all []string
+		for _, one := range parts {
+			texts = append(texts, one.Error())
+			all = append(all, lines(one)...)
+		}
+		// An error that has a sentence of its own round its parts stays whole.
+		if strings.Join(texts, "\n") == err.Error() {
+			return all
+		}
+	}
+	return []string{strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")}
+}
+
+// version is what the build says of itself.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(around surroundings) error {
+	fmt.Fprintln(around.stdout, "holdfast", version())
+	return nil
+}
