@@ -1,0 +1,162 @@
+package rest
+
+import (
+	"container/list"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// ticket is a request on its way through the gate. Its first fields are set once; the others are guarded by the lock.
+type ticket struct {
+	caller string
+	route  route
+	method string
+	url    *url.URL
+	header http.Header
+	body   []byte
+	ready  chan struct{} // room for the one grant that can be outstanding
+
+	age     uint64 // place in the order of arrival
+	lane    *lane
+	place   *list.Element // in the lane's queue, or nil
+	charged *bucket       // which one its grant was spent on, while it has one
+	grant   uint64
+	alone   bool
+	slot    slot
+	faults  int
+	limited int
+}
+
+// room is what is inside the gate, against its bounds.
+type room struct {
+	normal, express int
+	inflight        int
+	bytes           int
+	callers         map[string]int
+}
+
+func (g *Gate) ticket(r *Request) (*ticket, error) {
+	u, err := g.target(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	application := g.application
+	g.mu.Unlock()
+	return &ticket{
+		caller: r.Caller, route: routeOf(r.Method, r.Path, application, time.Now()),
+		method: r.Method, url: u, header: g.headers(r), body: r.Body, ready: make(chan struct{}, 1),
+	}, nil
+}
+
+// admit lets a ticket in and queues it, or says why not.
+func (g *Gate) admit(t *ticket) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if g.cause != nil {
+		return g.cause
+	}
+	if !g.ledger.allows(t.route, now) {
+		return ErrInvalidBudget
+	}
+	b := g.bucket(t.route, now)
+	if err := g.hasRoom(t, b); err != nil {
+		g.touch(b, now)
+		return err
+	}
+	if t.route.exempt {
+		g.room.express++
+	} else {
+		g.room.normal++
+		g.room.callers[t.caller]++
+	}
+	g.room.bytes += len(t.body)
+	g.age++
+	t.age = g.age
+	g.queue(t, b, now)
+	return nil
+}
+
+func (g *Gate) hasRoom(t *ticket, b *bucket) error {
+	switch {
+	case b.queued >= g.cfg.QueuePerBucket:
+		return fmt.Errorf("%w (%d for this route and its resource)", ErrQueueFull, b.queued)
+	case g.room.bytes+len(t.body) > g.cfg.QueueBytes:
+		return fmt.Errorf("%w (%d bytes of bodies)", ErrQueueFull, g.room.bytes)
+	case t.route.exempt && g.room.express >= g.cfg.Queue:
+		return fmt.Errorf("%w (%d interactions)", ErrQueueFull, g.room.express)
+	case t.route.exempt:
+		return nil
+	case g.room.normal >= g.cfg.Queue:
+		return fmt.Errorf("%w (%d in all)", ErrQueueFull, g.room.normal)
+	case g.room.callers[t.caller] >= g.cfg.QueuePerCaller:
+		return fmt.Errorf("%w (%d of this plugin)", ErrQueueFull, g.room.callers[t.caller])
+	}
+	return nil
+}
+
+// requeue queues a ticket once more, at its old place in the order.
+func (g *Gate) requeue(t *ticket) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.cause != nil {
+		return g.cause
+	}
+	now := time.Now()
+	g.queue(t, g.bucket(t.route, now), now)
+	return nil
+}
+
+func (g *Gate) queue(t *ticket, b *bucket, now time.Time) {
+	l, old := g.lane(b, t.caller), t.lane
+	if old != nil && old != l {
+		g.moveWriter(t, l)
+		g.touch(old.bucket, now)
+	}
+	l.add(t)
+	g.touch(b, now)
+	g.schedule(now)
+}
+
+// leave takes a ticket out, wherever it stands.
+func (g *Gate) leave(t *ticket) {
+	g.mu.Lock()
+	now := time.Now()
+	if t.place != nil {
+		t.lane.take(t)
+	}
+	if b := t.charged; b != nil { // granted, but its caller had gone
+		b.discharge(t, true)
+		g.room.inflight--
+		if !t.route.exempt {
+			g.pace.unused(t.slot)
+		}
+		g.touch(b, now)
+	}
+	if t.lane.writer == t {
+		t.lane.writer = nil
+	}
+	g.touch(t.lane.bucket, now)
+	g.vacate(t)
+	g.schedule(now)
+	closeIdle := g.own && g.cause != nil && g.room.inflight == 0
+	g.mu.Unlock()
+	if closeIdle {
+		g.client.CloseIdleConnections()
+	}
+}
+
+func (g *Gate) vacate(t *ticket) {
+	g.room.bytes -= len(t.body)
+	if t.route.exempt {
+		g.room.express--
+		return
+	}
+	g.room.normal--
+	if g.room.callers[t.caller]--; g.room.callers[t.caller] == 0 {
+		delete(g.room.callers, t.caller)
+	}
+}

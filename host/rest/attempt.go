@@ -1,0 +1,90 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+)
+
+// outcome is what one attempt came to. With a status, Discord has answered, though perhaps not to the end.
+type outcome struct {
+	response *Response
+	status   int
+	said     limits
+	err      error
+	unsent   bool // certainly nothing of the request reached anybody
+}
+
+// fault tells whether the attempt failed in a way that another one may mend.
+func (o *outcome) fault() bool {
+	if o.err != nil {
+		return !errors.Is(o.err, ErrTooLarge)
+	}
+	return o.status >= http.StatusInternalServerError
+}
+
+// attempt sends the request once and reads the whole answer.
+func (g *Gate) attempt(ctx context.Context, t *ticket) *outcome {
+	ctx, cancel := context.WithTimeout(ctx, g.cfg.Attempt)
+	defer cancel()
+	var conn connection
+	request := (&http.Request{
+		Method: t.method, URL: t.url, Host: t.url.Host, Header: t.header.Clone(),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(httptrace.WithClientTrace(ctx, conn.trace()))
+	if len(t.body) > 0 {
+		request.ContentLength = int64(len(t.body))
+		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(t.body)), nil }
+		request.Body, _ = request.GetBody()
+	}
+	answer, err := g.client.Do(request)
+	if err != nil {
+		return &outcome{err: withoutURL(err), unsent: conn.unsent()}
+	}
+	return g.read(answer)
+}
+
+// read takes the answer's body in, within its bound.
+func (g *Gate) read(answer *http.Response) *outcome {
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, int64(g.cfg.ResponseBytes)+1))
+	if err == nil && len(body) > g.cfg.ResponseBytes {
+		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, g.cfg.ResponseBytes)
+	}
+	o := &outcome{status: answer.StatusCode, said: limitsOf(answer.StatusCode, answer.Header, body)}
+	if err != nil {
+		o.err = fmt.Errorf("read the answer: %w", withoutURL(err))
+		return o
+	}
+	answer.Header.Del("Set-Cookie") // Cloudflare's, for this connection and not for plugins
+	o.response = &Response{Status: answer.StatusCode, Header: answer.Header, Body: body}
+	return o
+}
+
+// withoutURL takes the URL out of an error: it may hold the token of an interaction or a webhook.
+func withoutURL(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// connection notes whether a request ever had a connection to be written to.
+type connection struct{ wanted, got atomic.Bool }
+
+func (c *connection) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { c.wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
+	}
+}
+
+// unsent is true only when a connection was looked for and none was had. A transport that does not say so may have sent.
+func (c *connection) unsent() bool { return c.wanted.Load() && !c.got.Load() }

@@ -1,0 +1,179 @@
+package rest
+
+import (
+	"container/list"
+	"time"
+)
+
+// windowSlack is added to every wait that Discord gives, because its numbers are cut off at milliseconds.
+const windowSlack = 3 * time.Millisecond
+
+type bucketKey struct{ id, major string }
+
+// bucket is what Discord counts together. Its conditions are drawn in the package's documentation. It is guarded by the
+// gate's lock.
+type bucket struct {
+	key    bucketKey
+	exempt bool
+
+	free      bool // Discord names no limit for it
+	counted   bool
+	remaining int
+	reset     time.Time
+	probe     *ticket // the one request under way while neither free nor counted
+	inflight  int
+	granted   uint64 // the newest grant, and
+	heard     uint64 // the newest grant whose answer has been applied
+
+	lanes  []*lane // in the order of their turns
+	queued int
+
+	wakeAt time.Time // when schedule looks at it again
+	index  int       // in the gate's wakes, or -1
+}
+
+// lane is what one caller has waiting in one bucket, oldest first.
+type lane struct {
+	bucket *bucket
+	caller *caller
+	queue  list.List // of *ticket
+	writer *ticket   // the write that the lane's other writes wait for
+	first  uint64    // the head's age when the lane was last put in order
+	index  int       // in the caller's ready lanes, or -1
+}
+
+// roll ends a window that has passed: what the next one holds, a probe finds out.
+func (b *bucket) roll(now time.Time) {
+	if b.counted && !now.Before(b.reset) {
+		b.counted, b.probe = false, nil
+	}
+}
+
+// open tells whether a request may be granted.
+func (b *bucket) open() bool {
+	switch {
+	case b.free:
+		return true
+	case b.counted:
+		return b.remaining > 0
+	}
+	return b.probe == nil
+}
+
+// idle tells whether nothing would be lost by forgetting the bucket: without a window it is as good as new.
+func (b *bucket) idle() bool { return len(b.lanes) == 0 && b.inflight == 0 && !b.counted }
+
+// charge spends one request of the bucket on t.
+func (b *bucket) charge(t *ticket) {
+	t.charged, t.alone = b, b.inflight == 0
+	b.inflight++
+	b.granted++
+	t.grant = b.granted
+	switch {
+	case b.free:
+	case b.counted:
+		b.remaining--
+	default:
+		b.probe = t
+	}
+}
+
+// discharge ends what charge began. unused says that the request was never sent.
+func (b *bucket) discharge(t *ticket, unused bool) {
+	b.inflight--
+	if b.probe == t {
+		b.probe = nil
+	} else if unused && b.counted {
+		b.remaining++
+	}
+	t.charged = nil
+}
+
+// apply takes over what an answer to t said. Answers overtake each other, so within a window the smaller number of
+// remaining requests holds, unless t was alone with Discord.
+func (b *bucket) apply(t *ticket, said limits, probed bool, now time.Time) {
+	reset := now.Add(said.resetAfter + windowSlack)
+	switch {
+	case !b.counted && b.probe != nil && !probed:
+		return // an old window's answer; the probe's is on its way
+	case !b.counted, t.alone && t.grant == b.granted:
+		b.remaining, b.reset = max(said.remaining-b.inflight, 0), reset
+	default:
+		b.remaining = min(b.remaining, said.remaining)
+		if t.grant > b.heard {
+			b.reset = reset
+		}
+	}
+	b.free, b.counted, b.probe = false, true, nil
+	b.heard = max(b.heard, t.grant)
+}
+
+// limited closes the bucket for as long as a 429 says.
+func (b *bucket) limited(wait time.Duration, now time.Time) {
+	until := now.Add(wait + windowSlack)
+	if b.counted && b.remaining == 0 && b.reset.After(until) {
+		until = b.reset
+	}
+	b.free, b.counted, b.probe = false, true, nil
+	b.remaining, b.reset = 0, until
+}
+
+// lane returns the caller's lane, new if there was none.
+func (b *bucket) lane(c *caller) *lane {
+	for _, l := range b.lanes {
+		if l.caller == c {
+			return l
+		}
+	}
+	l := &lane{bucket: b, caller: c, index: -1}
+	b.lanes = append(b.lanes, l)
+	c.lanes++
+	return l
+}
+
+// add puts t at its place by age; one that comes again is older than what came after it.
+func (l *lane) add(t *ticket) {
+	at := l.queue.Back()
+	for at != nil && at.Value.(*ticket).age > t.age {
+		at = at.Prev()
+	}
+	if at == nil {
+		t.place = l.queue.PushFront(t)
+	} else {
+		t.place = l.queue.InsertAfter(t, at)
+	}
+	t.lane = l
+	l.bucket.queued++
+}
+
+// take removes t from the queue, not from the lane.
+func (l *lane) take(t *ticket) {
+	l.queue.Remove(t.place)
+	t.place = nil
+	l.bucket.queued--
+}
+
+// head is the ticket whose turn it is, or nil.
+func (l *lane) head() *ticket {
+	if at := l.queue.Front(); at != nil {
+		return at.Value.(*ticket)
+	}
+	return nil
+}
+
+// ready tells whether the head may go as far as its lane and bucket are concerned.
+func (l *lane) ready() bool {
+	t := l.head()
+	return t != nil && (!t.route.write || l.writer == nil || l.writer == t) && l.bucket.open()
+}
+
+// toBack ends a lane's turn, so that callers take turns in a bucket.
+func (b *bucket) toBack(l *lane) {
+	for i, other := range b.lanes {
+		if other == l {
+			copy(b.lanes[i:], b.lanes[i+1:])
+			b.lanes[len(b.lanes)-1] = l
+			return
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// retryBase is the middle of the first pause after a fault; it doubles with each further one.
+const retryBase = 500 * time.Millisecond
+
+// Gate carries requests to Discord and obeys its limits. Its methods are safe for concurrent use.
+type Gate struct {
+	cfg    Config
+	log    hclog.Logger
+	base   *url.URL
+	client *http.Client
+	own    bool          // the client's connections are the gate's to close
+	halt   chan struct{} // closed when nothing more is sent
+	timer  *time.Timer   // fires when something that waits may go
+
+	mu          sync.Mutex
+	cause       error // why halt is closed
+	application string
+	armed       time.Time // when the timer fires, or zero
+	age         uint64    // of the newest ticket
+	buckets     map[bucketKey]*bucket
+	routes      map[string]learned // by template
+	wakes       wakes
+	normal      *turns
+	express     *turns
+	pace        *pace
+	ledger      *ledger
+	banned      time.Time // Cloudflare's ban lasts until then
+	room        room
+	counts      counts
+}
+
+// New makes a gate; it sends nothing yet.
+func New(cfg Config) (*Gate, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	base, err := url.Parse(cfg.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("API address: %w", err)
+	}
+	g := &Gate{
+		cfg: cfg, log: cfg.Log, base: base, halt: make(chan struct{}),
+		buckets: make(map[bucketKey]*bucket), routes: make(map[string]learned),
+		normal: newTurns(), express: newTurns(),
+		pace: newPace(cfg.Global), ledger: newLedger(cfg.Invalid, time.Now()),
+		room: room{callers: make(map[string]int)},
+	}
+	g.client, g.own = cfg.client()
+	g.timer = time.AfterFunc(time.Hour, g.wake)
+	g.timer.Stop()
+	return g, nil
+}
+
+// SetApplication tells the gate the application's id, by which it knows the webhooks of interactions: they are free of
+// the global limit. Until it is told, they share it.
+func (g *Gate) SetApplication(id uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.application = strconv.FormatUint(id, 10)
+}
+
+// Do carries one request and returns Discord's answer, whatever its status. It waits for the request's turn, waits out
+// every 429, and repeats what failed if it may be repeated: reads, PUT and DELETE after a 5xx or a broken connection, POST
+// and PATCH only when nothing was sent. It ends with ctx at every point, and at the latest after [Config.Wait].
+func (g *Gate) Do(ctx context.Context, r *Request) (*Response, error) {
+	if err := g.check(r); err != nil {
+		return nil, err
+	}
+	t, err := g.ticket(r)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, g.cfg.Wait, ErrWaited)
+	defer cancel()
+	response, err := g.carry(ctx, t)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.route.template, err)
+	}
+	return response, nil
+}
+
+// carry takes a ticket through the gate: admit, await, attempt, settle, and once more if that is the verdict.
+func (g *Gate) carry(ctx context.Context, t *ticket) (*Response, error) {
+	if err := g.admit(t); err != nil {
+		return nil, err
+	}
+	defer g.leave(t)
+	for {
+		if err := g.await(ctx, t); err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		o := g.attempt(ctx, t)
+		verdict := g.settle(t, o)
+		g.tell(t, o, time.Since(began))
+		switch {
+		case ctx.Err() != nil && o.response == nil:
+			return nil, broken(t, o, ended(ctx))
+		case !verdict.again:
+			return o.response, verdict.err
+		}
+		if err := g.pause(ctx, verdict.pause); err != nil {
+			return nil, err
+		}
+		if err := g.requeue(t); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// await returns when the ticket's turn has come.
+func (g *Gate) await(ctx context.Context, t *ticket) error {
+	select {
+	case <-t.ready:
+	case <-ctx.Done():
+	case <-g.halt:
+	}
+	if ctx.Err() != nil {
+		return ended(ctx)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.cause == nil && !g.ledger.allows(t.route, time.Now()) {
+		return ErrInvalidBudget // what was queued before the others were refused
+	}
+	return g.cause
+}
+
+// pause lets time pass between two attempts.
+func (g *Gate) pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx)
+	case <-g.halt:
+		return g.halted()
+	}
+}
+
+// Close ends the gate: who waits gets ErrClosed, what is under way may end. It is safe to call twice.
+func (g *Gate) Close() {
+	g.mu.Lock()
+	g.stop(ErrClosed)
+	g.mu.Unlock()
+	if g.own {
+		g.client.CloseIdleConnections()
+	}
+}
+
+// stop lets nothing more be sent. The gate's lock is held.
+func (g *Gate) stop(cause error) {
+	if g.cause != nil {
+		return
+	}
+	g.cause = cause
+	g.timer.Stop()
+	close(g.halt)
+}
+
+func (g *Gate) halted() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.cause
+}
+
+// ended says why a context did: by the gate's own bound, or by the caller's will.
+func ended(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrWaited) {
+		return ErrWaited
+	}
+	return ctx.Err()
+}
+
+// broken is the error of an attempt that is not repeated.
+func broken(t *ticket, o *outcome, err error) error {
+	if o.unsent || t.route.repeat {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", ErrUncertain, err)
+}
+
+// retryPause is jittered, so that what failed together does not come back together.
+func retryPause(fault int) time.Duration {
+	middle := retryBase << (fault - 1)
+	return middle/2 + rand.N(middle) //nolint:gosec // spreads load, guards nothing
+}
+
+// tell logs what an operator may have to act on. It runs outside of the lock: a log may block.
+func (g *Gate) tell(t *ticket, o *outcome, took time.Duration) {
+	at := []any{"plugin", t.caller, "route", t.route.template, "took", took}
+	switch {
+	case o.said.scope == scopeCloudflare:
+		g.log.Error("Cloudflare has banned this address for a while; everything waits", append(at, "wait", o.said.wait)...)
+	case o.status == http.StatusTooManyRequests:
+		g.log.Warn("rate limit hit", append(at, "scope", o.said.scope.String(), "wait", o.said.wait)...)
+	case o.status == http.StatusUnauthorized && !t.route.ownToken:
+		g.log.Error("Discord refused the token; nothing more is sent", at...)
+	case o.err != nil:
+		g.log.Debug("attempt broke off", append(at, "error", o.err)...)
+	default:
+		g.log.Trace("request answered", append(at, "status", o.status)...)
+	}
+}

@@ -1,0 +1,116 @@
+package rest
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	banWait   = time.Minute // for a Cloudflare answer that does not say how long
+	limitWait = time.Second // for a 429 that does not say how long
+	maxWait   = 24 * time.Hour
+)
+
+// scope is what a 429 is about.
+type scope int
+
+const (
+	scopeNone scope = iota
+	scopeUser
+	scopeShared
+	scopeGlobal
+	scopeCloudflare // not Discord's limits but a ban: HTML, and no rate limit headers
+)
+
+func (s scope) String() string {
+	return [...]string{"none", "user", "shared", "global", "cloudflare"}[s]
+}
+
+// limits is what an answer says about limits. Times are read as durations only: the clocks need not agree.
+type limits struct {
+	named      bool // the headers tell remaining and resetAfter
+	bucket     string
+	remaining  int
+	resetAfter time.Duration
+	scope      scope
+	wait       time.Duration // of a 429
+}
+
+func limitsOf(status int, h http.Header, body []byte) limits {
+	said := limits{bucket: h.Get("X-Ratelimit-Bucket")}
+	remaining, err := strconv.Atoi(h.Get("X-Ratelimit-Remaining"))
+	resetAfter, ok := seconds(h.Get("X-Ratelimit-Reset-After"))
+	if err == nil && ok && remaining >= 0 {
+		said.named, said.remaining, said.resetAfter = true, remaining, resetAfter
+	}
+	if status == http.StatusTooManyRequests {
+		said.scope, said.wait = limitOf(h, body)
+	}
+	return said
+}
+
+// limitOf reads a 429: its scope, and how long to wait. The body's number is finer than the header's.
+func limitOf(h http.Header, body []byte) (scope, time.Duration) {
+	var told struct {
+		RetryAfter *float64 `json:"retry_after"`
+		Global     bool     `json:"global"`
+	}
+	isJSON := json.Unmarshal(body, &told) == nil
+	wait, ok := seconds(h.Get("Retry-After"))
+	if isJSON && told.RetryAfter != nil {
+		if exact, good := duration(*told.RetryAfter); good {
+			wait, ok = exact, true
+		}
+	}
+	if !isJSON && !hasLimitHeaders(h) {
+		if !ok {
+			wait = banWait
+		}
+		return scopeCloudflare, wait
+	}
+	if !ok {
+		wait = limitWait
+	}
+	switch said := strings.ToLower(h.Get("X-Ratelimit-Scope")); {
+	case told.Global, said == "global", strings.EqualFold(h.Get("X-Ratelimit-Global"), "true"):
+		return scopeGlobal, wait
+	case said == "shared":
+		return scopeShared, wait
+	}
+	return scopeUser, wait
+}
+
+func hasLimitHeaders(h http.Header) bool {
+	for name := range h {
+		if strings.HasPrefix(name, "X-Ratelimit-") {
+			return true
+		}
+	}
+	return false
+}
+
+func seconds(text string) (time.Duration, bool) {
+	if text == "" {
+		return 0, false
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, false
+	}
+	return duration(value)
+}
+
+// duration refuses what is no time to wait, and bounds the rest.
+func duration(value float64) (time.Duration, bool) {
+	if math.IsNaN(value) || value < 0 {
+		return 0, false
+	}
+	if value > maxWait.Seconds() {
+		return maxWait, true
+	}
+	return time.Duration(value * float64(time.Second)), true
+}

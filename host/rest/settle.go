@@ -1,0 +1,172 @@
+package rest
+
+import (
+	"net/http"
+	"time"
+)
+
+// verdict is what follows from an attempt.
+type verdict struct {
+	again bool
+	pause time.Duration // before the request is queued again
+	err   error         // when it is not
+}
+
+// learned is what the gate knows about a route.
+type learned struct {
+	id   string // X-RateLimit-Bucket, or "" while unknown
+	free bool   // answered without limits
+}
+
+// settle books an attempt: it frees what the grant took, takes over what the answer said about limits, and judges.
+func (g *Gate) settle(t *ticket, o *outcome) verdict {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	old := t.charged
+	probed := old.probe == t
+	old.discharge(t, o.unsent)
+	g.room.inflight--
+	if o.status != 0 {
+		if !t.route.exempt {
+			g.pace.answered(t.slot, now)
+		}
+		g.heed(t, o, probed, now)
+	}
+	v := g.judge(t, o)
+	g.touch(old, now)
+	g.schedule(now)
+	return v
+}
+
+// heed takes over what an answer says about its bucket, and about the gate as a whole.
+func (g *Gate) heed(t *ticket, o *outcome, probed bool, now time.Time) {
+	g.counts.requests++
+	said := o.said
+	g.learn(t.route, said, o.status, now)
+	b := g.bucket(t.route, now)
+	switch {
+	case said.scope == scopeCloudflare:
+		g.banned = later(g.banned, now.Add(said.wait))
+	case said.scope == scopeGlobal && !t.route.exempt:
+		g.pace.blocked = later(g.pace.blocked, now.Add(said.wait+windowSlack))
+	case said.scope != scopeNone:
+		b.limited(said.wait, now)
+	case said.named:
+		b.apply(t, said, probed, now)
+	case g.routes[t.route.template].free && !b.counted:
+		b.free, b.probe = true, nil
+	}
+	switch {
+	case o.status == http.StatusTooManyRequests:
+		g.counts.limited++
+		if said.scope != scopeShared {
+			g.ledger.add(now)
+		}
+	case o.status == http.StatusUnauthorized, o.status == http.StatusForbidden:
+		g.ledger.add(now)
+	}
+	if o.status == http.StatusUnauthorized && !t.route.ownToken {
+		g.stop(ErrUnauthorized)
+	}
+	g.touch(b, now)
+}
+
+// judge decides whether the request goes once more.
+func (g *Gate) judge(t *ticket, o *outcome) verdict {
+	switch {
+	case o.status == http.StatusTooManyRequests:
+		t.limited++
+		if t.limited > defaultLimited {
+			return verdict{err: ErrLimited}
+		}
+		return verdict{again: true}
+	case o.status == http.StatusUnauthorized && !t.route.ownToken:
+		return verdict{err: ErrUnauthorized}
+	case o.fault() && t.faults < g.cfg.Retries && (t.route.repeat || o.unsent):
+		t.faults++
+		g.counts.retries++
+		return verdict{again: true, pause: retryPause(t.faults)}
+	case o.err != nil:
+		return verdict{err: broken(t, o, o.err)}
+	}
+	return verdict{}
+}
+
+// learn notes the bucket of a route. Tickets that wait under its old name move to the new one.
+func (g *Gate) learn(r route, said limits, status int, now time.Time) {
+	known := g.routes[r.template]
+	fresh := known
+	switch {
+	case said.bucket != "":
+		fresh = learned{id: said.bucket}
+	case known.id == "" && !said.named && status < http.StatusMultipleChoices:
+		fresh.free = true
+	}
+	if fresh == known {
+		return
+	}
+	if _, ok := g.routes[r.template]; !ok && len(g.routes) >= maxRoutes {
+		for name := range g.routes { // any one: what is lost is learned again
+			delete(g.routes, name)
+			break
+		}
+	}
+	g.routes[r.template] = fresh
+	if fresh.id == known.id {
+		return
+	}
+	name := known.id
+	if name == "" {
+		name = r.template
+	}
+	for key, b := range g.buckets {
+		if key.id == name {
+			g.refile(b, now)
+		}
+	}
+}
+
+// refile moves those of a bucket's tickets whose route has got another bucket.
+func (g *Gate) refile(b *bucket, now time.Time) {
+	touched := map[*bucket]bool{b: true}
+	for _, l := range b.lanes {
+		for at := l.queue.Front(); at != nil; {
+			t := at.Value.(*ticket)
+			at = at.Next()
+			if to := g.bucket(t.route, now); to != b {
+				l.take(t)
+				g.lane(to, t.caller).add(t)
+				touched[to] = true
+			}
+		}
+		if w := l.writer; w != nil {
+			if to := g.bucket(w.route, now); to != b {
+				g.moveWriter(w, g.lane(to, w.caller))
+				touched[to] = true
+			}
+		}
+	}
+	for each := range touched {
+		g.touch(each, now)
+	}
+}
+
+// moveWriter lets a write that is under way hold up the writes of another lane instead of its own.
+func (g *Gate) moveWriter(t *ticket, to *lane) {
+	if t.lane == to || t.lane.writer != t {
+		return
+	}
+	t.lane.writer = nil
+	if to.writer == nil {
+		to.writer = t
+	}
+	t.lane = to
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
