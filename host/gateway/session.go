@@ -53,7 +53,7 @@ type session struct {
 
 	// The connection.
 	link       *link
-	opened     bool // link.conn may be written to
+	opened     bool      // link.conn may be written to
 	reachedAt  time.Time // when Discord was last known to answer
 	interval   time.Duration
 	acked      bool
