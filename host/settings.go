@@ -100,9 +100,9 @@ func (s Settings) WithDefaults() Settings {
 	return s
 }
 
-// Check judges every field and tells all faults at once. Zero fields are in
+// Validate judges every field and tells all faults at once. Zero fields are in
 // order: they stand for defaults.
-func (s Settings) Check() error {
+func (s Settings) Validate() error {
 	var faults []error
 	v := reflect.ValueOf(s)
 	for f := range settingFields() {

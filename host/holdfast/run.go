@@ -30,7 +30,7 @@ func (c *runCmd) Run(ctx context.Context, around surroundings) error {
 func (c *runCmd) prepare(around surroundings) (host.Settings, string, error) {
 	settings, err := host.LoadSettings(c.Config, around.environ)
 	settings = settings.With(c.Flags, around.given...).WithDefaults()
-	if err := errors.Join(err, settings.Check()); err != nil {
+	if err := errors.Join(err, settings.Validate()); err != nil {
 		return settings, "", err
 	}
 	token, err := settings.Token(around.environ)
