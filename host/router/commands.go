@@ -1,0 +1,163 @@
+package router
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Kinds of application commands, from Discord's documentation ("Application
+// Command Types").
+const (
+	chatInput  = 1
+	userMenu   = 2
+	messageOne = 3
+	entryPoint = 4
+)
+
+// commandLimits is how many commands of a kind Discord takes in one scope.
+var commandLimits = map[int]int{chatInput: 100, userMenu: 15, messageOne: 15, entryPoint: 1} //nolint:gochecknoglobals // a constant that Go cannot write
+
+// Command is one application command that a plugin declares.
+type Command struct {
+	Plugin string
+	// Guild is the scope: a guild's id, or 0 for a global command.
+	Guild uint64
+	// JSON is the command as Discord's documentation has it, without ids.
+	JSON json.RawMessage
+}
+
+// commandKey is what Discord wants unique.
+type commandKey struct {
+	guild uint64
+	kind  int
+	name  string
+}
+
+func (k commandKey) String() string {
+	scope := "global"
+	if k.guild != 0 {
+		scope = fmt.Sprintf("of guild %d", k.guild)
+	}
+	switch k.kind {
+	case chatInput:
+		return fmt.Sprintf("command /%s (%s)", k.name, scope)
+	case userMenu:
+		return fmt.Sprintf("user command %q (%s)", k.name, scope)
+	case messageOne:
+		return fmt.Sprintf("message command %q (%s)", k.name, scope)
+	}
+	return fmt.Sprintf("command %q of type %d (%s)", k.name, k.kind, scope)
+}
+
+// wanted is a command of the set, read once.
+type wanted struct {
+	key    commandKey
+	plugin string
+	raw    json.RawMessage
+	fields map[string]any // canonical
+}
+
+// CommandSet is what all plugins declare, merged. It does not change and is
+// safe for concurrent use. A nil set is empty.
+type CommandSet struct {
+	scopes map[uint64][]*wanted // sorted by type and name
+	byKey  map[commandKey]*wanted
+}
+
+// Merge puts the plugins' commands together. Names are unique per scope and
+// type; every conflict, unreadable command and exceeded limit (100 chat input, 15
+// user, 15 message commands in a scope) is told at once, with the plugins'
+// names.
+func Merge(commands []Command) (*CommandSet, error) {
+	set := &CommandSet{scopes: make(map[uint64][]*wanted), byKey: make(map[commandKey]*wanted)}
+	var faults []error
+	for _, c := range commands {
+		w, err := readCommand(c)
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		if other := set.byKey[w.key]; other != nil {
+			faults = append(faults, conflict(other, w))
+			continue
+		}
+		set.byKey[w.key] = w
+		set.scopes[c.Guild] = append(set.scopes[c.Guild], w)
+	}
+	for guild, scope := range set.scopes {
+		slices.SortFunc(scope, func(a, b *wanted) int {
+			return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.name, b.key.name))
+		})
+		if err := set.withinLimits(guild); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return set, nil
+}
+
+// Owner names the plugin that registered a command. A guild's own command goes
+// before a global one; guild 0 asks for the global one.
+func (s *CommandSet) Owner(kind int, name string, guild uint64) (plugin string, ok bool) {
+	if s == nil {
+		return "", false
+	}
+	name = strings.TrimSpace(name)
+	for _, scope := range []uint64{guild, 0} {
+		if w := s.byKey[commandKey{guild: scope, kind: kind, name: name}]; w != nil {
+			return w.plugin, true
+		}
+	}
+	return "", false
+}
+
+func readCommand(c Command) (*wanted, error) {
+	fields, err := canonical(c.JSON, c.Guild != 0)
+	if err != nil {
+		return nil, fmt.Errorf("plugin %s: read one of its commands: %w: correct the declaration", c.Plugin, err)
+	}
+	key := keyOf(c.Guild, fields)
+	if key.name == "" {
+		return nil, fmt.Errorf("plugin %s: one of its commands has no name: give it one", c.Plugin)
+	}
+	if _, known := commandLimits[key.kind]; !known {
+		return nil, fmt.Errorf("plugin %s: %s: Discord has no such type: use 1 to 4", c.Plugin, key)
+	}
+	return &wanted{key: key, plugin: c.Plugin, raw: c.JSON, fields: fields}, nil
+}
+
+func conflict(a, b *wanted) error {
+	if a.plugin == b.plugin {
+		return fmt.Errorf("%s is declared twice by plugin %s: remove one", a.key, a.plugin)
+	}
+	return fmt.Errorf("%s is declared by plugin %s and by plugin %s: rename one, or take one of the plugins out of the folder", a.key, a.plugin, b.plugin)
+}
+
+func (s *CommandSet) withinLimits(guild uint64) error {
+	counts := make(map[int]int)
+	for _, w := range s.scopes[guild] {
+		counts[w.key.kind]++
+	}
+	return checkLimits(guild, counts)
+}
+
+func checkLimits(guild uint64, counts map[int]int) error {
+	names := map[int]string{chatInput: "chat input", userMenu: "user", messageOne: "message", entryPoint: "entry point"}
+	scope := "globally"
+	if guild != 0 {
+		scope = fmt.Sprintf("in guild %d", guild)
+	}
+	var faults []error
+	for _, kind := range []int{chatInput, userMenu, messageOne, entryPoint} {
+		if n, limit := counts[kind], commandLimits[kind]; n > limit {
+			faults = append(faults, fmt.Errorf("%d %s commands %s, Discord takes %d: make some subcommands, or remove some", n, names[kind], scope, limit))
+		}
+	}
+	return errors.Join(faults...)
+}
