@@ -36,7 +36,7 @@ type guardian struct {
 }
 
 func startGuardian(start func(*exec.Cmd) error) (*guardian, error) {
-	cmd := exec.Command("/bin/sh", "-c", guardianScript)
+	cmd := exec.Command("/bin/sh", "-c", guardianScript) //nolint:noctx // it ends when its input does
 	cmd.Env = []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	input, err := cmd.StdinPipe()

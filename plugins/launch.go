@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,7 @@ func launch(ctx context.Context, f File, env []string, sockets string, timeout t
 		StartTimeout:     timeout,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
-			proc.cmd.Env = append(cmd.Env, env...)
+			proc.cmd.Env = slices.Concat(cmd.Env, env)
 			return proc, nil
 		},
 		// The host reads a plugin's lines itself: a null logger keeps
@@ -62,7 +63,11 @@ func launch(ctx context.Context, f File, env []string, sockets string, timeout t
 		l.kill()
 		return nil, explainStart(ctx, f, out, timeout, err)
 	}
-	l.plugin = dispensed.(wire.PluginClient)
+	var ok bool
+	if l.plugin, ok = dispensed.(wire.PluginClient); !ok {
+		l.kill()
+		return nil, fmt.Errorf("start plugin %s: go-plugin dispensed a %T", f.Name, dispensed)
+	}
 	return l, nil
 }
 

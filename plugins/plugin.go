@@ -15,15 +15,15 @@ import (
 type State string
 
 const (
-	// Starting: its process is being brought up.
+	// Starting says that its process is being brought up.
 	Starting State = "starting"
-	// Running: it takes events.
+	// Running says that it takes events.
 	Running State = "running"
-	// Waiting: it crashed and is started again after a pause.
+	// Waiting says that it crashed and is started again after a pause.
 	Waiting State = "waiting"
-	// Failed: it could not be started and is left alone.
+	// Failed says that it could not be started and is left alone.
 	Failed State = "failed"
-	// Stopped: it was asked to stop.
+	// Stopped says that it was asked to stop.
 	Stopped State = "stopped"
 )
 

@@ -75,7 +75,7 @@ type process struct {
 // newProcess prepares path to run under name, without standard input. Its
 // environment is set before Start.
 func newProcess(path, name string, s *starter, g *guardian, log hclog.Logger) *process {
-	cmd := exec.Command(path)
+	cmd := exec.Command(path) //nolint:noctx // its end is Kill, which takes the whole group
 	cmd.Args = []string{name} // a hash in the list of processes says nothing
 	cmd.SysProcAttr = childAttributes()
 	return &process{path: path, cmd: cmd, starter: s, guardian: g, log: log, exited: make(chan struct{})}

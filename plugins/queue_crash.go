@@ -92,9 +92,6 @@ func (q *queue) snapshot() (c counts, inFlight int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c = q.count
-	c.dropped = make(map[string]uint64, len(q.count.dropped))
-	for name, n := range q.count.dropped {
-		c.dropped[name] = n
-	}
+	c.dropped = maps.Clone(q.count.dropped)
 	return c, len(q.inFlight) + len(q.redeliver)
 }

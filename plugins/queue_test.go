@@ -397,14 +397,14 @@ func BenchmarkQueue(b *testing.B) {
 		if err := q.push(b.Context(), &ev); err != nil {
 			b.Fatal(err)
 		}
-		acks.Shards, acks.Indexes = append(acks.Shards, 0), append(acks.Indexes, n)
+		acks.Shards, acks.Indexes = append(acks.GetShards(), 0), append(acks.GetIndexes(), n)
 		if n%25 == 0 {
 			var batch wire.Batch
 			q.take(&batch)
 			buffers, _ := codec.Marshal(&batch)
 			buffers.Free()
 			q.ack(&acks)
-			acks.Shards, acks.Indexes = acks.Shards[:0], acks.Indexes[:0]
+			acks.Shards, acks.Indexes = acks.GetShards()[:0], acks.GetIndexes()[:0]
 		}
 	}
 }

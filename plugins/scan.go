@@ -78,8 +78,7 @@ func temporary(name string) bool {
 
 // unwrapPath takes the path out of an error that names it once already.
 func unwrapPath(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}
 	return err

@@ -47,7 +47,7 @@ func serveInstance(dir, plugin string, number uint64, rest REST) (*services, err
 		rest:   rest,
 		done:   make(chan struct{}),
 	}
-	listener, err := net.Listen("unix", s.socket)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "unix", s.socket)
 	if err != nil {
 		return nil, fmt.Errorf("open socket for plugin %s: %w", plugin, err)
 	}

@@ -220,14 +220,12 @@ func (s *Set) Close() error {
 
 func (s *Set) nextNumber() uint64 { return s.numbers.Add(1) }
 
-// inherited are the variables that programs need to find their way. All else
-// of the host's environment stays with the host, the token first of all.
-var inherited = []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-
-// environment of the plugin whose file is called name.
+// environment of the plugin whose file is called name: its own, and the
+// variables that every program needs to find its way. All else of the host's
+// environment stays with the host, the token first of all.
 func (s *Set) environment(name string) []string {
 	var env []string
-	for _, key := range inherited {
+	for _, key := range []string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		if value, ok := os.LookupEnv(key); ok {
 			env = append(env, key+"="+value)
 		}

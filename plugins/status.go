@@ -1,10 +1,14 @@
 package plugins
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Status is what one plugin does, at one moment.
 type Status struct {
 	Name       string
+	Version    string // its author's words
 	File       string
 	State      State
 	Generation uint64
@@ -29,7 +33,7 @@ type Status struct {
 // Status of every plugin of the folder, failed ones included.
 func (s *Set) Status() []Status {
 	s.mu.Lock()
-	all := append([]*Plugin(nil), s.plugins...)
+	all := slices.Clone(s.plugins)
 	s.mu.Unlock()
 	out := make([]Status, 0, len(all))
 	for _, p := range all {
@@ -52,6 +56,7 @@ func (p *Plugin) status() Status {
 	if p.instance != nil {
 		out.PID, out.Started = p.instance.link.process.number(), p.instance.started
 	}
+	out.Version = p.manifest.GetVersion()
 	for _, subscription := range p.manifest.GetEvents() {
 		out.Events = append(out.Events, subscription.GetEvent())
 	}

@@ -17,9 +17,9 @@ const (
 	PluginKind = "holdfast"
 	// TicketKey is the metadata key of the ticket in calls to Host.
 	TicketKey = "holdfast-ticket"
-	// CookieKey and CookieValue tell a plugin that a host has started it. They
-	// are no secret.
-	CookieKey   = "HOLDFAST_PLUGIN"
+	// CookieKey is the variable that tells a plugin that a host has started it.
+	CookieKey = "HOLDFAST_PLUGIN"
+	// CookieValue is what it says. It is no secret.
 	CookieValue = "1f0c5b8e-holdfast"
 	// Window is the fixed HTTP/2 window of both sides in bytes. Fixed windows
 	// switch grpc's bandwidth probes off, a quarter of the CPU at low rates;
