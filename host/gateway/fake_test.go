@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type fake struct {
 	compress string
 	pipes    chan net.Conn
 	conns    chan *fakeConn // in the order of the upgrades
-	refuse   bool           // dialing fails
+	refuse   atomic.Bool    // dialing fails
 	over     chan struct{}  // closed when the test is over
 }
 
@@ -63,7 +64,7 @@ func (f *fake) Close() error   { close(f.pipes); return nil }
 func (f *fake) Addr() net.Addr { return &net.UnixAddr{Name: "fake"} }
 
 func (f *fake) dial(ctx context.Context, _, addr string) (net.Conn, error) {
-	if f.refuse {
+	if f.refuse.Load() {
 		return nil, fmt.Errorf("dial %s: refused", addr)
 	}
 	ours, theirs := net.Pipe()

@@ -200,9 +200,9 @@ func (s *story) act(words []string) string {
 		}
 		s.set.Handled(0, seq)
 	case "refuse":
-		s.fake.refuse = true
+		s.fake.refuse.Store(true)
 	case "accept":
-		s.fake.refuse = false
+		s.fake.refuse.Store(false)
 	case "status":
 		st := s.set.Status()[0]
 		return fmt.Sprintf("status %s seq %d handled %d latency %s connections %d identifies %d resumes %d lost %d",
