@@ -28,7 +28,7 @@ var rooms = map[string][]string{
 	"host/holdfast":  {"host", "host/control", "host/simulator"},
 	"host/gateway":   {},
 	"host/rest":      {},
-	"host/router":    {"host/gateway"}, // the event type; all else by small interfaces
+	"host/router":    {"host/gateway", "sdk/wire"}, // the event types; all else by small interfaces
 	"host/state":     {},
 	"host/control":   {},
 	"host/simulator": {}, // a witness must not share our mistakes

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -14,8 +15,12 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// settingsFile is read when no other is named and it is there.
-const settingsFile = "holdfast.yaml"
+const (
+	// settingsFile is read when no other is named and it is there.
+	settingsFile = "holdfast.yaml"
+	// settingsLimit bounds a settings file in bytes: a larger one is another file.
+	settingsLimit = 1 << 20
+)
 
 // LoadSettings layers the settings file over the defaults and the environment
 // (NAME=value entries) over both. An empty file name stands for holdfast.yaml in
@@ -54,8 +59,12 @@ type fileReader struct {
 
 func takeFile(s *Settings, name string, raw []byte) error {
 	r := &fileReader{name: name, folder: filepath.Dir(name)}
+	if len(raw) > settingsLimit {
+		r.faultf(nil, "the file is longer than %d bytes: give the settings file with --config", settingsLimit)
+		return errors.Join(r.faults...)
+	}
 	// Keys that come twice are found below, where all faults are collected.
-	file, err := parser.ParseBytes(raw, 0, parser.AllowDuplicateMapKey())
+	file, err := parser.ParseBytes(bytes.TrimPrefix(raw, []byte("\ufeff")), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		return r.syntax(err)
 	}

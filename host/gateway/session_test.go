@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -79,17 +80,36 @@ func TestStopAnywhere(t *testing.T) {
 	}
 }
 
-// TestStopWhileDialing: a dial that never ends, and a handshake that never ends.
+// TestStopWhileDialing: a dial that never ends, and a handshake that is never answered.
 func TestStopWhileDialing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFake(t, CompressZstd)
-		f.pipes = make(chan net.Conn) // nobody accepts
-		_, stop := run(t, f, Config{Events: make(chan Event, 1)})
-		time.Sleep(time.Second)
-		if err := stop(); err != nil {
-			t.Errorf("run ended with %v", err)
+	dials := map[string]func(ctx context.Context, network, addr string) (net.Conn, error){
+		"dial": func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+		"handshake": func(context.Context, string, string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, theirs) }() // ends with ours
+			return ours, nil
+		},
+	}
+	for name, dial := range dials {
+		for _, patience := range []time.Duration{time.Second, 10 * time.Minute} {
+			t.Run(fmt.Sprint(name, patience), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					set, err := NewSet(Config{Token: "token", URL: "ws://gateway.test", Events: make(chan Event, 1), dial: dial})
+					if err != nil {
+						t.Fatal(err)
+					}
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					if err := set.Run(ctx); err != nil {
+						t.Errorf("run ended with %v", err)
+					}
+				})
+			})
 		}
-	})
+	}
 }
 
 // TestOneRefusalEndsAll: a fatal close code of one shard closes the others so that they can be resumed.

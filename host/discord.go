@@ -1,0 +1,89 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/host/rest"
+)
+
+// introduceTimeout bounds the first requests: a host that cannot reach Discord
+// says so at once, and whoever supervises it starts it again.
+const introduceTimeout = 4 * time.Second
+
+// bot is who the token belongs to.
+type bot struct {
+	id, applicationID uint64
+	name              string
+}
+
+// gatewayInfo is the answer of GET /gateway/bot.
+type gatewayInfo struct {
+	URL               string `json:"url"`
+	Shards            int    `json:"shards"`
+	SessionStartLimit struct {
+		Total          int `json:"total"`
+		Remaining      int `json:"remaining"`
+		ResetAfter     int `json:"reset_after"` // milliseconds
+		MaxConcurrency int `json:"max_concurrency"`
+	} `json:"session_start_limit"`
+}
+
+// discord is what the host must know before it can begin.
+type discord struct {
+	bot     bot
+	gateway gatewayInfo
+}
+
+// introduce asks Discord who the bot is and where its gateway is.
+func introduce(ctx context.Context, gate *rest.Gate, base string) (*discord, error) {
+	ctx, cancel := context.WithTimeout(ctx, introduceTimeout)
+	defer cancel()
+	var d discord
+	var user, application struct {
+		ID       string `json:"id"`
+		Username string `json:"username"`
+	}
+	for _, step := range []struct {
+		path string
+		into any
+	}{{"/users/@me", &user}, {"/applications/@me", &application}, {"/gateway/bot", &d.gateway}} {
+		if err := get(ctx, gate, step.path, step.into); err != nil {
+			if ctx.Err() != nil && !errors.Is(err, rest.ErrUnauthorized) {
+				return nil, fmt.Errorf("reach Discord at %s: no answer within %s (%w): check the network and --api-url", base, introduceTimeout, err)
+			}
+			return nil, fmt.Errorf("reach Discord at %s: %w", base, err)
+		}
+	}
+	var err error
+	if d.bot.id, err = strconv.ParseUint(user.ID, 10, 64); err != nil {
+		return nil, fmt.Errorf("read who the bot is: id %q: is %s Discord's API?", user.ID, base)
+	}
+	if d.bot.applicationID, err = strconv.ParseUint(application.ID, 10, 64); err != nil {
+		return nil, fmt.Errorf("read the bot's application: id %q: is %s Discord's API?", application.ID, base)
+	}
+	d.bot.name = user.Username
+	if d.gateway.URL == "" || d.gateway.Shards < 1 {
+		return nil, fmt.Errorf("read the gateway's address: %s/gateway/bot names none: is it Discord's API?", base)
+	}
+	return &d, nil
+}
+
+func get(ctx context.Context, gate *rest.Gate, path string, into any) error {
+	response, err := gate.Do(ctx, &rest.Request{Caller: "host", Method: http.MethodGet, Path: path})
+	if err != nil {
+		return err
+	}
+	if response.Status != http.StatusOK {
+		return fmt.Errorf("GET %s answered %d: %.200q", path, response.Status, response.Body)
+	}
+	if err := json.Unmarshal(response.Body, into); err != nil {
+		return fmt.Errorf("GET %s: read the answer: %w: is this Discord's API?", path, err)
+	}
+	return nil
+}

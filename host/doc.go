@@ -1,0 +1,10 @@
+// Package host is the long-running process: it builds the rooms of the house,
+// runs them, and closes them in reverse. It can be embedded: Config, New, Run.
+//
+//	state ─ gate ─ plugins ─ commands ─ sessions ─ router ─ control
+//
+// Run's goroutines are the sessions', the router's and the control server's;
+// Run waits for all of them. Events flow from the sessions through one bounded
+// channel to the router, which the host closes when the last session has
+// ended; then the plugins finish what they hold, and stop.
+package host

@@ -1,0 +1,224 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/host/rest"
+	"github.com/holdfast-bot/holdfast/host/router"
+	"github.com/holdfast-bot/holdfast/host/state"
+	"github.com/holdfast-bot/holdfast/plugins"
+	"golang.org/x/sync/errgroup"
+)
+
+// eventQueue is how many events wait between the sessions and the router. It
+// is short: plugins have queues of their own, and guilds can be large.
+const eventQueue = 256
+
+// Config of a Host.
+type Config struct {
+	Settings Settings
+	// Token is the bot's token without "Bot ". It goes to the gate and to the
+	// sessions and nowhere else.
+	Token string
+	// Log gets what the host does; default: nothing is logged.
+	Log hclog.Logger
+	// IdentifyInterval overrides Discord's 5 s between two identifies of one
+	// rate limit key, for servers that allow a shorter one. 0 keeps Discord's.
+	IdentifyInterval time.Duration
+	// Ready, if not nil, is called once, when all sessions have been started
+	// and the control socket answers.
+	Ready func()
+}
+
+// Host runs one bot.
+type Host struct {
+	config  Config
+	log     hclog.Logger
+	started time.Time
+
+	mu       sync.Mutex // guards what Status reads while Run builds it
+	bot      *bot
+	gate     *rest.Gate
+	plugins  *plugins.Set
+	router   *router.Router
+	sessions *gateway.Set
+	stateDir string
+}
+
+// New checks the settings and prepares a host. It touches nothing yet.
+func New(c Config) (*Host, error) {
+	c.Settings = c.Settings.WithDefaults()
+	if err := c.Settings.Validate(); err != nil {
+		return nil, err
+	}
+	if c.Log == nil {
+		c.Log = hclog.NewNullLogger()
+	}
+	return &Host{config: c, log: c.Log}, nil
+}
+
+// Run runs the bot until ctx ends; then it stops in order and returns nil. It
+// returns an error when the bot cannot run: each says what to do about it.
+// A Host runs once.
+func (h *Host) Run(ctx context.Context) (err error) {
+	h.started = time.Now()
+	if err := hideMemory(); err != nil {
+		h.log.Warn("plugins of this user could read the host's environment", "error", err)
+	}
+	folder, err := state.Open(h.config.Settings.StateDir, h.log.Named("state"))
+	if err != nil {
+		return err
+	}
+	defer closing(&err, folder.Close)
+	gate, err := rest.New(rest.Config{Token: h.config.Token, BaseURL: h.config.Settings.APIURL, Log: h.log.Named("rest")})
+	if err != nil {
+		return err
+	}
+	defer gate.Close()
+	discord, err := introduce(ctx, gate, h.config.Settings.APIURL)
+	if err != nil {
+		return stoppedOr(ctx, err)
+	}
+	h.set(func() { h.gate, h.bot, h.stateDir = gate, &discord.bot, folder.Path() })
+	h.log.Info("bot known", "name", discord.bot.name, "id", discord.bot.id)
+
+	set, commands, err := h.loadPlugins(ctx, folder, gate, &discord.bot)
+	if err != nil {
+		return stoppedOr(ctx, err)
+	}
+	defer closing(&err, set.Close)
+	h.syncCommands(ctx, gate, folder, &discord.bot, commands)
+	return stoppedOr(ctx, h.serve(ctx, folder, gate, set, commands, discord))
+}
+
+// serve runs sessions, router and control until ctx ends or one of them fails,
+// and then lets the plugins finish what they have.
+func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, set *plugins.Set, commands *router.CommandSet, discord *discord) error {
+	events := make(chan gateway.Event, eventQueue)
+	sessions, err := h.newSessions(discord, set, events)
+	if err != nil {
+		return err
+	}
+	route := router.New(router.Config{
+		Plugins: targets(set),
+		Owner:   commands.Owner,
+		Handled: sessions.Handled,
+		REST:    restFor(gate, "host"),
+		Log:     h.log.Named("router"),
+	})
+	h.set(func() { h.sessions, h.router = sessions, route })
+	door, err := h.listenControl(folder)
+	if err != nil {
+		return err
+	}
+	set.Run()
+
+	group, running := errgroup.WithContext(ctx)
+	// The router outlives the sessions: what they have read is delivered.
+	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopDelivering()
+	group.Go(func() error { return door.Serve(running) })
+	group.Go(func() error {
+		defer close(events)
+		return sessions.Run(running)
+	})
+	routed := make(chan struct{})
+	group.Go(func() error {
+		defer close(routed)
+		return route.Run(delivering, events)
+	})
+	group.Go(func() error {
+		<-running.Done()
+		defer stopDelivering()
+		h.drain(set, routed)
+		return nil
+	})
+	if h.config.Ready != nil {
+		h.config.Ready()
+	}
+	return group.Wait()
+}
+
+// drain gives the plugins drain_timeout to finish what the sessions have read.
+func (h *Host) drain(set *plugins.Set, routed <-chan struct{}) {
+	h.log.Info("stopping: plugins finish their events", "at_most", h.config.Settings.DrainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), h.config.Settings.DrainTimeout)
+	defer cancel()
+	select {
+	case <-routed:
+	case <-ctx.Done():
+		h.log.Warn("events not delivered: the plugins had no room for them")
+		return
+	}
+	if err := set.Drain(ctx); err != nil {
+		h.log.Warn("plugins stopped before they had handled everything", "error", err)
+	}
+}
+
+func (h *Host) newSessions(d *discord, set *plugins.Set, events chan<- gateway.Event) (*gateway.Set, error) {
+	count := h.config.Settings.Shards.Count
+	if count == 0 {
+		count = d.gateway.Shards
+	}
+	shards := make([]int, count)
+	for n := range shards {
+		shards[n] = n
+	}
+	return gateway.NewSet(gateway.Config{
+		Token:            h.config.Token,
+		URL:              d.gateway.URL,
+		Shards:           shards,
+		Count:            count,
+		MaxConcurrency:   d.gateway.SessionStartLimit.MaxConcurrency,
+		Intents:          router.Intents(manifests(set)),
+		Compress:         h.config.Settings.Compress,
+		Events:           events,
+		IdentifyInterval: h.config.IdentifyInterval,
+		Log:              h.log.Named("gateway"),
+	})
+}
+
+func (h *Host) listenControl(folder *state.State) (*control.Server, error) {
+	sockets, err := folder.SocketDir()
+	if err != nil {
+		return nil, err
+	}
+	door, err := control.Listen(filepath.Join(sockets, "control.sock"), h, h.log.Named("control"))
+	if err != nil {
+		return nil, err
+	}
+	if err := folder.SetRuntime(runtimeOf(door.Path(), h.started)); err != nil {
+		return nil, errors.Join(err, door.Close())
+	}
+	return door, nil
+}
+
+func (h *Host) set(change func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change()
+}
+
+// closing adds the error of a close to the error of a run.
+func closing(err *error, shut func() error) {
+	if closed := shut(); closed != nil {
+		*err = errors.Join(*err, fmt.Errorf("stop: %w", closed))
+	}
+}
+
+// stoppedOr is nil for whatever went wrong because ctx ended: who asked to
+// stop has got what he asked for.
+func stoppedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

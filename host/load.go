@@ -1,0 +1,96 @@
+package host
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/holdfast-bot/holdfast/host/rest"
+	"github.com/holdfast-bot/holdfast/host/router"
+	"github.com/holdfast-bot/holdfast/host/state"
+	"github.com/holdfast-bot/holdfast/plugins"
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+)
+
+// loadPlugins brings the folder's plugins up as far as their manifests, and
+// merges their commands. A plugin whose commands cannot be merged is left out.
+func (h *Host) loadPlugins(ctx context.Context, folder *state.State, gate *rest.Gate, owner *bot) (*plugins.Set, *router.CommandSet, error) {
+	staging, err := folder.Dir("plugins")
+	if err != nil {
+		return nil, nil, err
+	}
+	sockets, err := folder.SocketDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	env, err := h.pluginEnv()
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := plugins.New(plugins.Config{
+		Dir:            h.config.Settings.PluginsDir,
+		Staging:        staging,
+		Sockets:        sockets,
+		Env:            env,
+		ApplicationID:  owner.applicationID,
+		BotUserID:      owner.id,
+		HandlerTimeout: h.config.Settings.HandlerTimeout,
+		REST:           pluginREST(gate),
+		Log:            h.log.Named("plugins"),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	h.set(func() { h.plugins = set })
+	var declared []router.Command
+	var merged *router.CommandSet
+	err = set.Load(ctx, func(m *wire.Manifest) error {
+		with := slices.Clone(declared)
+		for _, c := range m.GetCommands() {
+			with = append(with, router.Command{Plugin: m.GetName(), Guild: c.GetGuild(), JSON: c.GetJson()})
+		}
+		all, err := router.Merge(with)
+		if err == nil {
+			declared, merged = with, all
+		}
+		return err
+	})
+	if err != nil {
+		_ = set.Close() // nothing of it runs yet; the folder's fault is what matters
+		return nil, nil, err
+	}
+	if len(set.Plugins()) == 0 {
+		h.log.Warn("no plugins: drop compiled ones into the folder and start again", "folder", h.config.Settings.PluginsDir)
+	}
+	return set, merged, nil
+}
+
+// pluginEnv is what the settings give to each plugin, by its file's name.
+func (h *Host) pluginEnv() (map[string][]string, error) {
+	env := make(map[string][]string)
+	for _, name := range slices.Sorted(maps.Keys(h.config.Settings.Plugins)) {
+		pairs, err := h.config.Settings.PluginEnv(name)
+		if err != nil {
+			return nil, err
+		}
+		env[name] = pairs
+	}
+	return env, nil
+}
+
+// syncCommands makes Discord's commands those of the plugins. The bot runs
+// without, so a fault here is told and does not stop it.
+func (h *Host) syncCommands(ctx context.Context, gate *rest.Gate, folder *state.State, owner *bot, commands *router.CommandSet) {
+	mode := h.config.Settings.Commands
+	if mode == "off" {
+		return
+	}
+	report, err := router.SyncCommands(ctx, restFor(gate, "host"), folder, owner.applicationID, commands,
+		router.SyncOptions{Exclusive: mode == "exclusive"})
+	for _, scope := range report.Scopes {
+		h.log.Info("commands compared", "result", scope.String())
+	}
+	if err != nil && ctx.Err() == nil {
+		h.log.Error("commands not registered", "error", err)
+	}
+}

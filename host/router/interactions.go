@@ -1,0 +1,117 @@
+package router
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/host/gateway"
+)
+
+const interactionCreate = "INTERACTION_CREATE"
+
+// Interaction types and callback types, from Discord's documentation
+// ("Receiving and Responding").
+const (
+	interactionCommand      = 2
+	interactionAutocomplete = 4
+	callbackMessage         = 4
+	callbackAutocomplete    = 8
+	ephemeral               = 1 << 6
+)
+
+// answerTimeout is Discord's limit for the first answer to an interaction.
+const answerTimeout = 3 * time.Second
+
+// interaction is the little of an interaction that the router reads.
+type interaction struct {
+	ID    string `json:"id"`
+	Token string `json:"token"`
+	Type  int    `json:"type"`
+	Data  struct {
+		Name    string `json:"name"`
+		Type    int    `json:"type"`
+		GuildID string `json:"guild_id"` // of the command, if it is a guild's own
+	} `json:"data"`
+}
+
+// interactionTargets says who gets an interaction: the plugin that owns the
+// command, else those that registered for interactions, else nobody, and then
+// the host answers.
+func (r *Router) interactionTargets(ctx context.Context, e *gateway.Event, registered []Plugin) []Plugin {
+	var i interaction
+	if err := json.Unmarshal(e.Data, &i); err != nil {
+		// Whoever asked for interactions gets it raw; nobody else could read it.
+		r.config.Log.Warn("interaction not readable", "shard", e.Shard, "seq", e.Seq, "error", err)
+		return registered
+	}
+	if owner := r.owner(&i, e.Guild); owner != nil {
+		return []Plugin{owner}
+	}
+	if len(registered) == 0 {
+		r.unclaimed.Add(1)
+		r.answer(ctx, &i)
+	}
+	return registered
+}
+
+func (r *Router) owner(i *interaction, guild uint64) Plugin {
+	if r.config.Owner == nil || i.Type != interactionCommand && i.Type != interactionAutocomplete {
+		return nil
+	}
+	if i.Data.GuildID == "" {
+		guild = 0
+	}
+	name, ok := r.config.Owner(max(i.Data.Type, 1), i.Data.Name, guild)
+	if !ok {
+		return nil
+	}
+	return r.byName[name]
+}
+
+// answer tells the user that nobody takes the interaction, instead of leaving
+// him with a failure after three seconds.
+func (r *Router) answer(ctx context.Context, i *interaction) {
+	if r.config.REST == nil {
+		return
+	}
+	select {
+	case r.answerer <- struct{}{}:
+	default:
+		r.config.Log.Warn("interaction not answered: too many at once that no plugin takes", "command", i.Data.Name)
+		return
+	}
+	id, token, autocomplete := i.ID, i.Token, i.Type == interactionAutocomplete
+	r.config.Log.Warn("interaction that no plugin takes", "type", i.Type, "command", i.Data.Name)
+	r.answers.Go(func() {
+		defer func() { <-r.answerer }()
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		if err := r.sendAnswer(ctx, id, token, autocomplete); err != nil {
+			r.config.Log.Warn("answer an interaction that no plugin takes", "error", err)
+		}
+	})
+}
+
+func (r *Router) sendAnswer(ctx context.Context, id, token string, autocomplete bool) error {
+	callback := map[string]any{"type": callbackMessage, "data": map[string]any{
+		"content": "Nothing answers this at the moment.", "flags": ephemeral,
+	}}
+	if autocomplete {
+		callback = map[string]any{"type": callbackAutocomplete, "data": map[string]any{"choices": []any{}}}
+	}
+	body, err := json.Marshal(callback)
+	if err != nil {
+		return err
+	}
+	status, _, err := r.config.REST.Do(ctx, http.MethodPost, "/interactions/"+id+"/"+token+"/callback", body)
+	if err != nil {
+		return err
+	}
+	if status >= http.StatusMultipleChoices {
+		return fmt.Errorf("discord answered %d", status)
+	}
+	return nil
+}

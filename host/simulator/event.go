@@ -1,0 +1,139 @@
+package simulator
+
+import (
+	"bytes"
+	"time"
+)
+
+// event is something that happened, on its way to the sessions that should see it.
+type event struct {
+	name  string
+	guild uint64 // 0: none
+	need  uint64 // any of these intents; 0: always
+	data  []byte
+	bare  []byte // for sessions without MESSAGE_CONTENT; nil: data
+}
+
+// dispatch numbers an event in every session that should see it. The caller holds the lock of the event's guild
+// (if it has one), so that a GUILD_CREATE which is still to come comes before it and contains its past only.
+func (s *Server) dispatch(g *guild, ev *event) {
+	covered := false
+	now := time.Time{}
+	for _, ses := range *s.live.Load() {
+		if !ses.covers(ev.guild) {
+			continue
+		}
+		if now.IsZero() {
+			now = time.Now()
+		}
+		if ses.expired(s.cfg.ReplayWindow, now) {
+			s.remove(ses)
+			continue
+		}
+		covered = true
+		if !ses.takes(ev) {
+			continue
+		}
+		s.push(ses, g, ev)
+	}
+	if !covered {
+		s.unseen(ev)
+	}
+}
+
+func (s *Server) push(ses *session, g *guild, ev *event) {
+	if g != nil && g.id != 0 && ses.claim(g.id) {
+		if ev.name == "GUILD_CREATE" || g.down {
+			// The event itself is what the session waits for, or the guild has no content to show.
+		} else {
+			s.create(ses, g)
+		}
+	}
+	data := ev.data
+	switch {
+	case ev.name == "GUILD_CREATE" && data == nil:
+		s.create(ses, g)
+		return
+	case ev.bare != nil && ses.intents&intentContent == 0:
+		data = ev.bare
+	}
+	if ses.push(ev.name, data, &s.cfg) {
+		s.sent(ses.shard, ev.name)
+	}
+}
+
+// create sends GUILD_CREATE to one session; the caller holds the guild's lock.
+func (s *Server) create(ses *session, g *guild) {
+	o := s.scratch()
+	o.guildCreate(s, g, ses.intents, ses.large)
+	if ses.push("GUILD_CREATE", s.finish(o), &s.cfg) {
+		s.sent(ses.shard, "GUILD_CREATE")
+	}
+}
+
+// emit builds an event's data and dispatches it; the caller holds the guild's lock.
+func (s *Server) emit(g *guild, name string, build func(o *jsonOut)) {
+	o := s.scratch()
+	build(o)
+	s.dispatch(g, &event{name: name, guild: g.id, need: needed(name, g.id != 0), data: s.finish(o)})
+}
+
+// emitMessage dispatches MESSAGE_CREATE or MESSAGE_UPDATE, with and without what MESSAGE_CONTENT guards.
+func (s *Server) emitMessage(g *guild, name string, m *message) {
+	ev := event{name: name, guild: g.id, need: needed(name, g.id != 0)}
+	o := s.scratch()
+	o.messageEvent(s, g, m, false)
+	ev.data = s.finish(o)
+	if !m.open(s, g) && s.anyBare() {
+		o = s.scratch()
+		o.messageEvent(s, g, m, true)
+		ev.bare = s.finish(o)
+	}
+	s.dispatch(g, &ev)
+}
+
+// anyBare tells whether some session has not asked for message content.
+func (s *Server) anyBare() bool {
+	for _, ses := range *s.live.Load() {
+		if ses.intents&intentContent == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) scratch() *jsonOut {
+	o := s.buffers.Get().(*jsonOut)
+	o.b = o.b[:0]
+	return o
+}
+
+// finish gives a copy of what was built and takes the buffer back.
+func (s *Server) finish(o *jsonOut) []byte {
+	data := bytes.Clone(o.b)
+	if cap(o.b) < 1<<20 {
+		s.buffers.Put(o)
+	}
+	return data
+}
+
+// await waits until every session of a guild has room: a driver is as fast as the slowest client. It returns at
+// once when the server is closed.
+func (s *Server) await(guild uint64) {
+	for _, ses := range *s.live.Load() {
+		if !ses.covers(guild) {
+			continue
+		}
+		for {
+			room := ses.crowded(s.cfg.Outgoing)
+			if room == nil {
+				break
+			}
+			select {
+			case <-room:
+			case <-s.ctx.Done():
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package simulator
+
+import "time"
+
+// The faults of the gateway act on the connections that a shard has at the moment and return how many those
+// were: 0 means that nothing happened. What is connected later is not touched.
+
+func (s *Server) connsOf(shard int) []*conn {
+	var list []*conn
+	for _, ses := range *s.live.Load() {
+		ses.mu.Lock()
+		if c := ses.conn; c != nil && ses.shard == shard {
+			list = append(list, c)
+		}
+		ses.mu.Unlock()
+	}
+	return list
+}
+
+func (s *Server) hit(shard int, fault func(c *conn)) int {
+	list := s.connsOf(shard)
+	for _, c := range list {
+		fault(c)
+	}
+	return len(list)
+}
+
+// Drop closes the TCP connection of a shard without a close frame. The session can be resumed.
+func (s *Server) Drop(shard int) int {
+	return s.hit(shard, func(c *conn) { _ = c.link.Close() })
+}
+
+// Reset ends the TCP connection of a shard with RST. The session can be resumed.
+func (s *Server) Reset(shard int) int {
+	return s.hit(shard, func(c *conn) { c.link.reset() })
+}
+
+// Reconnect sends op 7. Events go on; a client that is still there after 10 s is closed.
+func (s *Server) Reconnect(shard int) int {
+	return s.hit(shard, func(c *conn) {
+		c.leave.Store(time.Now().Add(reconnectGrace).UnixNano())
+		c.send(note{payload: []byte(`{"t":null,"s":null,"op":7,"d":null}`)})
+	})
+}
+
+// RequestHeartbeat sends op 1: the client is to send a heartbeat at once.
+func (s *Server) RequestHeartbeat(shard int) int {
+	return s.hit(shard, func(c *conn) {
+		c.mu.Lock()
+		c.pulse.asked++
+		c.mu.Unlock()
+		c.send(note{payload: []byte(`{"t":null,"s":null,"op":1,"d":null}`)})
+	})
+}
+
+// Invalidate sends op 9. When resumable the session is kept and can be resumed; else it is over from now on, and
+// what was dispatched until now still arrives before the op.
+func (s *Server) Invalidate(shard int, resumable bool) int {
+	return s.hit(shard, func(c *conn) {
+		ses := c.ses.Load()
+		if ses == nil {
+			return
+		}
+		if resumable {
+			ses.detach(c)
+			c.send(note{payload: []byte(`{"t":null,"s":null,"op":9,"d":true}`), release: true})
+			return
+		}
+		s.remove(ses)
+		s.mu.Lock()
+		s.starts.refuse(shard, time.Now())
+		s.mu.Unlock()
+		c.send(note{payload: []byte(`{"t":null,"s":null,"op":9,"d":false}`), release: true, last: true})
+	})
+}
+
+// CloseCode closes the websocket of a shard with this code. Codes after which a session cannot be resumed end it
+// at once; what was dispatched until then still arrives before the close frame.
+func (s *Server) CloseCode(shard, code int) int {
+	return s.hit(shard, func(c *conn) { c.shut(code, closeReasons[code]) })
+}
+
+// NoACK stops (or continues) answering heartbeats.
+func (s *Server) NoACK(shard int, on bool) int {
+	return s.hit(shard, func(c *conn) { c.noACK.Store(on) })
+}
+
+// Stall stops (or continues) all reading and writing: a link that is half open. Events are kept for the session,
+// within the bounds of its replay.
+func (s *Server) Stall(shard int, on bool) int {
+	return s.hit(shard, func(c *conn) {
+		c.mu.Lock()
+		c.pulse.last = time.Now()
+		c.mu.Unlock()
+		c.link.stall(on)
+		if ses := c.ses.Load(); ses != nil && on {
+			ses.mu.Lock()
+			ses.release()
+			ses.mu.Unlock()
+		}
+		c.nudge()
+	})
+}

@@ -1,0 +1,197 @@
+package simulator
+
+import (
+	"sync"
+	"time"
+)
+
+// session is what IDENTIFY makes: a numbered stream of events for one shard. It outlives its connections. The
+// frames above what heartbeats have reported are kept; a connection writes from them and notes how far it is.
+type session struct {
+	id      string
+	shard   int
+	shards  int
+	intents uint64
+	large   int // large_threshold
+
+	mu      sync.Mutex
+	frames  []frame // frames[i] has seq first+i
+	first   uint64
+	seq     uint64 // the last number given
+	size    int    // bytes in frames
+	written uint64 // the last number handed to the connection
+	top     uint64 // the highest number ever handed to a connection
+	beaten  uint64 // what heartbeats have reported
+	conn    *conn
+	lost    time.Time // when the connection went
+	dead    bool
+	resumes int
+	dropped uint64            // frames given up because of the bounds
+	waiting map[uint64]*guild // guilds whose GUILD_CREATE is still to come
+	queue   []*guild          // the same in order
+	room    chan struct{}     // closed when there is room again; nil when nobody waits
+}
+
+// frame is one dispatch of a session. Its number follows from its place.
+type frame struct {
+	name string
+	data []byte // d, shared between sessions
+}
+
+const frameOverhead = 64
+
+// takes tells whether a session is to see an event.
+func (ses *session) takes(ev *event) bool {
+	return ev.need == 0 || ses.intents&ev.need != 0
+}
+
+// covers tells whether the session's shard carries this guild, or what has no guild.
+func (ses *session) covers(guild uint64) bool {
+	return shardOf(guild, ses.shards) == ses.shard
+}
+
+// push numbers an event and keeps it. It never waits. False: the session is over.
+func (ses *session) push(name string, data []byte, limits *Config) bool {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	return ses.append(name, data, limits)
+}
+
+func (ses *session) append(name string, data []byte, limits *Config) bool {
+	if ses.dead {
+		return false
+	}
+	ses.seq++
+	ses.frames = append(ses.frames, frame{name, data})
+	ses.size += len(data) + frameOverhead
+	for len(ses.frames) > limits.ReplayLimit || ses.size > limits.ReplayBytes && len(ses.frames) > 1 {
+		ses.shift(1)
+		ses.dropped++
+	}
+	if ses.conn != nil {
+		ses.conn.nudge()
+	}
+	return true
+}
+
+// shift gives up the n oldest frames.
+func (ses *session) shift(n int) {
+	for i := range n {
+		ses.size -= len(ses.frames[i].data) + frameOverhead
+		ses.frames[i] = frame{}
+	}
+	ses.frames = ses.frames[n:]
+	ses.first += uint64(n)
+}
+
+// beat notes what a heartbeat reports: everything up to seq needs no replay. False: it was never sent.
+func (ses *session) beat(seq uint64) bool {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if seq > ses.written {
+		return false
+	}
+	if seq > ses.beaten {
+		ses.beaten = seq
+	}
+	if seq >= ses.first {
+		ses.shift(int(seq - ses.first + 1))
+	}
+	return true
+}
+
+// next hands over up to cap(batch) frames that the connection has not yet written, and the number of the first.
+// ok is false when frames were given up that this connection had not had: its stream is broken.
+func (ses *session) next(c *conn, batch []frame) (frames []frame, seq uint64, ok bool) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.conn != c {
+		return nil, 0, true
+	}
+	if ses.written+1 < ses.first {
+		return nil, 0, false
+	}
+	at := int(ses.written + 1 - ses.first)
+	batch = append(batch, ses.frames[at:min(len(ses.frames), at+cap(batch))]...)
+	seq = ses.written + 1
+	ses.written += uint64(len(batch))
+	ses.top = max(ses.top, ses.written)
+	if ses.room != nil && ses.seq-ses.written < uint64(cap(batch)) {
+		close(ses.room)
+		ses.room = nil
+	}
+	return batch, seq, true
+}
+
+// crowded gives a channel to wait on while more than limit frames wait for a connection that reads slowly; nil:
+// there is room, or nobody to wait for.
+func (ses *session) crowded(limit int) <-chan struct{} {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.dead || ses.conn == nil || ses.seq-ses.written < uint64(limit) || ses.conn.link.isStalled() {
+		return nil
+	}
+	if ses.room == nil {
+		ses.room = make(chan struct{})
+	}
+	return ses.room
+}
+
+// release lets everybody go who waits for room.
+func (ses *session) release() {
+	if ses.room != nil {
+		close(ses.room)
+		ses.room = nil
+	}
+}
+
+// detach takes the connection from the session, which can then be resumed.
+func (ses *session) detach(c *conn) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.conn == c {
+		ses.conn = nil
+		ses.lost = time.Now()
+		ses.release()
+	}
+}
+
+// end makes the session impossible to resume. Its connection, if any, may still write what is there.
+func (ses *session) end() {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	ses.dead = true
+	ses.release()
+}
+
+// expired tells whether the session has been without a connection for too long.
+func (ses *session) expired(window time.Duration, now time.Time) bool {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	return ses.dead || ses.conn == nil && !ses.lost.IsZero() && now.Sub(ses.lost) > window
+}
+
+// awaited takes the next guild whose GUILD_CREATE is still to come, without removing it; nil: none.
+func (ses *session) awaited() *guild {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	for len(ses.queue) > 0 {
+		g := ses.queue[0]
+		if _, ok := ses.waiting[g.id]; ok {
+			return g
+		}
+		ses.queue = ses.queue[1:]
+	}
+	return nil
+}
+
+// claim tells whether this guild's GUILD_CREATE is still to come, and that the caller now sends it.
+func (ses *session) claim(guild uint64) bool {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if _, ok := ses.waiting[guild]; !ok {
+		return false
+	}
+	delete(ses.waiting, guild)
+	return true
+}

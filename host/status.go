@@ -1,0 +1,88 @@
+package host
+
+import (
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/host/state"
+	"github.com/holdfast-bot/holdfast/plugins"
+)
+
+// Status is what the host does now; it is for any goroutine, also while Run
+// is still building.
+func (h *Host) Status() control.Status {
+	h.mu.Lock()
+	owner, gate, set, route, sessions, dir := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir
+	h.mu.Unlock()
+	out := control.Status{
+		Version:       Version(),
+		PID:           os.Getpid(),
+		Started:       h.started,
+		UptimeSeconds: time.Since(h.started).Seconds(),
+		StateDir:      dir,
+		PluginsDir:    h.config.Settings.PluginsDir,
+		Shards:        []control.Shard{},
+		Plugins:       []control.Plugin{},
+	}
+	if owner != nil {
+		out.Bot = &control.User{
+			ID: strconv.FormatUint(owner.id, 10), Name: owner.name,
+			ApplicationID: strconv.FormatUint(owner.applicationID, 10),
+		}
+	}
+	if sessions != nil {
+		for _, s := range sessions.Status() {
+			out.Shards = append(out.Shards, shardStatus(s))
+		}
+	}
+	if route != nil {
+		counts := route.Status()
+		out.Events.Received, out.Events.Delivered = counts.Received, counts.Delivered
+	}
+	if set != nil {
+		for _, p := range set.Status() {
+			out.Plugins = append(out.Plugins, pluginStatus(p))
+			for name, n := range p.Dropped {
+				if out.Events.DroppedByName == nil {
+					out.Events.DroppedByName = make(map[string]uint64)
+				}
+				out.Events.DroppedByName[name] += n
+				out.Events.Dropped += n
+			}
+		}
+	}
+	if gate != nil {
+		s := gate.Status()
+		out.REST = control.REST{Requests: s.Requests, Limited: s.Limited, Invalid: uint64(s.Invalid), Queued: s.Queued}
+	}
+	return out
+}
+
+func shardStatus(s gateway.ShardStatus) control.Shard {
+	return control.Shard{
+		Shard: s.Shard, State: s.State.String(), Seq: s.Seq,
+		LatencyMS:   float64(s.Latency.Microseconds()) / 1000,
+		Connections: s.Connections, Identifies: s.Identifies, Resumes: s.Resumes,
+	}
+}
+
+func pluginStatus(p plugins.Status) control.Plugin {
+	out := control.Plugin{
+		Name: p.Name, Version: p.Version, File: p.File, State: string(p.State), Generation: int(p.Generation), PID: p.PID,
+		Events: p.Events, Queued: p.Queued, QueuedBytes: p.QueuedBytes, InFlight: p.InFlight,
+		Delivered: p.Delivered, Acked: p.Acked, Redelivered: p.Redelivered,
+		Errors: p.Errors + p.Deadlines + p.Unreadable, Restarts: p.Restarts, LastError: p.LastError,
+	}
+	for _, n := range p.Dropped {
+		out.Dropped += n
+	}
+	out.Dropped += p.DeadLetters
+	return out
+}
+
+func runtimeOf(socket string, started time.Time) state.Runtime {
+	return state.Runtime{PID: os.Getpid(), Socket: socket, Started: started}
+}
