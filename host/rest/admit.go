@@ -112,11 +112,13 @@ func (g *Gate) requeue(t *ticket) error {
 
 func (g *Gate) queue(t *ticket, b *bucket, now time.Time) {
 	l, old := g.lane(b, t.caller), t.lane
-	if old != nil && old != l {
+	if old != nil {
 		g.moveWriter(t, l)
+	}
+	l.add(t) // before anything is touched: a lane with nothing in it is dropped
+	if old != nil && old.bucket != b {
 		g.touch(old.bucket, now)
 	}
-	l.add(t)
 	g.touch(b, now)
 	g.schedule(now)
 }

@@ -31,8 +31,16 @@ func (o *outcome) fault() bool {
 
 // attempt sends the request once and reads the whole answer.
 func (g *Gate) attempt(ctx context.Context, t *ticket) *outcome {
-	ctx, cancel := context.WithTimeout(ctx, g.cfg.Attempt)
+	bounded, cancel := context.WithTimeout(ctx, g.cfg.Attempt)
 	defer cancel()
+	o := g.exchange(bounded, t)
+	if o.err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		o.err = fmt.Errorf("no whole answer within %s", g.cfg.Attempt)
+	}
+	return o
+}
+
+func (g *Gate) exchange(ctx context.Context, t *ticket) *outcome {
 	var conn connection
 	request := (&http.Request{
 		Method: t.method, URL: t.url, Host: t.url.Host, Header: t.header.Clone(),

@@ -116,7 +116,7 @@ func (g *Gate) carry(ctx context.Context, t *ticket) (*Response, error) {
 			return o.response, verdict.err
 		}
 		if err := g.pause(ctx, verdict.pause); err != nil {
-			return nil, err
+			return nil, afterFault(err, o)
 		}
 		if err := g.requeue(t); err != nil {
 			return nil, err
@@ -199,6 +199,14 @@ func broken(t *ticket, o *outcome, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w (%w)", ErrUncertain, err)
+}
+
+// afterFault says also what went wrong before the wait was cut short.
+func afterFault(err error, o *outcome) error {
+	if o.err != nil {
+		return fmt.Errorf("%w (the last attempt: %w)", err, o.err)
+	}
+	return fmt.Errorf("%w (the last answer: %d)", err, o.status)
 }
 
 // retryPause is jittered, so that what failed together does not come back together.

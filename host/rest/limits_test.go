@@ -1,0 +1,243 @@
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// first answers the first n requests with what make says, and the rest ordinarily.
+func first(n int, build func(r *http.Request) *http.Response) func(*http.Request, int) *http.Response {
+	return func(r *http.Request, at int) *http.Response {
+		if at <= n {
+			return build(r)
+		}
+		return nil
+	}
+}
+
+func TestA429IsWaitedOutByItsScope(t *testing.T) {
+	limited := func(body string, header ...string) func(*http.Request) *http.Response {
+		return func(*http.Request) *http.Response { return reply(http.StatusTooManyRequests, body, header...) }
+	}
+	const other, same, interaction = "/channels/2/messages", "/channels/1/messages", "/interactions/5/token/callback"
+	tests := map[string]struct {
+		answer  func(*http.Request) *http.Response
+		wait    map[string]time.Duration // of requests sent after the 429, by path
+		invalid int
+	}{
+		"user": {
+			limited(`{"message":"m","retry_after":4.5,"global":false}`, "X-Ratelimit-Scope", "user", "Retry-After", "5"),
+			map[string]time.Duration{same: 4500 * time.Millisecond, other: 0, interaction: 0}, 1,
+		},
+		"user, header only": {
+			limited(``, "X-Ratelimit-Scope", "user", "Retry-After", "5"),
+			map[string]time.Duration{same: 5 * time.Second, other: 0, interaction: 0}, 1,
+		},
+		"shared": {
+			limited(`{"message":"m","retry_after":2,"global":false}`, "X-Ratelimit-Scope", "shared"),
+			map[string]time.Duration{same: 2 * time.Second, other: 0, interaction: 0}, 0,
+		},
+		"global": {
+			limited(`{"message":"m","retry_after":3,"global":true}`, "X-Ratelimit-Scope", "global", "X-Ratelimit-Global", "true"),
+			map[string]time.Duration{same: 3 * time.Second, other: 3 * time.Second, interaction: 0}, 1,
+		},
+		"cloudflare": {
+			limited(`<html>banned</html>`, "Content-Type", "text/html", "Retry-After", "90"),
+			map[string]time.Duration{same: 90 * time.Second, other: 90 * time.Second, interaction: 90 * time.Second}, 1,
+		},
+		"cloudflare, silent": {
+			limited(`<html>banned</html>`),
+			map[string]time.Duration{same: banWait, other: banWait, interaction: banWait}, 1,
+		},
+		"no time given": {
+			limited(`{"message":"m","global":false}`),
+			map[string]time.Duration{same: limitWait, other: 0, interaction: 0}, 1,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &fakeDiscord{answer: first(1, test.answer)}
+				g := newGate(t, d)
+				w := group{t: t, g: g}
+				took := func(start time.Time, path string) func(*Response, error) {
+					return func(r *Response, err error) {
+						w.ok(r, err)
+						if waited, slack := time.Since(start), 10*time.Millisecond; waited < test.wait[path] || waited > test.wait[path]+slack {
+							t.Errorf("%s waited %v, want %v", path, waited, test.wait[path])
+						}
+					}
+				}
+				w.send(t.Context(), "a", http.MethodPost, same, "", took(time.Now(), same))
+				synctest.Wait()
+				for path := range test.wait {
+					w.send(t.Context(), "a", http.MethodPost, path, "", took(time.Now(), path))
+				}
+				w.wait.Wait()
+				status := g.Status()
+				if status.Limited != 1 || status.Invalid != test.invalid {
+					t.Errorf("status %+v, want 1 limited, %d invalid", status, test.invalid)
+				}
+				mustBeEmpty(t, g)
+			})
+		})
+	}
+}
+
+func TestEndless429sEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDiscord{answer: first(1000, func(*http.Request) *http.Response {
+			return reply(http.StatusTooManyRequests, `{"retry_after":0.1}`)
+		})}
+		g := newGate(t, d)
+		w := group{t: t, g: g}
+		w.send(t.Context(), "a", http.MethodGet, "/channels/1", "", w.mustFail(ErrLimited))
+		w.wait.Wait()
+		if n := len(d.seen()); n != defaultLimited+1 {
+			t.Errorf("%d attempts", n)
+		}
+		mustBeEmpty(t, g)
+	})
+}
+
+func TestARefusedTokenStopsEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDiscord{delay: fixed(time.Second)}
+		d.answer = func(r *http.Request, n int) *http.Response {
+			return reply(http.StatusUnauthorized, `{"message":"401: Unauthorized","code":0}`)
+		}
+		g := newGate(t, d)
+		w := group{t: t, g: g}
+		for range 100 {
+			w.send(t.Context(), "a", http.MethodPost, "/channels/1/messages", "", w.mustFail(ErrUnauthorized))
+		}
+		w.wait.Wait()
+		w.send(t.Context(), "a", http.MethodPost, "/interactions/1/t/callback", "", w.mustFail(ErrUnauthorized))
+		w.wait.Wait()
+		if n := len(d.seen()); n != 1 {
+			t.Errorf("%d requests were sent with a refused token", n)
+		}
+		if s := g.Status(); s.Stopped == "" || s.Queued != 0 || s.InFlight != 0 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestA401OfAnotherTokenStopsNothing(t *testing.T) {
+	for _, path := range []string{"/webhooks/1/token", "/interactions/1/token/callback", "/oauth2/@me"} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &fakeDiscord{answer: first(1, func(*http.Request) *http.Response {
+					return reply(http.StatusUnauthorized, `{"message":"Invalid Webhook Token","code":50027}`)
+				})}
+				g := newGate(t, d)
+				w := group{t: t, g: g}
+				w.send(t.Context(), "a", http.MethodPost, path, "", func(r *Response, err error) {
+					if err != nil || r.Status != http.StatusUnauthorized {
+						t.Errorf("answer %v, error %v", r, err)
+					}
+				})
+				w.wait.Wait()
+				w.send(t.Context(), "a", http.MethodGet, "/channels/1", "", w.ok)
+				w.wait.Wait()
+				mustBeEmpty(t, g)
+			})
+		})
+	}
+}
+
+func TestTheLedgerStopsBeforeABan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		status := http.StatusForbidden
+		d := &fakeDiscord{answer: func(*http.Request, int) *http.Response { return reply(status, `{}`) }}
+		g := newGate(t, d, func(c *Config) { c.Invalid, c.Global = 100, 1000 })
+		send := func(method, path string) error {
+			_, err := g.Do(t.Context(), &Request{Caller: "a", Method: method, Path: path})
+			return err
+		}
+		sent := 0
+		for sent < 1000 && send(http.MethodPost, "/channels/1/messages") == nil {
+			sent++
+		}
+		if sent != 50 {
+			t.Errorf("writes went on until %d of 100", sent)
+		}
+		if err := send(http.MethodPost, "/interactions/1/t/callback"); err != nil {
+			t.Errorf("an interaction after the soft stop: %v", err)
+		}
+		sent++
+		for sent < 1000 && send(http.MethodGet, "/channels/1") == nil {
+			sent++
+		}
+		if sent != 90 {
+			t.Errorf("reads went on until %d of 100", sent)
+		}
+		if err := send(http.MethodPost, "/interactions/1/t/callback"); !errors.Is(err, ErrInvalidBudget) {
+			t.Errorf("an interaction after the hard stop: %v", err)
+		}
+		status = http.StatusOK
+		time.Sleep(ledgerWindow + ledgerGrain)
+		if err := send(http.MethodPost, "/channels/1/messages"); err != nil {
+			t.Errorf("after the window: %v", err)
+		}
+		mustBeEmpty(t, g)
+	})
+}
+
+func TestWhatIsQueuedMeetsTheLedgerToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDiscord{answer: func(*http.Request, int) *http.Response { return reply(http.StatusForbidden, `{}`) }}
+		g := newGate(t, d, func(c *Config) { c.Invalid = 100 })
+		w := group{t: t, g: g}
+		for i := range 500 {
+			w.send(t.Context(), "a", http.MethodPost, fmt.Sprintf("/channels/%d/messages", i), "", func(*Response, error) {})
+		}
+		w.wait.Wait()
+		if n := len(d.seen()); n > 55 { // those under way when the fiftieth answer came
+			t.Errorf("%d forbidden requests were sent", n)
+		}
+		mustBeEmpty(t, g)
+	})
+}
+
+func TestTheLedgersWindowSlides(t *testing.T) {
+	start := time.Unix(0, 0)
+	l := newLedger(10_000, start)
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	for i := range 20 { // one a minute
+		l.add(at(time.Duration(i) * time.Minute))
+	}
+	for _, test := range []struct {
+		at   time.Duration
+		want int
+	}{{19 * time.Minute, 11}, {20 * time.Minute, 10}, {24 * time.Minute, 6}, {29*time.Minute + 20*time.Second, 0}, {1000 * time.Hour, 0}} {
+		if n := l.count(at(test.at)); n != test.want {
+			t.Errorf("after %v: %d, want %d", test.at, n, test.want)
+		}
+	}
+	l.add(at(1000 * time.Hour))
+	if n := l.count(at(1000*time.Hour + ledgerWindow - ledgerGrain)); n != 1 {
+		t.Errorf("after a long pause: %d", n)
+	}
+}
+
+func TestLimitsOfNonsense(t *testing.T) {
+	for _, value := range []string{"NaN", "-1", "x", "", "Inf", "1e300", "0x1p-2"} {
+		h := http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset-After": {value}, "Retry-After": {value}}
+		said := limitsOf(http.StatusTooManyRequests, h, []byte(`{"retry_after":"soon"}`))
+		if said.wait < 0 || said.wait > maxWait || said.resetAfter < 0 || said.resetAfter > maxWait {
+			t.Errorf("%q: %+v", value, said)
+		}
+	}
+	if said := limitsOf(http.StatusOK, http.Header{"X-Ratelimit-Remaining": {"-4"}, "X-Ratelimit-Reset-After": {"1"}}, nil); said.named {
+		t.Errorf("a negative rest was believed: %+v", said)
+	}
+	if s := strconv.Itoa(int(scopeCloudflare)); s != "4" || scopeCloudflare.String() != "cloudflare" {
+		t.Errorf("scope %s is %s", s, scopeCloudflare)
+	}
+}

@@ -1,0 +1,137 @@
+package rest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestTheGlobalLimitHoldsInEverySecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := seed(t)
+		d := &fakeDiscord{rule: perChannel(1000, time.Minute)}
+		d.delay = func() time.Duration { return time.Duration(random.Int64N(int64(paceSlack))) }
+		// One generator for many goroutines: the delay is asked for under a lock of its own.
+		lock := make(chan struct{}, 1)
+		plain := d.delay
+		d.delay = func() time.Duration { lock <- struct{}{}; defer func() { <-lock }(); return plain() }
+		g := newGate(t, d)
+		start := time.Now()
+		w := group{t: t, g: g}
+		for i := range 1000 {
+			w.send(t.Context(), strconv.Itoa(i%3), http.MethodGet, fmt.Sprintf("/channels/%d/messages", i), "", w.ok)
+		}
+		w.wait.Wait()
+		if n := mostPerSecond(d.seen()); n > DefaultGlobal {
+			t.Errorf("%d requests arrived within one second", n)
+		}
+		if took := time.Since(start); took > 22*time.Second {
+			t.Errorf("1000 requests at 50/s took %v", took)
+		}
+		mustBeEmpty(t, g)
+	})
+}
+
+func TestInteractionsPassFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDiscord{}
+		g := newGate(t, d)
+		g.SetApplication(77)
+		w := group{t: t, g: g}
+		for i := range 500 {
+			w.send(t.Context(), "busy", http.MethodGet, fmt.Sprintf("/channels/%d", i), "", w.ok)
+		}
+		synctest.Wait()
+		start := time.Now()
+		now := group{t: t, g: g}
+		for i := range 200 {
+			now.send(t.Context(), "busy", http.MethodPost, fmt.Sprintf("/interactions/%d/token%d/callback", i, i), "", now.ok)
+			now.send(t.Context(), "busy", http.MethodPatch, fmt.Sprintf("/webhooks/77/token%d/messages/@original", i), "", now.ok)
+		}
+		now.wait.Wait()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("400 requests of interactions waited %v", took)
+		}
+		w.wait.Wait()
+		mustBeEmpty(t, g)
+	})
+}
+
+func TestAWebhookOfAnotherApplicationWaitsItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDiscord{}
+		g := newGate(t, d, func(c *Config) { c.Global = 1 })
+		g.SetApplication(77)
+		w := group{t: t, g: g}
+		start := time.Now()
+		for i := range 3 {
+			w.send(t.Context(), "a", http.MethodPost, fmt.Sprintf("/webhooks/%d/token", i), "", w.ok)
+		}
+		w.wait.Wait()
+		if took := time.Since(start); took < 2*time.Second {
+			t.Errorf("three requests at 1/s took %v", took)
+		}
+		mustBeEmpty(t, g)
+	})
+}
+
+func TestOneCallersCrowdDoesNotDelayAnothersFirst(t *testing.T) {
+	tests := map[string]func(i int) string{
+		"in one bucket":    func(int) string { return "/channels/1/messages" },
+		"in many buckets":  func(i int) string { return fmt.Sprintf("/channels/%d/messages", i+2) },
+		"in a few buckets": func(i int) string { return fmt.Sprintf("/channels/%d/messages", i%7) },
+	}
+	for name, path := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &fakeDiscord{delay: fixed(10 * time.Millisecond), rule: perChannel(5, time.Second)}
+				g := newGate(t, d, func(c *Config) { c.Wait = 10 * time.Hour })
+				ctx, cancel := context.WithCancel(t.Context())
+				crowd := group{t: t, g: g}
+				for i := range 10_000 {
+					crowd.send(ctx, "crowd", http.MethodPost, path(i), "", func(*Response, error) {})
+				}
+				time.Sleep(5 * time.Second)
+				start := time.Now()
+				w := group{t: t, g: g}
+				w.send(t.Context(), "single", http.MethodPost, "/channels/1/messages", "", w.ok)
+				w.wait.Wait()
+				if took := time.Since(start); took > 2*time.Second { // at most the window that is spent
+					t.Errorf("the other caller's request took %v", took)
+				}
+				cancel()
+				crowd.wait.Wait()
+				mustBeEmpty(t, g)
+			})
+		})
+	}
+}
+
+func TestCallersTakeTurnsInABucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDiscord{rule: perChannel(1, time.Second)}
+		g := newGate(t, d)
+		w := group{t: t, g: g}
+		for _, caller := range []string{"a", "b", "c"} {
+			for range 20 {
+				w.send(t.Context(), caller, http.MethodPost, "/channels/1/messages", caller, w.ok)
+				synctest.Wait()
+			}
+		}
+		w.wait.Wait()
+		counts := make(map[string]int)
+		for _, a := range d.seen()[:30] {
+			counts[a.reason]++
+		}
+		for _, caller := range []string{"a", "b", "c"} {
+			if n := counts[caller]; n < 9 || n > 11 {
+				t.Errorf("caller %s had %d of the first 30 turns", caller, n)
+			}
+		}
+		mustBeEmpty(t, g)
+	})
+}
