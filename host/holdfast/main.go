@@ -7,12 +7,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/holdfast-bot/holdfast/host"
 )
 
 // Exit codes.
@@ -45,19 +46,40 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func main() {
-	ctx, stop := untilSignal()
+	ctx, stop := untilSignal(func() {
+		fmt.Fprintln(os.Stderr, "holdfast: stopped at once")
+		os.Exit(exitFailure)
+	})
 	code := execute(ctx, os.Args[1:], surroundings{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()})
 	stop()
 	os.Exit(code)
 }
 
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM. From
-// then on these signals end the process at once, as they do by default: who asks
-// twice does not want to wait.
-func untilSignal() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM, for a
+// stop in order. Who asks a second time does not want to wait: then it calls
+// again. stop gives the signals back; it must be called.
+func untilSignal(again func()) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for _, act := range []func(){cancel, again} {
+			select {
+			case <-signals:
+				act()
+			case <-over:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(over)
+		<-ended
+		cancel()
+	}
 }
 
 // execute runs one command line and returns the exit code.
@@ -141,19 +163,10 @@ func lines(err error) []string {
 	return []string{strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")}
 }
 
-// version is what the build says of itself.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
-}
-
 type versionCmd struct{}
 
 // Run prints the version.
 func (versionCmd) Run(around surroundings) error {
-	fmt.Fprintln(around.stdout, "holdfast", version())
+	fmt.Fprintln(around.stdout, "holdfast", host.Version())
 	return nil
 }

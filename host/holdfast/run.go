@@ -10,9 +10,13 @@ import (
 	"github.com/holdfast-bot/holdfast/host"
 )
 
+// settingsFlags are the settings as flags. It has none of their methods: kong
+// would call Validate before the file and the environment have been read.
+type settingsFlags host.Settings
+
 type runCmd struct {
 	Config string        `env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"Settings file (default holdfast.yaml, if there is one)."`
-	Flags  host.Settings `embed:""`
+	Flags  settingsFlags `embed:""`
 }
 
 // Run runs the bot until ctx ends.
@@ -21,7 +25,11 @@ func (c *runCmd) Run(ctx context.Context, around surroundings) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return start(ctx, settings, token, newLogger(settings, around.stderr))
+	h, err := host.New(host.Config{Settings: settings, Token: token, Log: newLogger(settings, around.stderr)})
+	if err != nil {
+		return usageError{err}
+	}
+	return h.Run(ctx)
 }
 
 // prepare layers the settings and checks all that can be checked before anything
@@ -29,7 +37,7 @@ func (c *runCmd) Run(ctx context.Context, around surroundings) error {
 // told at once.
 func (c *runCmd) prepare(around surroundings) (host.Settings, string, error) {
 	settings, err := host.LoadSettings(c.Config, around.environ)
-	settings = settings.With(c.Flags, around.given...).WithDefaults()
+	settings = settings.With(host.Settings(c.Flags), around.given...).WithDefaults()
 	if err := errors.Join(err, settings.Validate()); err != nil {
 		return settings, "", err
 	}

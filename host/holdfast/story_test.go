@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/holdfast-bot/holdfast/host/control"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"holdfast": main})
+}
+
+// TestStories runs testdata/*.txt with the real command in processes of its own.
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"answer":  answer,
+			"discord": discord,
+			"hold":    hold,
+		},
+		Setup: func(env *testscript.Env) error {
+			// What the developer has set is not part of the story.
+			for _, name := range []string{"DISCORD_TOKEN", "HOLDFAST_FULL"} {
+				env.Setenv(name, "")
+			}
+			return nil
+		},
+	})
+}
+
+// exits runs a program and demands its exit code: exits 2 holdfast run.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM [ARG…]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("run %v: %v", args[1:], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%v exited with %d, want %d", args[1:], got, want)
+	}
+}
+
+// answer plays a running host: answer STATE-DIR STATUS.json.
+func answer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: answer STATE-DIR STATUS.json")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	socket := filepath.Join(dir, "c")
+	runtime := fmt.Sprintf(`{"version":1,"content":{"pid":1,"socket":%q}}`, socket)
+	ts.Check(os.WriteFile(filepath.Join(dir, "runtime.json"), []byte(runtime), 0o600))
+	var status told
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &status))
+	server, err := control.Listen(socket, status, nil)
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(ctx) }()
+	ts.Defer(func() {
+		cancel()
+		ts.Check(<-done)
+	})
+}
+
+type told control.Status
+
+func (s told) Status() control.Status { return control.Status(s) }
+
+// discord starts a server that answers every request alike, and puts its base
+// URL into $API: discord 401 BODY.
+func discord(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: discord CODE BODY")
+	}
+	code, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte(args[1]))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("API", server.URL+"/api/v10")
+}
+
+// hold locks a state folder as a running host with pid 4242 does: hold STATE-DIR.
+func hold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hold STATE-DIR")
+	}
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	ts.Check(err)
+	ts.Defer(func() { lock.Close() })
+	_, err = lock.WriteString("4242\n")
+	ts.Check(err)
+	ts.Check(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
+}
