@@ -122,9 +122,18 @@ func (s Settings) Validate() error {
 	return errors.Join(faults...)
 }
 
-// CheckPlugins says whether the folder of plugins is there and can be read.
+// CheckPlugins says whether the folder of plugins and the plugins' env_files are
+// there and can be read. All faults are told at once.
 func (s Settings) CheckPlugins() error {
-	dir := s.WithDefaults().PluginsDir
+	faults := []error{checkFolder(s.WithDefaults().PluginsDir)}
+	for name := range sorted(s.Plugins) {
+		_, err := s.PluginEnv(name)
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+func checkFolder(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

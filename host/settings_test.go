@@ -290,6 +290,10 @@ func TestCheckPlugins(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
+	both := Settings{PluginsDir: file, Plugins: map[string]PluginSettings{"p": {EnvFile: filepath.Join(dir, "none")}}}
+	if err := both.CheckPlugins(); err == nil || !strings.Contains(err.Error(), "\nplugin p: read env_file") {
+		t.Errorf("folder and env_file: %v", err)
+	}
 	if os.Getuid() == 0 {
 		return // root reads everything
 	}
