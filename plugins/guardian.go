@@ -22,7 +22,7 @@ while read -r sign group; do
 		groups=$kept
 	fi
 done
-for g in $groups; do kill -9 -- "-$g" 2>/dev/null; done
+for g in $groups; do kill -9 "-$g" 2>/dev/null; done
 `
 
 // guardian is a small shell that outlives the host by a moment. It gets its

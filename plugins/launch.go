@@ -23,6 +23,7 @@ type link struct {
 	process *process
 	plugin  wire.PluginClient
 	output  *output
+	socket  string // folder of its socket
 }
 
 // launch starts the staged file and shakes hands. ctx ends the attempt only.
@@ -30,14 +31,16 @@ type link struct {
 func launch(ctx context.Context, f File, env []string, sockets string, timeout time.Duration, s *starter, g *guardian, log hclog.Logger) (*link, error) {
 	proc := newProcess(f.Staged, f.Name, s, g, log)
 	out := &output{log: log, level: hclog.Debug}
-	client := plugin.NewClient(&plugin.ClientConfig{
+	l := &link{process: proc, output: out}
+	l.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
 		Plugins:          plugin.PluginSet{wire.PluginKind: &wire.Glue{}},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		SkipHostEnv:      true,
 		StartTimeout:     timeout,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
-		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
+		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
+			l.socket = dir
 			proc.cmd.Env = slices.Concat(cmd.Env, env)
 			return proc, nil
 		},
@@ -52,8 +55,7 @@ func launch(ctx context.Context, f File, env []string, sockets string, timeout t
 	})
 	stop := context.AfterFunc(ctx, func() { _ = proc.Kill(context.Background()) })
 	defer stop()
-	l := &link{client: client, process: proc, output: out}
-	protocol, err := client.Client()
+	protocol, err := l.client.Client()
 	if err != nil {
 		l.kill()
 		return nil, explainStart(ctx, f, out, timeout, err)
@@ -78,6 +80,9 @@ func (l *link) kill() {
 		<-l.process.exited
 	}
 	l.client.Kill()
+	if l.socket != "" {
+		_ = os.RemoveAll(l.socket) // go-plugin leaves it when the start failed
+	}
 }
 
 // stop asks the process to end, and kills its group when it has not after

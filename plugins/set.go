@@ -51,6 +51,7 @@ type Set struct {
 	pending map[*Plugin]*instance // loaded, not yet running
 	running sync.WaitGroup
 	cancel  context.CancelFunc
+	closed  sync.Once
 }
 
 // New prepares a Set. Close it.
@@ -199,8 +200,13 @@ func (s *Set) Drain(ctx context.Context) error {
 }
 
 // Close stops all plugins: handlers get 2 s, processes 2 s more, then their
-// groups are killed. Nothing is left when it returns.
+// groups are killed. Nothing is left when it returns. Further calls do nothing.
 func (s *Set) Close() error {
+	s.closed.Do(s.close)
+	return nil
+}
+
+func (s *Set) close() {
 	s.mu.Lock()
 	if s.cancel != nil {
 		s.cancel()
@@ -215,7 +221,6 @@ func (s *Set) Close() error {
 	s.running.Wait()
 	s.guardian.close()
 	s.starter.close()
-	return nil
 }
 
 func (s *Set) nextNumber() uint64 { return s.numbers.Add(1) }
