@@ -127,7 +127,7 @@ type room struct {
 // roomSize is how many messages of a channel are kept for GET, PATCH, DELETE and reactions.
 const roomSize = 100
 
-func (g *guild) room(channel uint64) *room {
+func (g *guildState) room(channel uint64) *room {
 	r := g.rooms[channel]
 	if r == nil {
 		if g.rooms == nil {
@@ -139,7 +139,7 @@ func (g *guild) room(channel uint64) *room {
 	return r
 }
 
-func (g *guild) lastMessage(channel uint64) uint64 {
+func (g *guildState) lastMessage(channel uint64) uint64 {
 	if r := g.rooms[channel]; r != nil {
 		return r.last
 	}

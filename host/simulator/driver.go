@@ -31,7 +31,7 @@ func (s *Server) Guilds() []Guild {
 	return out
 }
 
-func (g *guild) describe() Guild {
+func (g *guildState) describe() Guild {
 	c := g.view()
 	d := Guild{ID: g.id, Name: c.name, Owner: c.owner}
 	for i := range c.channels {
@@ -54,7 +54,7 @@ func (g *guild) describe() Guild {
 }
 
 // in runs change with the guild locked; guild 0 is where direct messages live. False: there is no such guild.
-func (s *Server) in(guild uint64, change func(g *guild)) bool {
+func (s *Server) in(guild uint64, change func(g *guildState)) bool {
 	g := s.world.direct
 	if guild != 0 {
 		g = s.world.guild(guild)
@@ -74,7 +74,7 @@ func (s *Server) Say(guild, channel, user uint64, content string) uint64 {
 	s.await(guild)
 	m := &message{channel: channel, author: user, content: content}
 	ok := false
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		if ok = g.has(channel); ok {
 			m.id = s.mint.id()
 			m.findMentions()
@@ -92,7 +92,7 @@ func (s *Server) Say(guild, channel, user uint64, content string) uint64 {
 func (s *Server) Edit(guild, channel, message uint64, content string) bool {
 	s.await(guild)
 	ok := false
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		if m := g.room(channel).find(message); m != nil {
 			changed := *m
 			changed.content, changed.edited, changed.mentions, changed.mentionRoles = content, time.Now(), nil, nil
@@ -109,7 +109,7 @@ func (s *Server) Edit(guild, channel, message uint64, content string) bool {
 func (s *Server) Delete(guild, channel, message uint64) bool {
 	s.await(guild)
 	ok := false
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		if ok = g.room(channel).remove(message) != nil; ok {
 			s.emitDeleted(g, channel, message)
 		}
@@ -117,7 +117,7 @@ func (s *Server) Delete(guild, channel, message uint64) bool {
 	return ok
 }
 
-func (s *Server) emitDeleted(g *guild, channel, message uint64) {
+func (s *Server) emitDeleted(g *guildState, channel, message uint64) {
 	s.emit(g, "MESSAGE_DELETE", func(o *jsonOut) {
 		o.open('{')
 		o.id("id", message)
@@ -127,7 +127,7 @@ func (s *Server) emitDeleted(g *guild, channel, message uint64) {
 	})
 }
 
-func (o *jsonOut) guildID(g *guild) {
+func (o *jsonOut) guildID(g *guildState) {
 	if g.id != 0 {
 		o.id("guild_id", g.id)
 	}
@@ -136,7 +136,7 @@ func (o *jsonOut) guildID(g *guild) {
 // DirectMessage lets a user write to the bot, and returns the channel and the message.
 func (s *Server) DirectMessage(user uint64, content string) (channel, message uint64) {
 	s.await(0)
-	s.in(0, func(g *guild) {
+	s.in(0, func(g *guildState) {
 		ch := s.directLocked(g, user)
 		channel = ch.id
 		m := newMessage(s, ch.id, user, content)
@@ -154,7 +154,7 @@ func newMessage(s *Server, channel, author uint64, content string) *message {
 }
 
 // directLocked gives the direct-message channel with a user, made when it is needed.
-func (s *Server) directLocked(g *guild, user uint64) *channel {
+func (s *Server) directLocked(g *guildState, user uint64) *channel {
 	if g.kept == nil {
 		g.kept = &content{}
 	}
@@ -171,7 +171,7 @@ func (s *Server) directLocked(g *guild, user uint64) *channel {
 // Typing shows a user typing.
 func (s *Server) Typing(guild, channel, user uint64) {
 	s.await(guild)
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		s.emit(g, "TYPING_START", func(o *jsonOut) {
 			o.open('{')
 			o.id("channel_id", channel)
@@ -191,7 +191,7 @@ func (s *Server) Typing(guild, channel, user uint64) {
 func (s *Server) React(guild, channel, message, user uint64, emoji string) bool {
 	s.await(guild)
 	ok := false
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		if m := g.room(channel).find(message); m != nil {
 			s.reactLocked(g, m, user, emoji)
 			ok = true
@@ -204,7 +204,7 @@ func (s *Server) React(guild, channel, message, user uint64, emoji string) bool 
 func (s *Server) Unreact(guild, channel, message, user uint64, emoji string) bool {
 	s.await(guild)
 	ok := false
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		if m := g.room(channel).find(message); m != nil {
 			ok = s.unreactLocked(g, m, user, emoji)
 		}
@@ -212,7 +212,7 @@ func (s *Server) Unreact(guild, channel, message, user uint64, emoji string) boo
 	return ok
 }
 
-func (s *Server) reactLocked(g *guild, m *message, user uint64, emoji string) {
+func (s *Server) reactLocked(g *guildState, m *message, user uint64, emoji string) {
 	i := slices.IndexFunc(m.reactions, func(r reaction) bool { return r.emoji == emoji })
 	if i < 0 {
 		i = len(m.reactions)
@@ -234,7 +234,7 @@ func (s *Server) reactLocked(g *guild, m *message, user uint64, emoji string) {
 	})
 }
 
-func (s *Server) unreactLocked(g *guild, m *message, user uint64, emoji string) bool {
+func (s *Server) unreactLocked(g *guildState, m *message, user uint64, emoji string) bool {
 	for i := range m.reactions {
 		r := &m.reactions[i]
 		at := slices.Index(r.users, user)
@@ -255,7 +255,7 @@ func (s *Server) unreactLocked(g *guild, m *message, user uint64, emoji string) 
 	return false
 }
 
-func (o *jsonOut) reacted(g *guild, m *message, user uint64, emoji string) {
+func (o *jsonOut) reacted(g *guildState, m *message, user uint64, emoji string) {
 	o.id("user_id", user)
 	o.id("message_id", m.id)
 	o.id("channel_id", m.channel)

@@ -8,7 +8,7 @@ import (
 // Outage makes a guild unavailable: GUILD_DELETE with unavailable true. False: there is no such guild.
 func (s *Server) Outage(guild uint64) bool {
 	s.await(guild)
-	return s.in(guild, func(g *guild) {
+	return s.in(guild, func(g *guildState) {
 		g.down = true
 		s.emit(g, "GUILD_DELETE", func(o *jsonOut) {
 			o.open('{')
@@ -22,7 +22,7 @@ func (s *Server) Outage(guild uint64) bool {
 // Restore ends an outage: GUILD_CREATE.
 func (s *Server) Restore(guild uint64) bool {
 	s.await(guild)
-	return s.in(guild, func(g *guild) {
+	return s.in(guild, func(g *guildState) {
 		g.down = false
 		s.dispatch(g, &event{name: "GUILD_CREATE", guild: g.id, need: intentGuilds})
 	})
@@ -35,7 +35,7 @@ func (s *Server) Remove(guild uint64) bool {
 }
 
 func (s *Server) leaveGuild(guild uint64) bool {
-	return guild != 0 && s.in(guild, func(g *guild) {
+	return guild != 0 && s.in(guild, func(g *guildState) {
 		s.world.drop(g)
 		s.emit(g, "GUILD_DELETE", func(o *jsonOut) {
 			o.open('{')
@@ -64,13 +64,13 @@ func (s *Server) Invite() uint64 {
 // RenameGuild changes a guild's name: GUILD_UPDATE.
 func (s *Server) RenameGuild(guild uint64, name string) bool {
 	s.await(guild)
-	return s.in(guild, func(g *guild) {
+	return s.in(guild, func(g *guildState) {
 		g.keep().name = name
 		s.emitGuild(g)
 	})
 }
 
-func (s *Server) emitGuild(g *guild) {
+func (s *Server) emitGuild(g *guildState) {
 	s.emit(g, "GUILD_UPDATE", func(o *jsonOut) {
 		o.open('{')
 		o.guild(s, g, g.view(), true)
@@ -81,14 +81,14 @@ func (s *Server) emitGuild(g *guild) {
 // CreateChannel makes a text channel, and returns its id.
 func (s *Server) CreateChannel(guild uint64, name string) (id uint64) {
 	s.await(guild)
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		id = s.channelLocked(g, channel{kind: kindText, name: name})
 	})
 	return id
 }
 
 // channelLocked adds a channel or a thread; the caller holds the guild's lock.
-func (s *Server) channelLocked(g *guild, ch channel) uint64 {
+func (s *Server) channelLocked(g *guildState, ch channel) uint64 {
 	c := g.keep()
 	ch.id, ch.guild, ch.version = s.mint.id(), g.id, c.version
 	s.world.adopt(ch.id, g)
@@ -103,7 +103,7 @@ func (s *Server) channelLocked(g *guild, ch channel) uint64 {
 }
 
 // emitChannel dispatches CHANNEL_… or THREAD_… for a channel.
-func (s *Server) emitChannel(g *guild, ch *channel, what string) {
+func (s *Server) emitChannel(g *guildState, ch *channel, what string) {
 	name := "CHANNEL_" + what
 	if ch.kind == kindThread {
 		name = "THREAD_" + what
@@ -130,11 +130,11 @@ func (s *Server) emitChannel(g *guild, ch *channel, what string) {
 func (s *Server) DeleteChannel(guild, id uint64) bool {
 	s.await(guild)
 	ok := false
-	s.in(guild, func(g *guild) { ok = s.deleteChannelLocked(g, id) })
+	s.in(guild, func(g *guildState) { ok = s.deleteChannelLocked(g, id) })
 	return ok
 }
 
-func (s *Server) deleteChannelLocked(g *guild, id uint64) bool {
+func (s *Server) deleteChannelLocked(g *guildState, id uint64) bool {
 	c := g.keep()
 	found := c.find(id)
 	if found == nil {
@@ -153,13 +153,13 @@ func (s *Server) deleteChannelLocked(g *guild, id uint64) bool {
 // CreateRole makes a role, and returns its id.
 func (s *Server) CreateRole(guild uint64, name string, permissions uint64) (id uint64) {
 	s.await(guild)
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		id = s.roleLocked(g, role{name: name, permissions: permissions}).id
 	})
 	return id
 }
 
-func (s *Server) roleLocked(g *guild, r role) *role {
+func (s *Server) roleLocked(g *guildState, r role) *role {
 	c := g.keep()
 	r.id, r.version, r.position = s.mint.id(), c.version, 1
 	s.world.adopt(r.id, g)
@@ -168,7 +168,7 @@ func (s *Server) roleLocked(g *guild, r role) *role {
 	return &c.roles[len(c.roles)-1]
 }
 
-func (s *Server) emitRole(g *guild, name string, r *role) {
+func (s *Server) emitRole(g *guildState, name string, r *role) {
 	s.emit(g, name, func(o *jsonOut) {
 		o.open('{')
 		o.id("guild_id", g.id)
@@ -184,11 +184,11 @@ func (s *Server) emitRole(g *guild, name string, r *role) {
 func (s *Server) DeleteRole(guild, id uint64) bool {
 	s.await(guild)
 	ok := false
-	s.in(guild, func(g *guild) { ok = s.deleteRoleLocked(g, id) })
+	s.in(guild, func(g *guildState) { ok = s.deleteRoleLocked(g, id) })
 	return ok
 }
 
-func (s *Server) deleteRoleLocked(g *guild, id uint64) bool {
+func (s *Server) deleteRoleLocked(g *guildState, id uint64) bool {
 	c := g.keep()
 	before := len(c.roles)
 	c.roles = slices.DeleteFunc(c.roles, func(r role) bool { return r.id == id && id != g.id })

@@ -8,7 +8,7 @@ import (
 // Join lets a user join a guild; user 0 makes a new one. It returns the user, 0 when there is no such guild.
 func (s *Server) Join(guild, user uint64) uint64 {
 	s.await(guild)
-	ok := s.in(guild, func(g *guild) {
+	ok := s.in(guild, func(g *guildState) {
 		if user == 0 {
 			user = s.mint.id()
 		}
@@ -31,16 +31,16 @@ func (s *Server) Join(guild, user uint64) uint64 {
 // Leave lets a user leave, or be kicked.
 func (s *Server) Leave(guild, user uint64) {
 	s.await(guild)
-	s.in(guild, func(g *guild) { s.leaveLocked(g, user) })
+	s.in(guild, func(g *guildState) { s.leaveLocked(g, user) })
 }
 
-func (s *Server) leaveLocked(g *guild, user uint64) {
+func (s *Server) leaveLocked(g *guildState, user uint64) {
 	g.setMember(user, nil)
 	s.emitUser(g, "GUILD_MEMBER_REMOVE", user)
 }
 
 // emitUser dispatches an event whose data is a guild and a user.
-func (s *Server) emitUser(g *guild, name string, user uint64) {
+func (s *Server) emitUser(g *guildState, name string, user uint64) {
 	s.emit(g, name, func(o *jsonOut) {
 		o.open('{')
 		o.id("guild_id", g.id)
@@ -52,10 +52,10 @@ func (s *Server) emitUser(g *guild, name string, user uint64) {
 // Ban bans a user: GUILD_BAN_ADD, and GUILD_MEMBER_REMOVE when he was a member.
 func (s *Server) Ban(guild, user uint64) {
 	s.await(guild)
-	s.in(guild, func(g *guild) { s.banLocked(g, user, "") })
+	s.in(guild, func(g *guildState) { s.banLocked(g, user, "") })
 }
 
-func (s *Server) banLocked(g *guild, user uint64, reason string) {
+func (s *Server) banLocked(g *guildState, user uint64, reason string) {
 	if g.bans == nil {
 		g.bans = make(map[uint64]string)
 	}
@@ -69,10 +69,10 @@ func (s *Server) banLocked(g *guild, user uint64, reason string) {
 // Unban lifts a ban.
 func (s *Server) Unban(guild, user uint64) {
 	s.await(guild)
-	s.in(guild, func(g *guild) { s.unbanLocked(g, user) })
+	s.in(guild, func(g *guildState) { s.unbanLocked(g, user) })
 }
 
-func (s *Server) unbanLocked(g *guild, user uint64) bool {
+func (s *Server) unbanLocked(g *guildState, user uint64) bool {
 	if _, banned := g.bans[user]; !banned {
 		return false
 	}
@@ -84,14 +84,14 @@ func (s *Server) unbanLocked(g *guild, user uint64) bool {
 // ChangeMember sets a member's nick and roles. The bot's own GUILD_MEMBER_UPDATE needs no intent.
 func (s *Server) ChangeMember(guild, user uint64, nick string, roles []uint64) {
 	s.await(guild)
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		m := *g.someone(user)
 		m.nick, m.roles = nick, roles
 		s.memberLocked(g, &m)
 	})
 }
 
-func (s *Server) memberLocked(g *guild, m *member) {
+func (s *Server) memberLocked(g *guildState, m *member) {
 	g.setMember(m.user, m)
 	need := needed("GUILD_MEMBER_UPDATE", true)
 	if m.user == s.world.bot {
@@ -127,7 +127,7 @@ func (s *Server) mass(ctx context.Context, guilds []uint64, n int, rate float64,
 	_ = s.Run(ctx, Rate{PerSecond: rate}, func(i int) bool { // the count tells how far it came
 		guild := guilds[i%len(guilds)]
 		var user uint64
-		s.in(guild, func(g *guild) {
+		s.in(guild, func(g *guildState) {
 			for _, m := range g.members(max(hit[guild], g.id+memberBase), 2) {
 				if m.user != s.world.bot {
 					user = m.user

@@ -16,7 +16,7 @@ type event struct {
 
 // dispatch numbers an event in every session that should see it. The caller holds the lock of the event's guild
 // (if it has one), so that a GUILD_CREATE which is still to come comes before it and contains its past only.
-func (s *Server) dispatch(g *guild, ev *event) {
+func (s *Server) dispatch(g *guildState, ev *event) {
 	covered := false
 	now := time.Time{}
 	for _, ses := range *s.live.Load() {
@@ -41,7 +41,7 @@ func (s *Server) dispatch(g *guild, ev *event) {
 	}
 }
 
-func (s *Server) push(ses *session, g *guild, ev *event) {
+func (s *Server) push(ses *session, g *guildState, ev *event) {
 	if g != nil && g.id != 0 && ses.claim(g.id) {
 		if ev.name == "GUILD_CREATE" || g.down {
 			// The event itself is what the session waits for, or the guild has no content to show.
@@ -63,7 +63,7 @@ func (s *Server) push(ses *session, g *guild, ev *event) {
 }
 
 // create sends GUILD_CREATE to one session; the caller holds the guild's lock.
-func (s *Server) create(ses *session, g *guild) {
+func (s *Server) create(ses *session, g *guildState) {
 	o := s.scratch()
 	o.guildCreate(s, g, ses.intents, ses.large)
 	if ses.push("GUILD_CREATE", s.finish(o), &s.cfg) {
@@ -72,14 +72,14 @@ func (s *Server) create(ses *session, g *guild) {
 }
 
 // emit builds an event's data and dispatches it; the caller holds the guild's lock.
-func (s *Server) emit(g *guild, name string, build func(o *jsonOut)) {
+func (s *Server) emit(g *guildState, name string, build func(o *jsonOut)) {
 	o := s.scratch()
 	build(o)
 	s.dispatch(g, &event{name: name, guild: g.id, need: needed(name, g.id != 0), data: s.finish(o)})
 }
 
 // emitMessage dispatches MESSAGE_CREATE or MESSAGE_UPDATE, with and without what MESSAGE_CONTENT guards.
-func (s *Server) emitMessage(g *guild, name string, m *message) {
+func (s *Server) emitMessage(g *guildState, name string, m *message) {
 	ev := event{name: name, guild: g.id, need: needed(name, g.id != 0)}
 	o := s.scratch()
 	o.messageEvent(s, g, m, false)

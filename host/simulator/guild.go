@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// guild is one guild. What it contains follows from the seed and is made anew for every look at it until
+// guildState is one guild. What it contains follows from the seed and is made anew for every look at it until
 // something changes it: only then is it kept. Members are an overlay over the seeded ones for the same reason.
-type guild struct {
+type guildState struct {
 	mu sync.Mutex
 
 	id     uint64
@@ -76,7 +76,7 @@ type voiceState struct {
 
 const everyonePermissions = 2248473465835073
 
-func newGuild(w *world, index int) *guild {
+func newGuild(w *world, index int) *guildState {
 	id := w.first + uint64(index)*guildStep<<lowBits
 	plan := guildPlan{
 		text: w.plan.ChannelsPerGuild, roles: w.plan.RolesPerGuild, members: w.plan.MembersPerGuild, emojis: 2, threads: 1,
@@ -84,7 +84,7 @@ func newGuild(w *world, index int) *guild {
 	if w.plan.GuildBytes != nil {
 		plan = planFor(w.plan.GuildBytes(index), plan.members)
 	}
-	return &guild{
+	return &guildState{
 		id: id, seed: mix(w.seed, id), bot: w.bot, plan: plan, count: plan.members + 1,
 		joined: createdAt(id).Add(time.Hour),
 	}
@@ -104,13 +104,13 @@ func planFor(bytes, members int) guildPlan {
 	return p
 }
 
-func (g *guild) owner() uint64 { return g.id + memberBase }
-func (g *guild) seeded(user uint64) bool {
+func (g *guildState) owner() uint64 { return g.id + memberBase }
+func (g *guildState) seeded(user uint64) bool {
 	return home(user) == g.id && user-g.id-memberBase < uint64(g.plan.members)
 }
 
 // view gives the content to look at; the caller holds the lock and changes nothing.
-func (g *guild) view() *content {
+func (g *guildState) view() *content {
 	if g.kept != nil {
 		return g.kept
 	}
@@ -118,7 +118,7 @@ func (g *guild) view() *content {
 }
 
 // keep gives the content to change.
-func (g *guild) keep() *content {
+func (g *guildState) keep() *content {
 	if g.kept == nil {
 		g.kept = g.make()
 	}
@@ -144,7 +144,7 @@ func (c *content) role(id uint64) *role {
 }
 
 // member gives what the guild knows of a user, nil when he is not in it; the caller holds the lock.
-func (g *guild) member(user uint64) *member {
+func (g *guildState) member(user uint64) *member {
 	if m, ok := g.changed[user]; ok {
 		return m
 	}
@@ -163,14 +163,14 @@ func (g *guild) member(user uint64) *member {
 }
 
 // someone is a member, or what a stranger looks like who speaks without having joined.
-func (g *guild) someone(user uint64) *member {
+func (g *guildState) someone(user uint64) *member {
 	if m := g.member(user); m != nil {
 		return m
 	}
 	return &member{user: user, joined: g.joined}
 }
 
-func (g *guild) setMember(user uint64, m *member) {
+func (g *guildState) setMember(user uint64, m *member) {
 	if g.changed == nil {
 		g.changed = make(map[uint64]*member)
 	}
@@ -185,7 +185,7 @@ func (g *guild) setMember(user uint64, m *member) {
 }
 
 // members lists up to limit members with ids above after, in the order of ids, as GET …/members does.
-func (g *guild) members(after uint64, limit int) []*member {
+func (g *guildState) members(after uint64, limit int) []*member {
 	var ids []uint64
 	for user, m := range g.changed {
 		if m != nil && user > after && !g.seeded(user) && user != g.bot {
@@ -211,7 +211,7 @@ func (g *guild) members(after uint64, limit int) []*member {
 }
 
 // make builds the content from the seed.
-func (g *guild) make() *content {
+func (g *guildState) make() *content {
 	r := rand.New(rand.NewPCG(g.seed, g.id))
 	n := strconv.FormatUint(g.id>>lowBits%100_000, 10)
 	c := &content{
@@ -229,7 +229,7 @@ func (g *guild) make() *content {
 	return c
 }
 
-func (g *guild) makeRoles(c *content, r *rand.Rand) {
+func (g *guildState) makeRoles(c *content, r *rand.Rand) {
 	c.roles = append(c.roles, role{id: g.id, name: "@everyone", permissions: everyonePermissions, version: c.version})
 	for i := range g.plan.roles {
 		ro := role{
@@ -243,7 +243,7 @@ func (g *guild) makeRoles(c *content, r *rand.Rand) {
 	}
 }
 
-func (g *guild) makeChannels(c *content, r *rand.Rand) {
+func (g *guildState) makeChannels(c *content, r *rand.Rand) {
 	category := g.id + channelBase
 	next := category
 	add := func(ch channel) uint64 {

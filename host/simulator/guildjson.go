@@ -7,7 +7,7 @@ import (
 )
 
 // guild writes what GUILD_CREATE, GUILD_UPDATE and GET /guilds/{id} share.
-func (o *jsonOut) guild(s *Server, g *guild, c *content, inGateway bool) {
+func (o *jsonOut) guild(s *Server, g *guildState, c *content, inGateway bool) {
 	o.id("id", g.id)
 	o.str("name", c.name)
 	o.orNull("description", c.description)
@@ -90,7 +90,7 @@ func (o *jsonOut) emojis(list []emoji) {
 
 // guildCreate writes GUILD_CREATE as a session with these intents sees it; the caller holds the guild's lock.
 // Without GUILD_PRESENCES only the bot itself and who is in voice are among the members.
-func (o *jsonOut) guildCreate(s *Server, g *guild, intents uint64, large int) {
+func (o *jsonOut) guildCreate(s *Server, g *guildState, intents uint64, large int) {
 	c := g.view()
 	o.open('{')
 	o.guild(s, g, c, true)
@@ -123,7 +123,7 @@ func (o *jsonOut) guildCreate(s *Server, g *guild, intents uint64, large int) {
 }
 
 // present writes who is there: members, voice states and presences.
-func (o *jsonOut) present(s *Server, g *guild, intents uint64, large int) {
+func (o *jsonOut) present(s *Server, g *guildState, intents uint64, large int) {
 	shown := []*member{g.someone(s.world.bot)}
 	if intents&intentPresences != 0 {
 		shown = g.members(0, large)
@@ -170,7 +170,7 @@ func (o *jsonOut) voice(user uint64, v voiceState) {
 const topicRoom = 1024
 
 // pad lengthens topics, then the description, until GUILD_CREATE has about the planned size.
-func (g *guild) pad(c *content) {
+func (g *guildState) pad(c *content) {
 	g.kept = c
 	var o jsonOut
 	o.guildCreate(&Server{world: &world{bot: g.bot}}, g, 0, 50)

@@ -118,12 +118,12 @@ func (c *conn) welcome(id identity) {
 	ses := &session{
 		id: s.mint.token(24), shard: id.shard, shards: id.shards, intents: id.intents, large: id.large, first: 1, conn: c,
 	}
-	var guilds []*guild
+	var guilds []*guildState
 	if id.intents&intentGuilds != 0 {
 		guilds = s.world.ofShard(id.shard, id.shards)
 	}
 	ses.queue = guilds
-	ses.waiting = make(map[uint64]*guild, len(guilds))
+	ses.waiting = make(map[uint64]*guildState, len(guilds))
 	for _, g := range guilds {
 		ses.waiting[g.id] = g
 	}

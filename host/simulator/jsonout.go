@@ -2,6 +2,8 @@ package simulator
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -202,4 +204,8 @@ func textOf(raw json.RawMessage) string {
 		return ""
 	}
 	return s
+}
+
+func sortedKeys(m map[string]string) []string {
+	return slices.Sorted(maps.Keys(m))
 }

@@ -142,7 +142,7 @@ func (s *Server) permitted(ses *session, req *memberRequest) bool {
 }
 
 // choose finds who is asked for; the caller holds the guild's lock.
-func (g *guild) choose(req *memberRequest) (found []*member, missing []uint64) {
+func (g *guildState) choose(req *memberRequest) (found []*member, missing []uint64) {
 	if req.byUsers {
 		for _, id := range req.users {
 			if m := g.member(id); m != nil {
@@ -164,7 +164,7 @@ func (g *guild) choose(req *memberRequest) (found []*member, missing []uint64) {
 }
 
 // search finds members whose name begins with a prefix; the caller holds the guild's lock.
-func (g *guild) search(prefix string, limit int) []*member {
+func (g *guildState) search(prefix string, limit int) []*member {
 	var found []*member
 	for _, m := range g.members(0, g.count) {
 		name := userName(m.user)

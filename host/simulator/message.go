@@ -73,12 +73,12 @@ func (m *message) findMentions() {
 
 // open tells whether a session without MESSAGE_CONTENT sees the content all the same: direct messages, the
 // bot's own, and those that mention it.
-func (m *message) open(s *Server, g *guild) bool {
+func (m *message) open(s *Server, g *guildState) bool {
 	return g.id == 0 || m.author == s.world.bot || slices.Contains(m.mentions, s.world.bot)
 }
 
 // message writes the members of a message object; bare leaves out what MESSAGE_CONTENT guards.
-func (o *jsonOut) message(s *Server, g *guild, m *message, bare bool) {
+func (o *jsonOut) message(s *Server, g *guildState, m *message, bare bool) {
 	o.id("id", m.id)
 	o.id("channel_id", m.channel)
 	o.key("author")
@@ -115,7 +115,7 @@ func (o *jsonOut) message(s *Server, g *guild, m *message, bare bool) {
 	o.origin(s, g, m, bare)
 }
 
-func (o *jsonOut) mentioned(s *Server, g *guild, m *message) {
+func (o *jsonOut) mentioned(s *Server, g *guildState, m *message) {
 	o.key("mentions")
 	o.open('[')
 	for _, user := range m.mentions {
@@ -133,7 +133,7 @@ func (o *jsonOut) mentioned(s *Server, g *guild, m *message) {
 }
 
 // origin writes what a message answers: another message or an interaction.
-func (o *jsonOut) origin(s *Server, g *guild, m *message, bare bool) {
+func (o *jsonOut) origin(s *Server, g *guildState, m *message, bare bool) {
 	if r := m.reference; r != nil {
 		o.key("message_reference")
 		o.open('{')
@@ -193,7 +193,7 @@ func (o *jsonOut) emoji(e string) {
 }
 
 // messageEvent writes a message as dispatches carry it: with its guild and the author's member.
-func (o *jsonOut) messageEvent(s *Server, g *guild, m *message, bare bool) {
+func (o *jsonOut) messageEvent(s *Server, g *guildState, m *message, bare bool) {
 	o.open('{')
 	o.message(s, g, m, bare)
 	if g.id == 0 {
@@ -212,7 +212,7 @@ func (o *jsonOut) messageEvent(s *Server, g *guild, m *message, bare bool) {
 }
 
 // kindOf gives a channel's type without building the content of a guild that nobody has changed.
-func (g *guild) kindOf(channel uint64) int {
+func (g *guildState) kindOf(channel uint64) int {
 	if g.kept != nil {
 		if c := g.kept.find(channel); c != nil {
 			return c.kind
@@ -232,7 +232,7 @@ func (g *guild) kindOf(channel uint64) int {
 }
 
 // has tells whether a channel exists, likewise without building anything.
-func (g *guild) has(channel uint64) bool {
+func (g *guildState) has(channel uint64) bool {
 	if g.id == 0 {
 		_, ok := g.rooms[channel]
 		return ok

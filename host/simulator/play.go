@@ -14,7 +14,7 @@ func (s *Server) Dispatch(shardOrGuild uint64, name string, d json.RawMessage) {
 	if shardOrGuild >= 1<<lowBits {
 		s.await(shardOrGuild)
 		ev := &event{name: name, guild: shardOrGuild, need: needed(name, true), data: d}
-		if !s.in(shardOrGuild, func(g *guild) { s.dispatch(g, ev) }) {
+		if !s.in(shardOrGuild, func(g *guildState) { s.dispatch(g, ev) }) {
 			s.dispatch(nil, ev)
 		}
 		return

@@ -180,16 +180,16 @@ func (q *query) after() uint64 {
 }
 
 // inGuild runs look with the guild of the path locked.
-func (q *query) inGuild(look func(g *guild) answer) answer {
+func (q *query) inGuild(look func(g *guildState) answer) answer {
 	a := unknown(10004, "Guild")
 	if id := q.id("guild"); id != 0 {
-		q.s.in(id, func(g *guild) { a = look(g) })
+		q.s.in(id, func(g *guildState) { a = look(g) })
 	}
 	return a
 }
 
 // inChannel runs look with the guild of the channel of the path locked.
-func (q *query) inChannel(look func(g *guild, channel uint64) answer) answer {
+func (q *query) inChannel(look func(g *guildState, channel uint64) answer) answer {
 	id := q.id("channel")
 	g := q.s.world.of(id)
 	if g == nil {

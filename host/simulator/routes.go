@@ -165,7 +165,7 @@ func openDirect(q *query) answer {
 		return bad
 	}
 	var ch channel
-	q.s.in(0, func(g *guild) { ch = *q.s.directLocked(g, snowflake(m["recipient_id"])) })
+	q.s.in(0, func(g *guildState) { ch = *q.s.directLocked(g, snowflake(m["recipient_id"])) })
 	return q.done(func(o *jsonOut) {
 		o.open('{')
 		o.direct(q.s, &ch, 0)

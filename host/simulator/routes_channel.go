@@ -15,7 +15,7 @@ func channelRoutes() []route {
 }
 
 func getChannel(q *query) answer {
-	return q.inChannel(func(g *guild, id uint64) answer { return q.channel(g, id) })
+	return q.inChannel(func(g *guildState, id uint64) answer { return q.channel(g, id) })
 }
 
 func patchChannel(q *query) answer {
@@ -23,7 +23,7 @@ func patchChannel(q *query) answer {
 	if m == nil {
 		return bad
 	}
-	return q.inChannel(func(g *guild, id uint64) answer {
+	return q.inChannel(func(g *guildState, id uint64) answer {
 		ch := g.keep().find(id)
 		ch.change(m)
 		if g.id != 0 {
@@ -34,7 +34,7 @@ func patchChannel(q *query) answer {
 }
 
 func deleteChannel(q *query) answer {
-	return q.inChannel(func(g *guild, id uint64) answer {
+	return q.inChannel(func(g *guildState, id uint64) answer {
 		a := q.channel(g, id)
 		if g.id != 0 {
 			q.s.deleteChannelLocked(g, id)
@@ -44,7 +44,7 @@ func deleteChannel(q *query) answer {
 }
 
 func postTyping(q *query) answer {
-	return q.inChannel(func(g *guild, id uint64) answer {
+	return q.inChannel(func(g *guildState, id uint64) answer {
 		q.s.emit(g, "TYPING_START", func(o *jsonOut) {
 			o.open('{')
 			o.id("channel_id", id)
@@ -69,7 +69,7 @@ func postThread(q *query) answer {
 	if m == nil {
 		return bad
 	}
-	return q.inChannel(func(g *guild, id uint64) answer {
+	return q.inChannel(func(g *guildState, id uint64) answer {
 		if g.id == 0 || g.kindOf(id) != kindText {
 			return problem(400, 50024, "Cannot execute action on this channel type")
 		}

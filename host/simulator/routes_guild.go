@@ -23,7 +23,7 @@ func guildRoutes() []route {
 }
 
 func getGuild(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		return q.done(func(o *jsonOut) {
 			o.open('{')
 			o.guild(q.s, g, g.view(), false)
@@ -44,7 +44,7 @@ func patchGuild(q *query) answer {
 	if m == nil {
 		return bad
 	}
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		c := g.keep()
 		setText(&c.name, m["name"])
 		setText(&c.description, m["description"])
@@ -81,7 +81,7 @@ func setBool(to *bool, raw json.RawMessage) {
 }
 
 func getChannels(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		c := g.view()
 		return q.done(func(o *jsonOut) {
 			o.open('[')
@@ -109,7 +109,7 @@ func postChannel(q *query) answer {
 	if m == nil {
 		return bad
 	}
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		ch := channel{}
 		setNumber(&ch.kind, m["type"])
 		ch.change(m)
@@ -144,7 +144,7 @@ func (ch *channel) change(m map[string]json.RawMessage) {
 }
 
 // channel answers with a channel; the guild's lock is held.
-func (q *query) channel(g *guild, id uint64) answer {
+func (q *query) channel(g *guildState, id uint64) answer {
 	ch := g.view().find(id)
 	return q.done(func(o *jsonOut) {
 		o.open('{')
@@ -158,7 +158,7 @@ func (q *query) channel(g *guild, id uint64) answer {
 }
 
 func getThreads(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		c := g.view()
 		return q.done(func(o *jsonOut) {
 			o.open('{')
@@ -179,7 +179,7 @@ func getThreads(q *query) answer {
 }
 
 func getRoles(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		c := g.view()
 		return q.done(func(o *jsonOut) {
 			o.open('[')
@@ -194,7 +194,7 @@ func getRoles(q *query) answer {
 }
 
 func getRole(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		if r := g.view().role(q.id("role")); r != nil {
 			return q.role(r)
 		}
@@ -232,7 +232,7 @@ func postRole(q *query) answer {
 	if m == nil {
 		return bad
 	}
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		r := role{name: "new role", permissions: everyonePermissions}
 		r.change(m)
 		return q.role(q.s.roleLocked(g, r))
@@ -244,7 +244,7 @@ func patchRole(q *query) answer {
 	if m == nil {
 		return bad
 	}
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		r := g.keep().role(q.id("role"))
 		if r == nil {
 			return unknown(10011, "Role")
@@ -256,7 +256,7 @@ func patchRole(q *query) answer {
 }
 
 func deleteRole(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		if !q.s.deleteRoleLocked(g, q.id("role")) {
 			return unknown(10011, "Role")
 		}
@@ -265,7 +265,7 @@ func deleteRole(q *query) answer {
 }
 
 func getEmojis(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		return q.done(func(o *jsonOut) {
 			o.emojis(g.view().emojis)
 			o.b = o.b[len(`"emojis":`):]

@@ -55,20 +55,20 @@ func (q *query) members(list []*member) answer {
 }
 
 func getMembers(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		return q.members(g.members(q.after(), q.number("limit", 1, 1, 1000)))
 	})
 }
 
 func searchMembers(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		return q.members(g.search(q.r.URL.Query().Get("query"), q.number("limit", 1, 1, 1000)))
 	})
 }
 
 // withMember runs look with the member of the path.
-func (q *query) withMember(look func(g *guild, m *member) answer) answer {
-	return q.inGuild(func(g *guild) answer {
+func (q *query) withMember(look func(g *guildState, m *member) answer) answer {
+	return q.inGuild(func(g *guildState) answer {
 		if m := g.member(q.user()); m != nil {
 			return look(g, m)
 		}
@@ -77,7 +77,7 @@ func (q *query) withMember(look func(g *guild, m *member) answer) answer {
 }
 
 func getMember(q *query) answer {
-	return q.withMember(func(_ *guild, m *member) answer {
+	return q.withMember(func(_ *guildState, m *member) answer {
 		return q.done(func(o *jsonOut) { o.restMember(q.s, m) })
 	})
 }
@@ -90,7 +90,7 @@ func patchMember(q *query) answer {
 	if m == nil {
 		return bad
 	}
-	return q.withMember(func(g *guild, old *member) answer {
+	return q.withMember(func(g *guildState, old *member) answer {
 		now := *old
 		setText(&now.nick, m["nick"])
 		setBool(&now.mute, m["mute"])
@@ -112,7 +112,7 @@ func patchMember(q *query) answer {
 }
 
 func kick(q *query) answer {
-	return q.withMember(func(g *guild, m *member) answer {
+	return q.withMember(func(g *guildState, m *member) answer {
 		q.s.leaveLocked(g, m.user)
 		return empty()
 	})
@@ -134,7 +134,7 @@ func takeRole(q *query) answer {
 }
 
 func (q *query) changeRoles(change func(roles []uint64, id uint64) []uint64) answer {
-	return q.withMember(func(g *guild, m *member) answer {
+	return q.withMember(func(g *guildState, m *member) answer {
 		id := q.id("role")
 		if g.view().role(id) == nil {
 			return unknown(10011, "Role")
@@ -157,7 +157,7 @@ func (o *jsonOut) ban(s *Server, user uint64, reason string) {
 }
 
 func getBans(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		users := make([]uint64, 0, len(g.bans))
 		for user := range g.bans {
 			users = append(users, user)
@@ -174,7 +174,7 @@ func getBans(q *query) answer {
 }
 
 func getBan(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		reason, ok := g.bans[q.user()]
 		if !ok {
 			return unknown(10026, "Ban")
@@ -188,7 +188,7 @@ func putBan(q *query) answer {
 	if m == nil {
 		return bad
 	}
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		user := q.user()
 		if user == 0 {
 			return unknown(10013, "User")
@@ -199,7 +199,7 @@ func putBan(q *query) answer {
 }
 
 func deleteBan(q *query) answer {
-	return q.inGuild(func(g *guild) answer {
+	return q.inGuild(func(g *guildState) answer {
 		if !q.s.unbanLocked(g, q.user()) {
 			return unknown(10026, "Ban")
 		}

@@ -27,8 +27,8 @@ type session struct {
 	dead    bool
 	resumes int
 	dropped uint64            // frames given up because of the bounds
-	waiting map[uint64]*guild // guilds whose GUILD_CREATE is still to come
-	queue   []*guild          // the same in order
+	waiting map[uint64]*guildState // guilds whose GUILD_CREATE is still to come
+	queue   []*guildState          // the same in order
 	room    chan struct{}     // closed when there is room again; nil when nobody waits
 }
 
@@ -172,7 +172,7 @@ func (ses *session) expired(window time.Duration, now time.Time) bool {
 }
 
 // awaited takes the next guild whose GUILD_CREATE is still to come, without removing it; nil: none.
-func (ses *session) awaited() *guild {
+func (ses *session) awaited() *guildState {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	for len(ses.queue) > 0 {

@@ -41,7 +41,7 @@ func (s *Server) moveVoice(ses *session, d json.RawMessage) bool {
 }
 
 // voiceLocked changes who is in voice; the caller holds the guild's lock. Channel 0: the user leaves.
-func (s *Server) voiceLocked(g *guild, user uint64, v voiceState) {
+func (s *Server) voiceLocked(g *guildState, user uint64, v voiceState) {
 	if g.voice == nil {
 		g.voice = make(map[uint64]voiceState)
 	}
@@ -63,7 +63,7 @@ func (s *Server) voiceLocked(g *guild, user uint64, v voiceState) {
 // Voice puts a user into a voice channel, or takes him out with channel 0.
 func (s *Server) Voice(guild, channel, user uint64) {
 	s.await(guild)
-	s.in(guild, func(g *guild) {
+	s.in(guild, func(g *guildState) {
 		s.voiceLocked(g, user, voiceState{channel: channel, session: s.mint.token(12)})
 	})
 }

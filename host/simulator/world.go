@@ -23,11 +23,11 @@ type world struct {
 	first uint64 // id of the first seeded guild
 
 	mu     sync.RWMutex
-	guilds map[uint64]*guild
-	order  []*guild
-	alien  map[uint64]*guild // ids made later → their guild
+	guilds map[uint64]*guildState
+	order  []*guildState
+	alien  map[uint64]*guildState // ids made later → their guild
 
-	direct *guild
+	direct *guildState
 }
 
 func newWorld(seed uint64, plan World) *world {
@@ -37,10 +37,10 @@ func newWorld(seed uint64, plan World) *world {
 		plan:   plan,
 		bot:    (uint64(worldStart-epoch)-mix(seed, 12)%86_400_000-1)<<lowBits | 1,
 		first:  start << lowBits,
-		guilds: make(map[uint64]*guild, plan.Guilds),
-		order:  make([]*guild, 0, plan.Guilds),
-		alien:  make(map[uint64]*guild),
-		direct: &guild{joined: time.UnixMilli(worldStart)},
+		guilds: make(map[uint64]*guildState, plan.Guilds),
+		order:  make([]*guildState, 0, plan.Guilds),
+		alien:  make(map[uint64]*guildState),
+		direct: &guildState{joined: time.UnixMilli(worldStart)},
 	}
 	for i := range plan.Guilds {
 		w.add(newGuild(w, i))
@@ -48,29 +48,29 @@ func newWorld(seed uint64, plan World) *world {
 	return w
 }
 
-func (w *world) add(g *guild) {
+func (w *world) add(g *guildState) {
 	w.guilds[g.id] = g
 	w.order = append(w.order, g)
 }
 
 // guild gives the guild with this id, nil when the bot is not in it.
-func (w *world) guild(id uint64) *guild {
+func (w *world) guild(id uint64) *guildState {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	return w.guilds[id]
 }
 
 // all lists the guilds in the order of their ids.
-func (w *world) all() []*guild {
+func (w *world) all() []*guildState {
 	w.mu.RLock()
 	list := slices.Clone(w.order)
 	w.mu.RUnlock()
-	slices.SortStableFunc(list, func(a, b *guild) int { return cmp.Compare(a.id, b.id) })
+	slices.SortStableFunc(list, func(a, b *guildState) int { return cmp.Compare(a.id, b.id) })
 	return list
 }
 
 // of gives the guild of a channel or role id, nil when there is none. Ids made later are remembered.
-func (w *world) of(id uint64) *guild {
+func (w *world) of(id uint64) *guildState {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if g := w.guilds[home(id)]; g != nil {
@@ -80,7 +80,7 @@ func (w *world) of(id uint64) *guild {
 }
 
 // adopt remembers which guild an id made later belongs to.
-func (w *world) adopt(id uint64, g *guild) {
+func (w *world) adopt(id uint64, g *guildState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.alien[id] = g
@@ -93,14 +93,14 @@ func (w *world) forget(id uint64) {
 }
 
 // drop takes a guild out of the world: the bot was removed from it.
-func (w *world) drop(g *guild) {
+func (w *world) drop(g *guildState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.guilds, g.id)
-	w.order = slices.DeleteFunc(w.order, func(o *guild) bool { return o == g })
+	w.order = slices.DeleteFunc(w.order, func(o *guildState) bool { return o == g })
 }
 
-func (w *world) put(g *guild) {
+func (w *world) put(g *guildState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.guilds[g.id] == nil {
@@ -115,8 +115,8 @@ func (w *world) count() int {
 }
 
 // ofShard lists the guilds of one shard.
-func (w *world) ofShard(shard, shards int) []*guild {
-	var list []*guild
+func (w *world) ofShard(shard, shards int) []*guildState {
+	var list []*guildState
 	for _, g := range w.all() {
 		if shardOf(g.id, shards) == shard {
 			list = append(list, g)

@@ -1,0 +1,351 @@
+package simulator
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// command is an application command as Discord keeps it: the form that made it, with defaults filled in.
+type command struct {
+	id, version, guild uint64
+	kind               int
+	name               string
+	form               map[string]json.RawMessage
+}
+
+// commandStore keeps the commands of each scope: guild 0 is global.
+type commandStore struct {
+	mu      sync.Mutex
+	app     uint64
+	scopes  map[uint64][]*command
+	creates map[uint64]*window // by scope: 200 a day
+}
+
+const (
+	commandCreates = 200
+	commandDay     = 24 * time.Hour
+)
+
+func newCommandStore(app uint64) commandStore {
+	return commandStore{app: app, scopes: make(map[uint64][]*command), creates: make(map[uint64]*window)}
+}
+
+// commandRoutes are global and guild commands.
+func commandRoutes() []route {
+	var list []route
+	for _, path := range [...]string{pathCommands, pathLocal} {
+		one := path + "/{command}"
+		list = append(list,
+			route{name: "GET " + path, handle: getCommands, limit: readLimit},
+			route{name: "POST " + path, handle: postCommand, limit: commandLimit},
+			route{name: "PUT " + path, handle: putCommands, limit: commandLimit},
+			route{name: "GET " + one, handle: getCommand, limit: readLimit},
+			route{name: "PATCH " + one, handle: patchCommand, limit: commandLimit},
+			route{name: "DELETE " + one, handle: deleteCommand, limit: commandLimit},
+		)
+	}
+	for i := range list {
+		list[i].top = "application"
+	}
+	return append(list, route{name: "GET " + pathLocal + "/permissions", handle: getCommandPermissions, limit: readLimit, top: "application"})
+}
+
+// inScope runs change with the commands of the path's scope locked.
+func (q *query) inScope(change func(st *commandStore, scope uint64) answer) answer {
+	if q.id("application") != q.s.world.bot {
+		return problem(http.StatusForbidden, 20012, "You are not authorized to perform this action on this application")
+	}
+	scope := uint64(0)
+	if q.r.PathValue("guild") != "" {
+		if scope = q.id("guild"); q.s.world.guild(scope) == nil {
+			return problem(http.StatusForbidden, 50001, "Missing Access")
+		}
+	}
+	st := &q.s.commands
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return change(st, scope)
+}
+
+func (st *commandStore) find(scope, id uint64) *command {
+	for _, c := range st.scopes[scope] {
+		if c.id == id {
+			return c
+		}
+	}
+	return nil
+}
+
+func (st *commandStore) named(scope uint64, kind int, name string) *command {
+	for _, c := range st.scopes[scope] {
+		if c.kind == kind && c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// registered finds a command that users of a guild see: the guild's own before the global one.
+func (st *commandStore) registered(guild uint64, kind int, name string) *command {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if guild != 0 {
+		if c := st.named(guild, kind, name); c != nil {
+			return c
+		}
+	}
+	return st.named(0, kind, name)
+}
+
+// newCommand makes the command of a form.
+func (q *query) newCommand(scope uint64, m map[string]json.RawMessage) *command {
+	c := &command{id: q.s.mint.id(), version: q.s.mint.id(), guild: scope, kind: 1, name: textOf(m["name"]), form: m}
+	setNumber(&c.kind, m["type"])
+	return c
+}
+
+// spend counts the creation of a command; false: there were 200 today.
+func (q *query) spend(st *commandStore, scope uint64) bool {
+	w := st.creates[scope]
+	if w == nil {
+		w = newWindow(commandCreates, commandDay)
+		st.creates[scope] = w
+	}
+	if w.take(q.now) {
+		return true
+	}
+	q.s.breach(RuleCommandCreates, -1, q.rt.name)
+	return false
+}
+
+func tooManyCreates() answer {
+	return problem(400, 30034, "Max number of daily application command creates has been reached (200)")
+}
+
+func getCommands(q *query) answer {
+	return q.inScope(func(st *commandStore, scope uint64) answer { return q.commands(st.scopes[scope]) })
+}
+
+func (q *query) commands(list []*command) answer {
+	return q.done(func(o *jsonOut) {
+		o.open('[')
+		for _, c := range list {
+			o.command(q.s, c)
+		}
+		o.shut(']')
+	})
+}
+
+func (q *query) command(status int, c *command) answer {
+	a := q.done(func(o *jsonOut) { o.command(q.s, c) })
+	a.status = status
+	return a
+}
+
+func getCommand(q *query) answer {
+	return q.inScope(func(st *commandStore, scope uint64) answer {
+		if c := st.find(scope, q.id("command")); c != nil {
+			return q.command(http.StatusOK, c)
+		}
+		return unknown(10063, "application command")
+	})
+}
+
+// postCommand creates a command, or replaces the one of the same type and name.
+func postCommand(q *query) answer {
+	data, bad := q.payload()
+	if data == nil {
+		return bad
+	}
+	m, bad := q.commandForm(data)
+	if m == nil {
+		return bad
+	}
+	return q.inScope(func(st *commandStore, scope uint64) answer {
+		c := q.newCommand(scope, m)
+		if old := st.named(scope, c.kind, c.name); old != nil {
+			c.id = old.id
+			*old = *c
+			return q.command(http.StatusOK, old)
+		}
+		if a := q.checkCount(append(slices.Clone(st.scopes[scope]), c)); a.status != 0 {
+			return a
+		}
+		if !q.spend(st, scope) {
+			return tooManyCreates()
+		}
+		st.scopes[scope] = append(st.scopes[scope], c)
+		return q.command(http.StatusCreated, c)
+	})
+}
+
+// putCommands replaces everything in the scope. A command of the same type and name keeps its id, and its
+// version when nothing changes.
+func putCommands(q *query) answer {
+	forms, bad := q.commandForms()
+	if forms == nil {
+		return bad
+	}
+	return q.inScope(func(st *commandStore, scope uint64) answer {
+		list := make([]*command, len(forms))
+		for i, m := range forms {
+			list[i] = q.newCommand(scope, m)
+		}
+		if a := q.checkCount(list); a.status != 0 {
+			return a
+		}
+		for _, c := range list {
+			old := st.named(scope, c.kind, c.name)
+			if old == nil {
+				if !q.spend(st, scope) {
+					return tooManyCreates()
+				}
+				continue
+			}
+			c.id = old.id
+			if sameForm(c.form, old.form) {
+				c.version = old.version
+			}
+		}
+		st.scopes[scope] = list
+		return q.commands(list)
+	})
+}
+
+func sameForm(a, b map[string]json.RawMessage) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+func patchCommand(q *query) answer {
+	data, bad := q.payload()
+	if data == nil {
+		return bad
+	}
+	change, ok := object(data)
+	if !ok {
+		q.s.breach(RuleBody, -1, q.rt.name)
+		return problem(400, 50109, "The request body contains invalid JSON.")
+	}
+	return q.inScope(func(st *commandStore, scope uint64) answer {
+		c := st.find(scope, q.id("command"))
+		if c == nil {
+			return unknown(10063, "application command")
+		}
+		merged := make(map[string]json.RawMessage, len(c.form)+len(change))
+		for k, v := range c.form {
+			merged[k] = v
+		}
+		for k, v := range change {
+			merged[k] = v
+		}
+		whole, err := json.Marshal(merged)
+		if err != nil {
+			return problem(400, 50109, "The request body contains invalid JSON.")
+		}
+		m, bad := q.commandForm(whole)
+		if m == nil {
+			return bad
+		}
+		c.form, c.name, c.version = m, textOf(m["name"]), q.s.mint.id()
+		return q.command(http.StatusOK, c)
+	})
+}
+
+func deleteCommand(q *query) answer {
+	return q.inScope(func(st *commandStore, scope uint64) answer {
+		c := st.find(scope, q.id("command"))
+		if c == nil {
+			return unknown(10063, "application command")
+		}
+		st.scopes[scope] = slices.DeleteFunc(st.scopes[scope], func(o *command) bool { return o == c })
+		return empty()
+	})
+}
+
+func getCommandPermissions(q *query) answer {
+	return q.inScope(func(*commandStore, uint64) answer { return answer{http.StatusOK, []byte("[]")} })
+}
+
+// Command is an application command that is registered.
+type Command struct {
+	ID    uint64
+	Guild uint64 // 0: global
+	Type  int
+	Name  string
+	JSON  json.RawMessage // as Discord answers with it
+}
+
+// Commands lists the registered commands: global ones with guild 0.
+func (s *Server) Commands(guild uint64) []Command {
+	s.commands.mu.Lock()
+	defer s.commands.mu.Unlock()
+	var out []Command
+	for _, c := range s.commands.scopes[guild] {
+		var o jsonOut
+		o.command(s, c)
+		out = append(out, Command{ID: c.id, Guild: c.guild, Type: c.kind, Name: c.name, JSON: o.b})
+	}
+	return out
+}
+
+// Register adds a command as another program of the same application would: a foreign one, without any check.
+// It returns the command's id.
+func (s *Server) Register(guild uint64, form json.RawMessage) uint64 {
+	m, ok := object(form)
+	if !ok {
+		return 0
+	}
+	q := &query{s: s}
+	s.commands.mu.Lock()
+	defer s.commands.mu.Unlock()
+	c := q.newCommand(guild, m)
+	s.commands.scopes[guild] = append(s.commands.scopes[guild], c)
+	return c.id
+}
+
+// command writes a command with the defaults that Discord fills in.
+func (o *jsonOut) command(s *Server, c *command) {
+	o.open('{')
+	o.id("id", c.id)
+	o.id("application_id", s.world.bot)
+	o.id("version", c.version)
+	o.permissions(c.form["default_member_permissions"])
+	o.num("type", int64(c.kind))
+	o.str("name", c.name)
+	o.orJSON("name_localizations", c.form["name_localizations"], "null")
+	o.str("description", textOf(c.form["description"]))
+	o.orJSON("description_localizations", c.form["description_localizations"], "null")
+	if c.guild != 0 {
+		o.id("guild_id", c.guild)
+	} else {
+		o.orJSON("dm_permission", nullless(c.form["dm_permission"]), "true")
+		o.orJSON("contexts", c.form["contexts"], "null")
+		o.orJSON("integration_types", nullless(c.form["integration_types"]), "[0]")
+	}
+	if list := options(c.form["options"]); len(list) > 0 {
+		o.key("options")
+		o.options(list)
+	}
+	o.orJSON("nsfw", nullless(c.form["nsfw"]), "false")
+	o.shut('}')
+}
+
+// permissions writes default_member_permissions, which may come as a number and goes as a string.
+func (o *jsonOut) permissions(raw json.RawMessage) {
+	o.key("default_member_permissions")
+	if len(raw) == 0 || string(raw) == "null" {
+		o.b = append(o.b, "null"...)
+		return
+	}
+	text := string(raw)
+	if raw[0] == '"' {
+		text = textOf(raw)
+	}
+	o.b = strconv.AppendQuote(o.b, text)
+}
