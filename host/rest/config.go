@@ -29,7 +29,9 @@ const (
 	defaultWait       = 5 * time.Minute
 	defaultAttempt    = 60 * time.Second
 	defaultRetries    = 3
+	defaultPause      = 500 * time.Millisecond
 	defaultLimited    = 10
+	maxRetries        = 10
 	maxBuckets        = 65_536
 	maxRoutes         = 4_096
 	dialTimeout       = 10 * time.Second
@@ -73,8 +75,12 @@ type Config struct {
 	Wait time.Duration
 	// Attempt bounds one attempt, from dialling to the last byte of the answer; default 60 s.
 	Attempt time.Duration
-	// Retries is how often a fault (a 5xx, a broken connection) is answered by another attempt; default 3, negative: never.
+	// Retries is how often a fault (a 5xx, a broken connection) is answered by another attempt; default 3, at most 10,
+	// negative: never.
 	Retries int
+	// RetryPause is the middle of the first pause before such an attempt, which is jittered; each further one is twice as
+	// long. Default 500 ms.
+	RetryPause time.Duration
 	// Invalid is the number of invalid requests in ten minutes at which Discord bans; default 10,000. At half of it the
 	// gate lets only reads and interactions pass, at nine tenths nothing.
 	Invalid int
@@ -111,6 +117,10 @@ func (c Config) withDefaults() (Config, error) {
 		c.Retries = defaultRetries
 	case c.Retries < 0:
 		c.Retries = 0
+	}
+	c.Retries = min(c.Retries, maxRetries)
+	if c.RetryPause <= 0 {
+		c.RetryPause = defaultPause
 	}
 	if c.Wait <= 0 {
 		c.Wait = defaultWait

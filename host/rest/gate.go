@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,9 +12,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 )
-
-// retryBase is the middle of the first pause after a fault; it doubles with each further one.
-const retryBase = 500 * time.Millisecond
 
 // Gate carries requests to Discord and obeys its limits. Its methods are safe for concurrent use.
 type Gate struct {
@@ -207,12 +203,6 @@ func afterFault(err error, o *outcome) error {
 		return fmt.Errorf("%w (the last attempt: %w)", err, o.err)
 	}
 	return fmt.Errorf("%w (the last answer: %d)", err, o.status)
-}
-
-// retryPause is jittered, so that what failed together does not come back together.
-func retryPause(fault int) time.Duration {
-	middle := retryBase << (fault - 1)
-	return middle/2 + rand.N(middle) //nolint:gosec // spreads load, guards nothing
 }
 
 // tell logs what an operator may have to act on. It runs outside of the lock: a log may block.

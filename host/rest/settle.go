@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"math/rand/v2"
 	"net/http"
 	"time"
 )
@@ -86,11 +87,17 @@ func (g *Gate) judge(t *ticket, o *outcome) verdict {
 	case o.fault() && t.faults < g.cfg.Retries && (t.route.repeat || o.unsent):
 		t.faults++
 		g.counts.retries++
-		return verdict{again: true, pause: retryPause(t.faults)}
+		return verdict{again: true, pause: g.retryPause(t.faults)}
 	case o.err != nil:
 		return verdict{err: broken(t, o, o.err)}
 	}
 	return verdict{}
+}
+
+// retryPause is jittered, so that what failed together does not come back together.
+func (g *Gate) retryPause(fault int) time.Duration {
+	middle := g.cfg.RetryPause << (fault - 1)
+	return middle/2 + rand.N(middle) //nolint:gosec // spreads load, guards nothing
 }
 
 // learn notes the bucket of a route. Tickets that wait under its old name move to the new one.
