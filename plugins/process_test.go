@@ -537,7 +537,7 @@ func TestHostKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := exec.Command(self, "-test.run=^TestHostKilled$")
-	host.Env = append(os.Environ(), "HOLDFAST_TEST_HOST_DIR="+dir)
+	host.Env = append(os.Environ(), "HOLDFAST_TEST_HOST_DIR="+dir, "TMPDIR="+dir)
 	if err := host.Start(); err != nil {
 		t.Fatal(err)
 	}
