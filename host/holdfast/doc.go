@@ -1,6 +1,6 @@
 // Command holdfast runs a Discord bot whose code is a folder of plugins.
 //
-//	holdfast run      run the bot
+//	holdfast run      be the bot, until a signal
 //	holdfast status   ask a running host how it is
 //	holdfast demo     run a bot of example plugins on a built-in Discord
 //	holdfast version  print the version

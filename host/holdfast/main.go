@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"syscall"
 	"time"
@@ -126,7 +127,7 @@ func dispatch(ctx context.Context, args []string, around surroundings) error {
 			continue
 		}
 		// Nothing stands for the default in Settings: whoever writes it means something else.
-		if d, ok := element.Flag.Target.Interface().(time.Duration); ok && d <= 0 {
+		if d, ok := reflect.TypeAssert[time.Duration](element.Flag.Target); ok && d <= 0 {
 			return usageError{fmt.Errorf("--%s: a duration must be longer than nothing: write it like 30s or 5m", element.Flag.Name)}
 		}
 		around.given = append(around.given, element.Flag.Tag.Get("yaml"))
@@ -148,7 +149,7 @@ func lines(err error) []string {
 	if wrong, ok := err.(usageError); ok { //nolint:errorlint // only the outermost error decides how it is printed
 		return lines(wrong.error)
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the same
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		parts := joined.Unwrap()
 		var texts, all []string
 		for _, one := range parts {
@@ -167,6 +168,6 @@ type versionCmd struct{}
 
 // Run prints the version.
 func (versionCmd) Run(around surroundings) error {
-	fmt.Fprintln(around.stdout, "holdfast", host.Version())
-	return nil
+	_, err := fmt.Fprintln(around.stdout, "holdfast", host.Version())
+	return err
 }
