@@ -1,17 +1,185 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/holdfast-bot/holdfast/host"
+	"github.com/holdfast-bot/holdfast/host/simulator"
 )
 
 type demoCmd struct {
 	For     time.Duration `help:"End by itself after this time (default: run until Ctrl-C)."`
-	Verbose bool          `short:"v" help:"Show the log as well."`
+	Seed    uint64        `default:"1" help:"Seed of the built-in Discord's world."`
+	Verbose bool          `short:"v" help:"Show the host's log as well."`
 }
 
+const (
+	demoShards = 2
+	demoGuilds = 8
+	// examples are the plugins that the demo builds and runs.
+	helloExample  = "github.com/holdfast-bot/holdfast/examples/hello"
+	recordExample = "github.com/holdfast-bot/holdfast/examples/record"
+	// keptLog is how much of the log a failing demo shows, in bytes.
+	keptLog = 16 << 10
+)
+
+// errNotWhole is the demo's verdict when something was lost or came twice.
+var errNotWhole = errors.New("the demo lost an event, saw one twice or out of order, or broke a rule of Discord: see above")
+
 // Run runs the demo until ctx ends or its time is up.
-func (*demoCmd) Run(_ context.Context, _ surroundings) error {
-	return errors.New("the demo is not part of this build")
+func (c *demoCmd) Run(ctx context.Context, around surroundings) (err error) {
+	dir, err := os.MkdirTemp("", "holdfast-demo-")
+	if err != nil {
+		return fmt.Errorf("make a temporary folder: %w: set TMPDIR to one that can be written", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	show := newNarrator(around.stdout)
+	show.say("building the example plugins hello and record")
+	if err := buildExamples(ctx, filepath.Join(dir, "plugins")); err != nil {
+		return stoppedOr(ctx, err)
+	}
+	sim, err := simulator.Start(simulator.Config{
+		Seed: c.Seed, Shards: demoShards, MaxConcurrency: demoShards,
+		World: simulator.World{Guilds: demoGuilds, MembersPerGuild: 30, GuildBytes: simulator.Spread(c.Seed, 4<<10, 200<<10)},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sim.Close()) }()
+	show.say("a Discord of our own listens on %s: %d guilds, %d shards", sim.URL(), demoGuilds, demoShards)
+
+	log := &recentLog{}
+	var out io.Writer = log
+	if c.Verbose {
+		out = around.stderr
+	}
+	err = c.perform(ctx, sim, dir, show, hclog.New(&hclog.LoggerOptions{Name: "holdfast", Level: hclog.Info, Output: out}))
+	if err != nil && !c.Verbose {
+		fmt.Fprintf(around.stderr, "--- the end of the host's log\n%s---\n", log)
+	}
+	return err
+}
+
+// perform runs the host, lets the story happen, and compares at the end.
+func (c *demoCmd) perform(ctx context.Context, sim *simulator.Server, dir string, show *narrator, log hclog.Logger) error {
+	record := filepath.Join(dir, "recorded")
+	ready := make(chan struct{})
+	h, err := host.New(host.Config{
+		Token: sim.Token(),
+		Log:   log,
+		Ready: func() { close(ready) },
+		Settings: host.Settings{
+			PluginsDir: filepath.Join(dir, "plugins"),
+			StateDir:   filepath.Join(dir, "state"),
+			APIURL:     sim.URL(),
+			Plugins:    map[string]host.PluginSettings{"record": {Env: map[string]string{"RECORD_FILE": record}}},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	hosting, stopHost := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopHost()
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(hosting) }()
+	stop := func() error { stopHost(); return <-ended }
+
+	select {
+	case <-ready:
+	case err := <-ended:
+		return errors.Join(errors.New("the host ended before it was ready"), err)
+	case <-ctx.Done():
+		return stop()
+	}
+	s := &story{sim: sim, host: h, show: show, record: record}
+	if err := s.awaitSessions(ctx); err != nil {
+		return errors.Join(stop(), stoppedOr(ctx, err))
+	}
+	acting := ctx
+	if c.For > 0 {
+		var cancel context.CancelFunc
+		acting, cancel = context.WithTimeout(ctx, c.For)
+		defer cancel()
+	}
+	s.play(acting)
+	show.say("the story ends; the plugins finish what they have")
+	s.settle()
+	totals := s.totals()
+	if err := stop(); err != nil {
+		return err
+	}
+	show.say("host and plugins have stopped")
+	return totals.report(show)
+}
+
+// buildExamples compiles the example plugins into folder.
+func buildExamples(ctx context.Context, folder string) error {
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return fmt.Errorf("make the plugins folder: %w", err)
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), helloExample, recordExample)
+	var said bytes.Buffer
+	build.Stdout, build.Stderr = &said, &said
+	if err := build.Run(); err != nil {
+		first, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
+		return fmt.Errorf("build the example plugins: %w: %s: run the demo in a checkout of Holdfast, with Go installed", err, first)
+	}
+	return nil
+}
+
+func stoppedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// narrator prints the story with its clock.
+type narrator struct {
+	mu      sync.Mutex
+	out     io.Writer
+	started time.Time
+}
+
+func newNarrator(out io.Writer) *narrator { return &narrator{out: out, started: time.Now()} }
+
+func (n *narrator) say(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fmt.Fprintf(n.out, "%6.1fs  %s\n", time.Since(n.started).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// recentLog keeps the end of a log.
+type recentLog struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+// Write implements io.Writer. It never fails.
+func (l *recentLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = append(l.kept, p...)
+	if over := len(l.kept) - keptLog; over > 0 {
+		l.kept = append(l.kept[:0], l.kept[over:]...)
+	}
+	return len(p), nil
+}
+
+func (l *recentLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.kept)
 }

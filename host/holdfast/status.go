@@ -83,10 +83,14 @@ func printStatus(w io.Writer, s control.Status) error {
 }
 
 func latency(ms float64) string {
-	if ms == 0 {
+	switch {
+	case ms == 0:
 		return "-"
+	case ms < 10:
+		return fmt.Sprintf("%.1f ms", ms)
+	default:
+		return fmt.Sprintf("%.0f ms", ms)
 	}
-	return fmt.Sprintf("%.0f ms", ms)
 }
 
 func orDash(n int) string {

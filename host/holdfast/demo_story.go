@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/host"
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/simulator"
+)
+
+const (
+	demoRate  = 250  // messages a second, all the time
+	burstSize = 3000 // messages of a burst, as fast as they go
+	actPause  = 1200 * time.Millisecond
+	pollPause = 20 * time.Millisecond
+	// patience is how long the end waits without any progress before it calls
+	// what is missing lost.
+	patience = 15 * time.Second
+)
+
+// story is what happens in the demo, and who watches.
+type story struct {
+	sim    *simulator.Server
+	host   *host.Host
+	show   *narrator
+	record string // what the record plugin writes
+
+	mu   sync.Mutex
+	said map[uint64][]uint64 // messages of each guild, in order
+	acts int
+}
+
+// awaitSessions waits until all shards are ready.
+func (s *story) awaitSessions(ctx context.Context) error {
+	if err := poll(ctx, func() bool {
+		for _, shard := range s.host.Status().Shards {
+			if shard.State != "ready" {
+				return false
+			}
+		}
+		return true
+	}); err != nil {
+		return err
+	}
+	status := s.host.Status()
+	for _, p := range status.Plugins {
+		s.show.say("plugin %s runs as process %d", p.Name, p.PID)
+		if p.State == "failed" {
+			return errors.New(p.LastError)
+		}
+	}
+	s.show.say("the bot is online with %d shards", len(status.Shards))
+	return nil
+}
+
+// play lets people talk all the time, and one thing after another happen
+// besides, until ctx ends.
+func (s *story) play(ctx context.Context) {
+	s.said = make(map[uint64][]uint64)
+	var talking sync.WaitGroup
+	talking.Go(func() {
+		_ = s.sim.Run(ctx, simulator.Rate{PerSecond: demoRate}, func(int) bool { s.talk("hello there"); return true })
+	})
+	acts := []func(context.Context){s.ping, s.askGuild, s.join, s.reconnect, s.burst, s.ping, s.reset, s.askGuild, s.killPlugin, s.leave, s.ping}
+	for n := 0; ; n++ {
+		select {
+		case <-time.After(actPause):
+		case <-ctx.Done():
+			talking.Wait()
+			return
+		}
+		acts[n%len(acts)](ctx)
+	}
+}
+
+// talk lets somebody say something somewhere. One message at a time: their ids
+// then tell the order of each guild.
+func (s *story) talk(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.somewhere()
+	id := s.sim.Say(g.ID, pick(g.Channels), pick(g.Members), text)
+	if id != 0 {
+		s.said[g.ID] = append(s.said[g.ID], id)
+	}
+}
+
+func (s *story) somewhere() simulator.Guild { return pick(s.sim.Guilds()) }
+
+func pick[T any](of []T) T { return of[rand.IntN(len(of))] } //nolint:gosec // a story needs no secret dice
+
+func (s *story) ping(ctx context.Context) {
+	g := s.somewhere()
+	i := s.sim.Slash(g.ID, pick(g.Channels), pick(g.Members), "ping")
+	answer, err := i.Wait(ctx)
+	switch {
+	case err == nil:
+		s.show.say("somebody in %s uses /ping and reads %q after %d ms", g.Name, answer.Content, answer.Took.Milliseconds())
+	case ctx.Err() == nil:
+		s.show.say("somebody in %s uses /ping and gets no answer: %v", g.Name, err)
+	}
+}
+
+func (s *story) askGuild(ctx context.Context) {
+	g := s.somewhere()
+	before := s.sim.Counts().Requests["POST /channels/{channel}/messages"]
+	s.mu.Lock()
+	if id := s.sim.Say(g.ID, g.Channels[0], pick(g.Members), "!guild"); id != 0 {
+		s.said[g.ID] = append(s.said[g.ID], id)
+	}
+	s.mu.Unlock()
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if poll(wait, func() bool { return s.sim.Counts().Requests["POST /channels/{channel}/messages"] > before }) == nil {
+		s.show.say("somebody in %s writes !guild; hello reads the guild and answers with its name", g.Name)
+	}
+}
+
+func (s *story) join(context.Context) {
+	g := s.somewhere()
+	s.sim.Join(g.ID, 0)
+	s.show.say("somebody joins %s", g.Name)
+}
+
+func (s *story) leave(context.Context) {
+	g := s.somewhere()
+	s.sim.Leave(g.ID, pick(g.Members[1:]))
+	s.show.say("somebody leaves %s", g.Name)
+}
+
+func (s *story) burst(ctx context.Context) {
+	start := time.Now()
+	_ = s.sim.Run(ctx, simulator.Rate{Count: burstSize}, func(int) bool { s.talk("burst"); return true })
+	s.show.say("a burst of %d messages within %d ms", burstSize, time.Since(start).Milliseconds())
+}
+
+func (s *story) reconnect(ctx context.Context) {
+	shard := s.nextShard()
+	s.broken(ctx, shard, func() { s.sim.Reconnect(shard) }, "Discord asks shard %d to reconnect (op 7)")
+}
+
+func (s *story) reset(ctx context.Context) {
+	shard := s.nextShard()
+	s.broken(ctx, shard, func() { s.sim.Reset(shard) }, "the connection of shard %d breaks")
+}
+
+func (s *story) nextShard() int {
+	s.acts++
+	return s.acts % demoShards
+}
+
+// broken breaks a shard's connection and tells when it has been resumed.
+func (s *story) broken(ctx context.Context, shard int, fault func(), what string) {
+	before := s.host.Status().Shards[shard].Resumes
+	s.show.say(what, shard)
+	start := time.Now()
+	fault()
+	if poll(ctx, func() bool {
+		now := s.host.Status().Shards[shard]
+		return now.Resumes > before && now.State == "ready"
+	}) == nil {
+		s.show.say("shard %d has resumed after %d ms, without an IDENTIFY", shard, time.Since(start).Milliseconds())
+	}
+}
+
+func (s *story) killPlugin(ctx context.Context) {
+	before := s.plugin("record")
+	if before.PID == 0 {
+		return
+	}
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		return // it ended by itself; the totals will tell
+	}
+	s.show.say("kill -9 of plugin record (process %d) while messages flow", before.PID)
+	if poll(ctx, func() bool { p := s.plugin("record"); return p.PID != 0 && p.PID != before.PID }) == nil {
+		s.show.say("plugin record is back as process %d; what it had in hand comes again, marked", s.plugin("record").PID)
+	}
+}
+
+func (s *story) plugin(name string) control.Plugin {
+	for _, p := range s.host.Status().Plugins {
+		if p.Name == name {
+			return p
+		}
+	}
+	return control.Plugin{}
+}
+
+// settle waits until the plugins have handled everything, or nothing moves
+// any more.
+func (s *story) settle() {
+	var last string
+	moved := time.Now()
+	_ = poll(context.Background(), func() bool {
+		status := s.host.Status()
+		busy := 0
+		now := fmt.Sprint(status.Events.Received)
+		for _, p := range status.Plugins {
+			busy += p.Queued + p.InFlight
+			now += fmt.Sprintf(" %d %d", p.Acked, p.PID)
+		}
+		if now != last {
+			last, moved = now, time.Now()
+		}
+		quiet := busy == 0 && s.missing() == 0
+		return quiet || time.Since(moved) > patience
+	})
+}
+
+// poll asks until the answer is yes or ctx ends.
+func poll(ctx context.Context, done func() bool) error {
+	tick := time.NewTicker(pollPause)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
