@@ -180,18 +180,18 @@ func sameCommand(want, have map[string]any) bool {
 }
 
 func sameField(key string, want, have any) bool {
-	if key != "options" && key != "choices" {
-		return reflect.DeepEqual(want, have)
-	}
 	wants, ok := want.([]any)
 	haves, too := have.([]any)
-	if !ok || !too || len(wants) != len(haves) {
+	if key != "options" && key != "choices" || !ok || !too {
+		return reflect.DeepEqual(want, have)
+	}
+	if len(wants) != len(haves) {
 		return false
 	}
 	for i := range wants {
 		w, ok := wants[i].(map[string]any)
 		h, too := haves[i].(map[string]any)
-		if !ok || !too || !sameCommand(w, h) {
+		if ok != too || ok && !sameCommand(w, h) || !ok && !reflect.DeepEqual(wants[i], haves[i]) {
 			return false
 		}
 	}

@@ -99,6 +99,7 @@ func TestWhatIsNoCommand(t *testing.T) {
 // FuzzCanonical holds that what is canonical stays so, whatever is read.
 func FuzzCanonical(f *testing.F) {
 	f.Add(filledIn)
+	f.Add(`{"options":[0,"x",[1]],"choices":{"a":1}}`)
 	f.Add(`{"name":"a","options":[{"name":"x","min_value":1e400,"channel_types":[1,[2],{"a":null}]}],"contexts":[0,"1"]}`)
 	f.Fuzz(func(t *testing.T, raw string) {
 		once, err := canonical(json.RawMessage(raw), false)
