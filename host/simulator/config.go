@@ -63,7 +63,7 @@ type World struct {
 	// MembersPerGuild counts people beside the bot. Default 10, at most 3,000,000.
 	MembersPerGuild int
 	// GuildBytes, when set, is the size in bytes that the GUILD_CREATE of the guild with this index should
-	// have (about 2,500 is the least possible); the counts of channels and roles then follow from it.
+	// have without members (3,400 is the least possible); the counts of channels and roles then follow from it.
 	GuildBytes func(index int) int
 }
 

@@ -8,8 +8,11 @@ import (
 
 // link is a TCP connection with the faults of one: it can go silent in both directions and be reset. Once it
 // carries a websocket it collects what is written until flush, so that a burst of events is one write.
+//
+// It embeds the interface and not *net.TCPConn, whose hidden methods would let net.Buffers write past it.
 type link struct {
-	*net.TCPConn
+	net.Conn
+	tcp *net.TCPConn
 
 	mu   sync.Mutex // guards buf and hold, and keeps writes whole
 	buf  []byte
@@ -24,7 +27,7 @@ type link struct {
 // linkBuffer is how much is collected before it is written.
 const linkBuffer = 64 << 10
 
-func newLink(c *net.TCPConn) *link { return &link{TCPConn: c, closed: make(chan struct{})} }
+func newLink(c *net.TCPConn) *link { return &link{Conn: c, tcp: c, closed: make(chan struct{})} }
 
 // collect makes later writes wait for flush.
 func (l *link) collect() error {
@@ -69,14 +72,14 @@ func (l *link) write(p []byte) (int, error) {
 	if !l.pass() {
 		return 0, net.ErrClosed
 	}
-	return l.TCPConn.Write(p)
+	return l.tcp.Write(p)
 }
 
 func (l *link) Read(p []byte) (int, error) {
 	if !l.pass() {
 		return 0, net.ErrClosed
 	}
-	n, err := l.TCPConn.Read(p)
+	n, err := l.tcp.Read(p)
 	if !l.pass() {
 		return 0, net.ErrClosed
 	}
@@ -120,12 +123,12 @@ func (l *link) isStalled() bool {
 
 func (l *link) Close() error {
 	l.once.Do(func() { close(l.closed) })
-	return l.TCPConn.Close()
+	return l.tcp.Close()
 }
 
 // reset ends the connection with RST: what was not yet read is lost at the other end.
 func (l *link) reset() {
-	_ = l.TCPConn.SetLinger(0) // a connection that is gone already needs no reset
+	_ = l.tcp.SetLinger(0) // a connection that is gone already needs no reset
 	_ = l.Close()
 }
 
@@ -134,7 +137,7 @@ func (l *link) reset() {
 func (l *link) finish(patience time.Duration) {
 	_ = l.SetReadDeadline(time.Now().Add(patience))
 	_ = l.flush()
-	_ = l.CloseWrite()
+	_ = l.tcp.CloseWrite()
 }
 
 // links is the listener that makes every connection a link.

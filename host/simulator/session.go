@@ -26,10 +26,10 @@ type session struct {
 	lost    time.Time // when the connection went
 	dead    bool
 	resumes int
-	dropped uint64            // frames given up because of the bounds
+	dropped uint64                 // frames given up because of the bounds
 	waiting map[uint64]*guildState // guilds whose GUILD_CREATE is still to come
 	queue   []*guildState          // the same in order
-	room    chan struct{}     // closed when there is room again; nil when nobody waits
+	room    chan struct{}          // closed when there is room again; nil when nobody waits
 }
 
 // frame is one dispatch of a session. Its number follows from its place.
