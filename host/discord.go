@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -54,10 +55,7 @@ func introduce(ctx context.Context, gate *rest.Gate, base string) (*discord, err
 		into any
 	}{{"/users/@me", &user}, {"/applications/@me", &application}, {"/gateway/bot", &d.gateway}} {
 		if err := get(ctx, gate, step.path, step.into); err != nil {
-			if ctx.Err() != nil && !errors.Is(err, rest.ErrUnauthorized) {
-				return nil, fmt.Errorf("reach Discord at %s: no answer within %s (%w): check the network and --api-url", base, introduceTimeout, err)
-			}
-			return nil, fmt.Errorf("reach Discord at %s: %w", base, err)
+			return nil, unreachable(ctx, base, err)
 		}
 	}
 	var err error
@@ -72,6 +70,14 @@ func introduce(ctx context.Context, gate *rest.Gate, base string) (*discord, err
 		return nil, fmt.Errorf("read the gateway's address: %s/gateway/bot names none: is it Discord's API?", base)
 	}
 	return &d, nil
+}
+
+// unreachable says why the first requests failed and what to do about it.
+func unreachable(ctx context.Context, base string, err error) error {
+	if _, network := errors.AsType[*net.OpError](err); ctx.Err() != nil || network {
+		return fmt.Errorf("reach Discord at %s: %w: check the network and --api-url", base, err)
+	}
+	return fmt.Errorf("reach Discord at %s: %w", base, err)
 }
 
 func get(ctx context.Context, gate *rest.Gate, path string, into any) error {

@@ -218,7 +218,7 @@ func closing(err *error, shut func() error) {
 // stop has got what he asked for.
 func stoppedOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // that is the point
 	}
 	return err
 }
