@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 		time.Sleep(time.Hour)
 	case "silent":
 		time.Sleep(time.Hour)
+	case "socket":
+		readSocket(os.Getenv("FILE"))
 	case "panic":
 		panic("no config file")
 	case "exit":
@@ -131,13 +133,13 @@ func (b *bare) Events(stream grpc.BidiStreamingServer[wire.EventBatch, wire.Acks
 
 // folder is a plugins folder with a Set over it.
 type folder struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	log    *lockedBuilder
 	config Config
 }
 
-func newFolder(t *testing.T) *folder {
+func newFolder(t testing.TB) *folder {
 	t.Helper()
 	base, err := os.MkdirTemp("", "hf") // short: sockets live in it
 	if err != nil {
