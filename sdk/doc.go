@@ -1,0 +1,45 @@
+// Package sdk is what authors of Holdfast plugins import. A plugin is a program
+// of its own: it registers handlers for events and commands, and runs.
+//
+//	func main() {
+//		p := sdk.New("hello")
+//		p.Command(&disgo.CreateGlobalApplicationCommand{Name: "ping", Description: disgo.Pointer("Replies with pong.")}, ping)
+//		sdk.On(p, greet)
+//		p.Run()
+//	}
+//
+// On takes disgo's event types, OnAs any type, OnRaw none: Discord's bytes.
+// Requests are disgo's, sent with bot.Client; they travel through the host,
+// which alone holds the token and keeps the rate limits.
+//
+// # Order and concurrency
+//
+// Events of one guild are handled one after another in Discord's order; so are
+// those of one channel in direct messages, and those of a shard that belong to
+// neither. Different guilds are handled in parallel, and interactions at once,
+// beside everything. What handlers of different guilds share needs a mutex.
+// Handlers of one event run in the order of their registration, and only when
+// all have returned is the event acknowledged. A handler has 30 s (the host's
+// setting): then its context ends, and 5 s later its event is given up as
+// failed and its guild goes on without it. Work that may take longer belongs
+// into a goroutine with a detached bot (Bot.Detach).
+//
+// An event whose acknowledgement is missing when the plugin ends is delivered
+// again to the next process, with Bot.Redelivered set.
+//
+// # Inside
+//
+//	stream ── receive ── push ──> lane ── handle ──> acks ── send ── stream
+//	            (Events)           │ run, one goroutine a busy lane
+//	                               └ watch gives up on handlers that hang
+//
+// Events's own goroutine receives frames and puts each event into its lane. A
+// lane has a goroutine (delivery.run) while it has events; an interaction is a
+// lane of its own. One goroutine sends acknowledgements (acks.send), one looks
+// for handlers that hang (delivery.watch); Events waits for these two, Stop and
+// Close wait for the lanes. The channels: acks.wake and the idle and flushed
+// channels of those who wait, each closed by the one who empties what it
+// guards; Server.ended is closed by Events. How much is in flight is bounded
+// by the host's credit. Run adds a goroutine that ends the process when the
+// stream has ended or the parent is gone.
+package sdk
