@@ -10,11 +10,11 @@ import (
 // read takes a frame and, without going through select for each, those that
 // are there already, until an event finds no room.
 func (s *session) read(in <-chan frame, f frame, ok bool) error {
-	for range frameQueue {
+	for more := frameQueue; ; more-- {
 		if !ok {
 			return s.link.err
 		}
-		if err := s.take(&f); err != nil || s.waiting {
+		if err := s.take(&f); err != nil || s.waiting || more == 0 {
 			return err
 		}
 		select {
@@ -23,7 +23,6 @@ func (s *session) read(in <-chan frame, f frame, ok bool) error {
 			return nil
 		}
 	}
-	return nil
 }
 
 // take is the protocol: what follows from each payload.

@@ -180,8 +180,18 @@ func snowflake(v []byte) uint64 {
 	if len(v) >= 2 && v[0] == '"' {
 		v = v[1 : len(v)-1]
 	}
-	const most = ^uint64(0)
+	const most, safe = ^uint64(0), 19 // that many digits cannot overflow
 	var n uint64
+	if len(v) <= safe {
+		for _, c := range v {
+			d := uint64(c - '0')
+			if d > 9 {
+				return 0
+			}
+			n = n*10 + d
+		}
+		return n
+	}
 	for _, c := range v {
 		d := uint64(c - '0')
 		if d > 9 || n > most/10 || n*10 > most-d {

@@ -112,6 +112,47 @@ func TestStopWhileDialing(t *testing.T) {
 	}
 }
 
+// TestBurst: more events at once than lie between link and session, to a queue with room and to
+// one without: all arrive, in order.
+func TestBurst(t *testing.T) {
+	for _, room := range []int{1, 10, 10_000} {
+		t.Run(fmt.Sprint(room), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const n = 20 * frameQueue
+				f := newFake(t, CompressZstd)
+				events := make(chan Event, room)
+				for range room {
+					events <- Event{} // so that frames pile up before the session
+				}
+				_, stop := run(t, f, Config{Events: events})
+				c := <-f.conns
+				c.must(t, f, "HELLO", "40000")
+				c.must(t, f, "READY", "session-1")
+				sent := make(chan struct{})
+				go func() {
+					defer close(sent)
+					for seq := 2; seq <= n; seq++ {
+						c.must(t, f, "EVENT", fmt.Sprint(seq))
+					}
+				}()
+				synctest.Wait() // as much has come as goes in
+				for range room {
+					<-events
+				}
+				for seq := uint64(1); seq <= n; seq++ {
+					if e := <-events; e.Seq != seq {
+						t.Fatalf("%s has number %d, want %d", e.Name, e.Seq, seq)
+					}
+				}
+				<-sent
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 // TestOneRefusalEndsAll: a fatal close code of one shard closes the others so that they can be resumed.
 func TestOneRefusalEndsAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -27,28 +27,33 @@ func skipSpace(b []byte, i int) int {
 // begins at i, or -1, and whether a backslash came before it.
 func stringEnd(b []byte, i int) (end int, escaped bool) {
 	for {
-		for i+8 <= len(b) {
-			w := binary.LittleEndian.Uint64(b[i:])
-			q, s := w^quotes, w^slants
-			// The lowest set bit marks the first zero byte exactly; bits above it may lie.
-			if hit := ((q - ones) & ^q & highs) | ((s - ones) & ^s & highs); hit != 0 {
-				i += bits.TrailingZeros64(hit) >> 3
-				break
-			}
-			i += 8
-		}
-		for i < len(b) && b[i] != '"' && b[i] != '\\' {
-			i++
-		}
-		if i >= len(b) {
-			return -1, escaped
-		}
-		if b[i] == '"' {
+		var c byte
+		if i, c = nextMark(b, i); i < 0 || c == '"' {
 			return i, escaped
 		}
 		escaped = true
 		i += 2
 	}
+}
+
+// nextMark returns where the next quote or backslash is and which, or -1.
+func nextMark(b []byte, i int) (int, byte) {
+	for i+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[i:])
+		q, s := w^quotes, w^slants
+		// The lowest set bit marks the first zero byte exactly; bits above it may lie.
+		if hit := ((q - ones) & ^q & highs) | ((s - ones) & ^s & highs); hit != 0 {
+			n := bits.TrailingZeros64(hit)
+			return i + n>>3, byte(w >> (n &^ 7))
+		}
+		i += 8
+	}
+	for ; i < len(b); i++ {
+		if b[i] == '"' || b[i] == '\\' {
+			return i, b[i]
+		}
+	}
+	return -1, 0
 }
 
 // skipValue returns the place behind the value that begins at i.
