@@ -82,3 +82,21 @@ func call(t testing.TB, s *Server, method, path, body string, header ...string) 
 }
 
 func get(t testing.TB, s *Server, path string) reply { return call(t, s, "GET", path, "") }
+
+// try makes a request that may fail, and gives its status: 0 when there was no answer.
+func try(t testing.TB, s *Server, path string) int {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+path, http.NoBody)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	req.Header.Set("Authorization", "Bot "+s.Token())
+	req.Header.Set("User-Agent", agent)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}

@@ -96,7 +96,7 @@ func (s *Server) fail(q *query, f Failure, w http.ResponseWriter) bool {
 		}
 		return false
 	}
-	if f.Status == 0 && !f.Garbage {
+	if f.Status == 0 && !f.Garbage && !f.HTML {
 		return true
 	}
 	s.reply(q, w, s.failure(q, f, w.Header()))

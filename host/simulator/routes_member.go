@@ -76,7 +76,13 @@ func (q *query) withMember(look func(g *guildState, m *member) answer) answer {
 	})
 }
 
+// getMember answers by id only: "@me" is a path of PATCH alone.
 func getMember(q *query) answer {
+	if q.id("user") == 0 {
+		e := formErrors{}
+		e.at("user_id").add("NUMBER_TYPE_COERCE", "Value is not snowflake.")
+		return q.malformed(e)
+	}
 	return q.withMember(func(_ *guildState, m *member) answer {
 		return q.done(func(o *jsonOut) { o.restMember(q.s, m) })
 	})
