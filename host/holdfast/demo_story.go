@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	demoRate  = 250  // messages a second, all the time
+	demoRate  = 250 // messages a second, all the time
+	maxSaid   = 1_000_000
 	burstSize = 3000 // messages of a burst, as fast as they go
 	actPause  = 1200 * time.Millisecond
 	pollPause = 20 * time.Millisecond
@@ -31,9 +32,12 @@ type story struct {
 	show   *narrator
 	record string // what the record plugin writes
 
+	guilds []simulator.Guild
+	faults int
+
 	mu   sync.Mutex
 	said map[uint64][]uint64 // messages of each guild, in order
-	acts int
+	sum  int                 // of said
 }
 
 // awaitSessions waits until all shards are ready.
@@ -63,35 +67,53 @@ func (s *story) awaitSessions(ctx context.Context) error {
 // besides, until ctx ends.
 func (s *story) play(ctx context.Context) {
 	s.said = make(map[uint64][]uint64)
+	s.guilds = s.sim.Guilds()
 	var talking sync.WaitGroup
 	talking.Go(func() {
-		_ = s.sim.Run(ctx, simulator.Rate{PerSecond: demoRate}, func(int) bool { s.talk("hello there"); return true })
+		_ = s.sim.Run(ctx, simulator.Rate{PerSecond: demoRate}, func(int) bool { return s.talk("hello there") })
 	})
 	acts := []func(context.Context){s.ping, s.askGuild, s.join, s.reconnect, s.burst, s.ping, s.reset, s.askGuild, s.killPlugin, s.leave, s.ping}
+	defer talking.Wait()
 	for n := 0; ; n++ {
 		select {
 		case <-time.After(actPause):
 		case <-ctx.Done():
-			talking.Wait()
+			return
+		}
+		if s.over() {
+			s.show.say("%d messages have been said: that is enough for one story", maxSaid)
 			return
 		}
 		acts[n%len(acts)](ctx)
 	}
 }
 
-// talk lets somebody say something somewhere. One message at a time: their ids
-// then tell the order of each guild.
-func (s *story) talk(text string) {
+func (s *story) over() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.somewhere()
-	id := s.sim.Say(g.ID, pick(g.Channels), pick(g.Members), text)
-	if id != 0 {
-		s.said[g.ID] = append(s.said[g.ID], id)
-	}
+	return s.sum >= maxSaid
 }
 
-func (s *story) somewhere() simulator.Guild { return pick(s.sim.Guilds()) }
+// talk lets somebody say something somewhere. It is false when enough has been
+// said.
+func (s *story) talk(text string) bool {
+	g := s.somewhere()
+	return s.say(g, pick(g.Channels), text)
+}
+
+// say keeps what was said. One message at a time: their ids then tell the order
+// of each guild.
+func (s *story) say(g simulator.Guild, channel uint64, text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id := s.sim.Say(g.ID, channel, pick(g.Members), text); id != 0 {
+		s.said[g.ID] = append(s.said[g.ID], id)
+		s.sum++
+	}
+	return s.sum < maxSaid
+}
+
+func (s *story) somewhere() simulator.Guild { return pick(s.guilds) }
 
 func pick[T any](of []T) T { return of[rand.IntN(len(of))] } //nolint:gosec // a story needs no secret dice
 
@@ -110,11 +132,7 @@ func (s *story) ping(ctx context.Context) {
 func (s *story) askGuild(ctx context.Context) {
 	g := s.somewhere()
 	before := s.sim.Counts().Requests["POST /channels/{channel}/messages"]
-	s.mu.Lock()
-	if id := s.sim.Say(g.ID, g.Channels[0], pick(g.Members), "!guild"); id != 0 {
-		s.said[g.ID] = append(s.said[g.ID], id)
-	}
-	s.mu.Unlock()
+	s.say(g, g.Channels[0], "!guild")
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if poll(wait, func() bool { return s.sim.Counts().Requests["POST /channels/{channel}/messages"] > before }) == nil {
@@ -136,7 +154,7 @@ func (s *story) leave(context.Context) {
 
 func (s *story) burst(ctx context.Context) {
 	start := time.Now()
-	_ = s.sim.Run(ctx, simulator.Rate{Count: burstSize}, func(int) bool { s.talk("burst"); return true })
+	_ = s.sim.Run(ctx, simulator.Rate{Count: burstSize}, func(int) bool { return s.talk("burst") })
 	s.show.say("a burst of %d messages within %d ms", burstSize, time.Since(start).Milliseconds())
 }
 
@@ -151,8 +169,8 @@ func (s *story) reset(ctx context.Context) {
 }
 
 func (s *story) nextShard() int {
-	s.acts++
-	return s.acts % demoShards
+	s.faults++
+	return s.faults % demoShards
 }
 
 // broken breaks a shard's connection and tells when it has been resumed.
@@ -174,10 +192,18 @@ func (s *story) killPlugin(ctx context.Context) {
 	if before.PID == 0 {
 		return
 	}
+	var talking sync.WaitGroup
+	defer talking.Wait()
+	talking.Go(func() {
+		_ = s.sim.Run(ctx, simulator.Rate{Count: burstSize}, func(int) bool { return s.talk("burst") })
+	})
+	if poll(ctx, func() bool { return s.plugin("record").Acked > before.Acked+burstSize/10 }) != nil {
+		return
+	}
 	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
 		return // it ended by itself; the totals will tell
 	}
-	s.show.say("kill -9 of plugin record (process %d) while messages flow", before.PID)
+	s.show.say("kill -9 of plugin record (process %d) in a burst of %d messages", before.PID, burstSize)
 	if poll(ctx, func() bool { p := s.plugin("record"); return p.PID != 0 && p.PID != before.PID }) == nil {
 		s.show.say("plugin record is back as process %d; what it had in hand comes again, marked", s.plugin("record").PID)
 	}
