@@ -227,7 +227,7 @@ func witness(t *testing.T, discord *simulator.Server, set *gateway.Set, w *reade
 		t.Errorf("%d identifies, %d resumes refused, %d messages without a session", counts.Identifies, counts.ResumesRefused, counts.Unseen["MESSAGE_CREATE"])
 	}
 	for _, s := range set.Status() {
-		if s.Identifies != 1 || s.Lost != 0 || s.State != gateway.StateStopped {
+		if s.Identifies != 1 || s.Lost != 0 || s.Gaps != 0 || s.State != gateway.StateStopped {
 			t.Errorf("shard %d: %+v", s.Shard, s)
 		}
 	}

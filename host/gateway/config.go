@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -51,8 +52,9 @@ type Config struct {
 	// Log gets what happens to the sessions; default: nothing is logged.
 	Log hclog.Logger
 
-	// dial and random are the network and the dice; tests bring their own.
+	// dial, tls and random are the network, whom to trust, and the dice; tests bring their own.
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	tls    *tls.Config
 	random func() float64
 }
 

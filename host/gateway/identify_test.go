@@ -95,12 +95,12 @@ func TestIdentifyGiveBack(t *testing.T) {
 		zero = q.enter(0)
 		q.leave(one, true)
 		q.leave(two, false)
-		time.Sleep(testInterval - 1)
+		time.Sleep(testInterval - time.Nanosecond)
 		synctest.Wait()
 		if isGranted(zero) || isGranted(three) {
 			t.Fatal("the key was not left to rest")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if !isGranted(zero) || isGranted(three) {
 			t.Fatal("the lowest shard goes first")

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,12 +17,11 @@ const (
 	keepBuffer = 1 << 20
 	// zlibChunk is how much of a message the zlib reader is handed at once.
 	zlibChunk = 16 << 10
+	// zlibSuffix ends the last message of a payload in zlib-stream: an empty stored block.
+	zlibSuffix = "\x00\x00\xff\xff"
 )
 
 var errTooLarge = errors.New("payload larger than 32 MiB")
-
-// zlibSuffix ends the last message of a payload in zlib-stream: an empty stored block.
-var zlibSuffix = []byte{0x00, 0x00, 0xff, 0xff}
 
 // feed stands on both sides of a decoder and so finds where payloads end.
 // Neither zlib-stream nor zstd-stream marks that in what they decode. But the
@@ -137,7 +135,7 @@ func (f *feed) zstd() error {
 // zlib payloads may span messages; the last one ends with an empty stored
 // block, at which the decoder gives out everything before it.
 func (f *feed) zlib() error {
-	f.ends = func(m []byte) bool { return bytes.HasSuffix(m, zlibSuffix) }
+	f.ends = endsBlock
 	z, err := zlib.NewReader(bufio.NewReaderSize(f, zlibChunk))
 	if err != nil {
 		return f.failure(CompressZlib, err)
@@ -146,6 +144,10 @@ func (f *feed) zlib() error {
 	// ReaderFrom from Copy keeps the order read, write, read.
 	_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{z}, make([]byte, zlibChunk))
 	return f.failure(CompressZlib, errors.Join(err, z.Close()))
+}
+
+func endsBlock(m []byte) bool {
+	return len(m) >= len(zlibSuffix) && string(m[len(m)-len(zlibSuffix):]) == zlibSuffix
 }
 
 // reuse empties a buffer, or lets go of one that a rare large payload has grown.

@@ -79,7 +79,8 @@ func (l *link) close(opened bool) {
 		_ = l.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(codeKeep, ""), deadline)
 	}
 	l.cancel()
-	for range l.frames { //nolint:revive // drained until its sender closes it
+	for range l.frames { // until its sender closes it
+		continue
 	}
 }
 
@@ -112,8 +113,9 @@ func (l *link) dial(ctx context.Context, cfg *Config, address string) error {
 	// The dialer heeds ctx only while it connects; closing the connection ends its handshake too.
 	stop := func() bool { return true }
 	dialer := websocket.Dialer{
-		Proxy:          http.ProxyFromEnvironment,
-		ReadBufferSize: readBuffer,
+		Proxy:           http.ProxyFromEnvironment,
+		TLSClientConfig: cfg.tls,
+		ReadBufferSize:  readBuffer,
 		NetDialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := open(ctx, network, addr)
 			if err == nil {
@@ -127,10 +129,13 @@ func (l *link) dial(ctx context.Context, cfg *Config, address string) error {
 		_ = conn.Close()
 		err = context.Cause(ctx)
 	}
-	if err != nil {
-		if answer != nil {
+	if answer != nil {
+		_ = answer.Body.Close() // a few bytes in memory
+		if err != nil {
 			err = fmt.Errorf("%w: http status %d", err, answer.StatusCode)
 		}
+	}
+	if err != nil {
 		return fmt.Errorf("dial gateway: %w", err)
 	}
 	conn.SetReadLimit(maxPayload)

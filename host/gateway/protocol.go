@@ -93,6 +93,7 @@ func (s *session) dispatch(ev *Event) error {
 		return nil // replayed although we have it
 	default:
 		s.failures = 0
+		s.gap(ev.Seq)
 	}
 	if s.state() != StateReady {
 		s.answer.set(answerTimeout)
@@ -105,6 +106,15 @@ func (s *session) dispatch(ev *Event) error {
 		s.pending, s.waiting, s.held = *ev, true, true
 	}
 	return nil
+}
+
+// gap tells of numbers that were left out. Discord counts without gaps but does not promise
+// to, so nothing else follows from it.
+func (s *session) gap(seq uint64) {
+	if missing := seq - s.seq - 1; missing > 0 {
+		s.gauges.gaps.Add(missing)
+		s.log.Warn("sequence numbers left out", "seq", seq, "missing", missing)
+	}
 }
 
 // ready begins a session.

@@ -50,18 +50,21 @@ type ShardStatus struct {
 	// Connections, Identifies and Resumes count websockets opened, IDENTIFYs
 	// sent and sessions taken up again; Lost counts sessions that could not be.
 	Connections, Identifies, Resumes, Lost uint64
+	// Gaps counts sequence numbers that never came although their session went on.
+	Gaps uint64
 }
 
 // gauges are a session's published numbers; it alone writes them.
 type gauges struct {
 	state, seq, latency                    atomic.Int64
 	connections, identifies, resumes, lost atomic.Uint64
+	gaps                                   atomic.Uint64
 }
 
 func (g *gauges) snapshot(shard int, handled uint64) ShardStatus {
 	return ShardStatus{
 		Shard: shard, State: State(g.state.Load()), Seq: uint64(g.seq.Load()), Handled: handled,
 		Latency: time.Duration(g.latency.Load()), Connections: g.connections.Load(),
-		Identifies: g.identifies.Load(), Resumes: g.resumes.Load(), Lost: g.lost.Load(),
+		Identifies: g.identifies.Load(), Resumes: g.resumes.Load(), Lost: g.lost.Load(), Gaps: g.gaps.Load(),
 	}
 }

@@ -205,8 +205,8 @@ func (s *story) act(words []string) string {
 		s.fake.refuse.Store(false)
 	case "status":
 		st := s.set.Status()[0]
-		return fmt.Sprintf("status %s seq %d handled %d latency %s connections %d identifies %d resumes %d lost %d",
-			st.State, st.Seq, st.Handled, st.Latency, st.Connections, st.Identifies, st.Resumes, st.Lost)
+		return fmt.Sprintf("status %s seq %d handled %d latency %s connections %d identifies %d resumes %d lost %d gaps %d",
+			st.State, st.Seq, st.Handled, st.Latency, st.Connections, st.Identifies, st.Resumes, st.Lost, st.Gaps)
 	case "stop":
 		s.cancel()
 	case "ended":
