@@ -108,12 +108,12 @@ func (s *Server) memberLocked(g *guildState, m *member) {
 }
 
 // MassLeave lets n members leave, spread over these guilds, at a rate a second (0: as fast as possible). It
-// returns how many left: fewer when the guilds have fewer members or ctx ends.
+// returns how many left: fewer when the guilds have fewer members or ctx ends. Owners never do.
 func (s *Server) MassLeave(ctx context.Context, guilds []uint64, n int, rate float64) int {
 	return s.mass(ctx, guilds, n, rate, s.Leave)
 }
 
-// MassBan bans n members, spread over these guilds, at a rate a second (0: as fast as possible).
+// MassBan bans n members but owners, spread over these guilds, at a rate a second (0: as fast as possible).
 func (s *Server) MassBan(ctx context.Context, guilds []uint64, n int, rate float64) int {
 	return s.mass(ctx, guilds, n, rate, s.Ban)
 }
