@@ -77,8 +77,7 @@ func (g *Gate) read(answer *http.Response) *outcome {
 
 // withoutURL takes the URL out of an error: it may hold the token of an interaction or a webhook.
 func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err

@@ -134,7 +134,7 @@ func (b *bucket) lane(c *caller) *lane {
 // add puts t at its place by age; one that comes again is older than what came after it.
 func (l *lane) add(t *ticket) {
 	at := l.queue.Back()
-	for at != nil && at.Value.(*ticket).age > t.age {
+	for at != nil && ticketAt(at).age > t.age {
 		at = at.Prev()
 	}
 	if at == nil {
@@ -156,9 +156,13 @@ func (l *lane) take(t *ticket) {
 // head is the ticket whose turn it is, or nil.
 func (l *lane) head() *ticket {
 	if at := l.queue.Front(); at != nil {
-		return at.Value.(*ticket)
+		return ticketAt(at)
 	}
 	return nil
+}
+
+func ticketAt(place *list.Element) *ticket {
+	return place.Value.(*ticket) //nolint:forcetypeassert // it holds nothing else
 }
 
 // ready tells whether the head may go as far as its lane and bucket are concerned.

@@ -226,9 +226,9 @@ func fixed(d time.Duration) func() time.Duration { return func() time.Duration {
 // seed gives a test's random numbers and prints where they come from.
 func seed(t *testing.T) *rand.Rand {
 	t.Helper()
-	s := rand.Uint64() //nolint:gosec // a test's
+	s := rand.Uint64()
 	t.Logf("seed %d", s)
-	return rand.New(rand.NewPCG(s, 0)) //nolint:gosec // a test's
+	return rand.New(rand.NewPCG(s, 0))
 }
 
 // perChannel puts each route into a bucket per channel, with one limit for all.

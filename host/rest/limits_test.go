@@ -208,7 +208,7 @@ func TestWhatIsQueuedMeetsTheLedgerToo(t *testing.T) {
 func TestTheLedgersWindowSlides(t *testing.T) {
 	start := time.Unix(0, 0)
 	l := newLedger(10_000, start)
-	at := func(d time.Duration) time.Time { return start.Add(d) }
+	at := start.Add
 	for i := range 20 { // one a minute
 		l.add(at(time.Duration(i) * time.Minute))
 	}

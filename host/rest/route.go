@@ -99,7 +99,7 @@ func messageAge(id string, now time.Time) string {
 	if err != nil {
 		return ""
 	}
-	switch age := now.Sub(time.UnixMilli(int64(flake>>22) + epochMillis)); { //nolint:gosec // 42 bits
+	switch age := now.Sub(time.UnixMilli(int64(flake>>22) + epochMillis)); {
 	case age > oldMessage:
 		return " old"
 	case age < newMessage:

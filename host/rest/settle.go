@@ -58,13 +58,13 @@ func (g *Gate) heed(t *ticket, o *outcome, probed bool, now time.Time) {
 	case g.routes[t.route.template].free && !b.counted:
 		b.free, b.probe = true, nil
 	}
-	switch {
-	case o.status == http.StatusTooManyRequests:
+	switch o.status {
+	case http.StatusTooManyRequests:
 		g.counts.limited++
 		if said.scope != scopeShared {
 			g.ledger.add(now)
 		}
-	case o.status == http.StatusUnauthorized, o.status == http.StatusForbidden:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		g.ledger.add(now)
 	}
 	if o.status == http.StatusUnauthorized && !t.route.ownToken {
@@ -97,7 +97,7 @@ func (g *Gate) judge(t *ticket, o *outcome) verdict {
 // retryPause is jittered, so that what failed together does not come back together.
 func (g *Gate) retryPause(fault int) time.Duration {
 	middle := g.cfg.RetryPause << (fault - 1)
-	return middle/2 + rand.N(middle) //nolint:gosec // spreads load, guards nothing
+	return middle/2 + rand.N(middle)
 }
 
 // learn notes the bucket of a route. Tickets that wait under its old name move to the new one.
@@ -139,7 +139,7 @@ func (g *Gate) refile(b *bucket, now time.Time) {
 	touched := map[*bucket]bool{b: true}
 	for _, l := range b.lanes {
 		for at := l.queue.Front(); at != nil; {
-			t := at.Value.(*ticket)
+			t := ticketAt(at)
 			at = at.Next()
 			if to := g.bucket(t.route, now); to != b {
 				l.take(t)

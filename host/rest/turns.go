@@ -33,7 +33,7 @@ func (s *turns) caller(name string) *caller {
 // next is the lane whose head goes next, or nil.
 func (s *turns) next() *lane {
 	if front := s.ring.Front(); front != nil {
-		return front.Value.(*caller).ready[0]
+		return front.Value.(*caller).ready[0] //nolint:forcetypeassert // it holds nothing else
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (h readyLanes) Swap(i, j int) {
 
 // Push and Pop are heap's.
 func (h *readyLanes) Push(x any) {
-	l := x.(*lane)
+	l := x.(*lane) //nolint:forcetypeassert // it holds nothing else
 	l.index = len(*h)
 	*h = append(*h, l)
 }
@@ -113,7 +113,7 @@ func (h wakes) Swap(i, j int) {
 
 // Push and Pop are heap's.
 func (h *wakes) Push(x any) {
-	b := x.(*bucket)
+	b := x.(*bucket) //nolint:forcetypeassert // it holds nothing else
 	b.index = len(*h)
 	*h = append(*h, b)
 }
