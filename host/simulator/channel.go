@@ -112,7 +112,7 @@ func (o *jsonOut) direct(s *Server, c *channel, last uint64) {
 	o.key("recipients")
 	o.open('[')
 	o.open('{')
-	o.restUser(s, c.recipient)
+	o.user(s, c.recipient)
 	o.shut('}')
 	o.shut(']')
 }

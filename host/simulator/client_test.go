@@ -291,3 +291,54 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
+
+// twice finds a key that an object has twice, at any depth; "" when there is none.
+func twice(data []byte) string {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	type level struct {
+		keys map[string]bool // nil: a list
+		key  bool            // the next token is a key
+	}
+	var stack []level
+	for {
+		tok, err := dec.Token()
+		if err != nil {
+			return ""
+		}
+		top := len(stack) - 1
+		switch v := tok.(type) {
+		case json.Delim:
+			switch v {
+			case '{':
+				stack = append(stack, level{keys: map[string]bool{}, key: true})
+			case '[':
+				stack = append(stack, level{})
+			default:
+				stack = stack[:top]
+				if top > 0 && stack[top-1].keys != nil {
+					stack[top-1].key = true
+				}
+			}
+			continue
+		case string:
+			if top >= 0 && stack[top].key {
+				if stack[top].keys[v] {
+					return v
+				}
+				stack[top].keys[v], stack[top].key = true, false
+				continue
+			}
+		}
+		if top >= 0 && stack[top].keys != nil {
+			stack[top].key = true
+		}
+	}
+}
+
+func TestTwice(t *testing.T) {
+	for text, want := range map[string]string{`{"a":1,"b":{"a":[{"a":1},"a"]},"c":"a"}`: "", `{"a":1,"a":2}`: "a", `{"x":[{"b":{},"b":1}]}`: "b", `{"x":{"y":1},"x":1}`: "x"} {
+		if got := twice([]byte(text)); got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -104,7 +104,7 @@ func (s *Server) anyBare() bool {
 
 func (s *Server) scratch() *jsonOut {
 	o := s.buffers.Get().(*jsonOut)
-	o.b = o.b[:0]
+	o.b, o.rest = o.b[:0], false
 	return o
 }
 

@@ -216,7 +216,7 @@ func (g *guildState) make() *content {
 	n := strconv.FormatUint(g.id>>lowBits%100_000, 10)
 	c := &content{
 		name: firstNames[r.IntN(len(firstNames))] + " " + n, owner: g.owner(), version: createdAt(g.id).UnixMilli(),
-		features: []string{"AUTO_MODERATION", "BYPASS_SLOWMODE_PERMISSION_MIGRATION_COMPLETE"},
+		features: []string{"AUTO_MODERATION", "COMMUNITY"},
 	}
 	g.makeRoles(c, r)
 	g.makeChannels(c, r)

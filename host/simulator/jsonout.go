@@ -10,7 +10,10 @@ import (
 )
 
 // jsonOut writes JSON by appending. Keys set their own commas.
-type jsonOut struct{ b []byte }
+type jsonOut struct {
+	b    []byte
+	rest bool // for an answer of REST, which tells more of a user than dispatches do
+}
 
 func (o *jsonOut) comma() {
 	if n := len(o.b); n > 0 {

@@ -121,7 +121,7 @@ func (o *jsonOut) mentioned(s *Server, g *guildState, m *message) {
 	for _, user := range m.mentions {
 		o.open('{')
 		o.user(s, user)
-		if g.id != 0 {
+		if g.id != 0 && !o.rest {
 			o.key("member")
 			o.open('{')
 			o.member(g.someone(user))
@@ -160,6 +160,9 @@ func (o *jsonOut) origin(s *Server, g *guildState, m *message, bare bool) {
 		o.num("type", int64(i.Kind))
 		o.userObject(s, "user", i.User)
 		o.raw(`"authorizing_integration_owners":{}`)
+		if i.message != nil {
+			o.id("interacted_message_id", i.message.id)
+		}
 		o.shut('}')
 	}
 	if len(m.reactions) > 0 {

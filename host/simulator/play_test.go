@@ -106,6 +106,9 @@ func TestEventShapes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if key := twice(p.D); key != "" {
+			t.Errorf("%s has %s twice: %s", p.name(), key, p.D)
+		}
 		m, ok := object(p.D)
 		if !ok {
 			t.Fatalf("%s: %s", p.name(), p.D)

@@ -153,6 +153,7 @@ func unknown(code int, what string) answer {
 // done answers 200 with what build writes.
 func (q *query) done(build func(o *jsonOut)) answer {
 	o := q.s.scratch()
+	o.rest = true
 	build(o)
 	return answer{http.StatusOK, q.s.finish(o)}
 }

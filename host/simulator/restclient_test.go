@@ -78,6 +78,9 @@ func call(t testing.TB, s *Server, method, path, body string, header ...string) 
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
+	if key := twice(data); key != "" {
+		t.Errorf("%s %s: %s is there twice: %s", method, path, key, data)
+	}
 	return reply{t: t, status: resp.StatusCode, header: resp.Header, body: data}
 }
 

@@ -110,7 +110,7 @@ func getGatewayBot(q *query) answer {
 func getMe(q *query) answer {
 	return q.done(func(o *jsonOut) {
 		o.open('{')
-		o.restUser(q.s, q.s.world.bot)
+		o.user(q.s, q.s.world.bot)
 		o.raw(`"premium_type":0,"email":null,"bio":"","locale":"en-US","mfa_enabled":true,"verified":true`)
 		o.shut('}')
 	})
@@ -123,7 +123,7 @@ func getUser(q *query) answer {
 	}
 	return q.done(func(o *jsonOut) {
 		o.open('{')
-		o.restUser(q.s, id)
+		o.user(q.s, id)
 		o.shut('}')
 	})
 }
@@ -184,14 +184,15 @@ func getApplication(q *query) answer {
 		o.num("flags", applicationFlags)
 		o.str("flags_new", "11051008")
 		o.num("approximate_guild_count", int64(q.s.world.count()))
-		o.raw(`"approximate_user_install_count":0`)
+		o.raw(`"approximate_user_install_count":0,"approximate_user_authorization_count":0,"explicit_content_filter":0,"team":null,` +
+			`"eligible_oauth2_scopes":[]`)
 		o.key("bot")
 		o.open('{')
-		o.restUser(q.s, q.s.world.bot)
+		o.user(q.s, q.s.world.bot)
 		o.shut('}')
 		o.key("owner")
 		o.open('{')
-		o.restUser(q.s, q.s.world.first+memberBase)
+		o.user(q.s, q.s.world.first+memberBase)
 		o.shut('}')
 		o.shut('}')
 	})

@@ -37,7 +37,7 @@ func (o *jsonOut) restMember(s *Server, m *member) {
 	o.open('{')
 	o.key("user")
 	o.open('{')
-	o.restUser(s, m.user)
+	o.user(s, m.user)
 	o.shut('}')
 	o.member(m)
 	o.raw(`"collectibles":null,"display_name_styles":null,"unusual_dm_activity_until":null`)
@@ -157,7 +157,7 @@ func (o *jsonOut) ban(s *Server, user uint64, reason string) {
 	o.orNull("reason", reason)
 	o.key("user")
 	o.open('{')
-	o.restUser(s, user)
+	o.user(s, user)
 	o.shut('}')
 	o.shut('}')
 }

@@ -16,7 +16,7 @@ func getReactions(q *query) answer {
 				for _, user := range r.users {
 					if r.emoji == emoji {
 						o.open('{')
-						o.restUser(q.s, user)
+						o.user(q.s, user)
 						o.shut('}')
 					}
 				}

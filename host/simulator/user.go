@@ -38,8 +38,11 @@ func appendHash(b []byte, h uint64) []byte {
 	return append(b, '"')
 }
 
-// user writes the members of a user object in the shape that dispatches carry.
+// user writes the members of a user object.
 func (o *jsonOut) user(s *Server, id uint64) {
+	if o.rest {
+		o.raw(`"flags":0,"banner":null,"banner_color":null,"accent_color":null`)
+	}
 	if id == s.world.bot {
 		o.bot(id)
 		return
@@ -65,12 +68,6 @@ func (o *jsonOut) userObject(s *Server, key string, id uint64) {
 	o.open('{')
 	o.user(s, id)
 	o.shut('}')
-}
-
-// restUser writes the members of a user object in the longer shape that REST answers with.
-func (o *jsonOut) restUser(s *Server, id uint64) {
-	o.user(s, id)
-	o.raw(`"flags":0,"banner":null,"banner_color":null,"accent_color":null`)
 }
 
 // member is what a guild knows of a user.
