@@ -10,7 +10,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/simulator"
@@ -155,36 +154,45 @@ func TestLoadThroughBrokenConnections(t *testing.T) {
 	h := start(t, sim, o)
 
 	dice := rand.New(rand.NewPCG(seed, 1))
-	done := make(chan struct{})
-	var faults sync.WaitGroup
-	broken := 0
-	faults.Go(func() {
-		for n := 0; ; n++ {
-			shard := n % shards
-			pause := time.Duration(50+dice.IntN(200)) * time.Millisecond
-			select {
-			case <-done:
-				return
-			case <-time.After(pause):
-			}
-			if dice.IntN(2) == 0 {
-				broken += sim.Reset(shard)
-			} else {
-				broken += sim.Reconnect(shard)
-			}
+	var broken [shards]int
+	breakOne := func(shard int) bool {
+		fault := sim.Reset
+		if dice.IntN(2) == 0 {
+			fault = sim.Reconnect
 		}
+		hit := fault(shard)
+		broken[shard] += hit
+		return hit > 0
+	}
+	// Faults come while messages are sent, at fixed places of the sequence, and
+	// as soon as the shard is connected again: that is the densest there is.
+	const places = 20
+	pending := 0
+	all := sim.Guilds()
+	err := sim.Run(t.Context(), simulator.Rate{Count: n}, func(i int) bool {
+		g := all[i%guilds]
+		sim.Say(g.ID, g.Channels[0], g.Members[0], strconv.Itoa(i/guilds))
+		if i%(n/places) == n/places/2 {
+			pending++
+		}
+		if pending > 0 && breakOne(pending%shards) {
+			pending--
+		}
+		return true
 	})
-	sequence(t, sim, n, 0)
-	close(done)
-	faults.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
 	h.handled(files, n)
 	for _, file := range files {
 		if again := witness(t, file, guilds, n); again != 0 {
 			t.Errorf("%s: %d redelivered although no plugin crashed", file, again)
 		}
 	}
-	if broken == 0 {
-		t.Error("no connection was broken")
+	for shard, times := range broken {
+		if times == 0 {
+			t.Errorf("no connection of shard %d was broken", shard)
+		}
 	}
 	counts := sim.Counts()
 	for shard, c := range counts.Shards {
@@ -192,7 +200,7 @@ func TestLoadThroughBrokenConnections(t *testing.T) {
 			t.Errorf("shard %d: %d identifies", shard, c.Identifies)
 		}
 	}
-	t.Logf("%d connections broken, %d resumes, %d connections", broken, counts.Resumes, counts.Connections)
+	t.Logf("connections broken: %v; %d resumes, %d connections", broken, counts.Resumes, counts.Connections)
 	h.stop()
 }
 

@@ -123,6 +123,7 @@ type running struct {
 	state   string
 	log     *lockedBuffer
 	exited  chan struct{}
+	last    control.Status // for the one who looks for a reason
 }
 
 // options of a host process.
@@ -190,6 +191,7 @@ func launch(t *testing.T, sim *simulator.Server, o options) *running {
 		_ = r.cmd.Process.Kill()
 		<-r.exited
 		if t.Failed() {
+			t.Logf("its last status: %+v", r.last)
 			t.Logf("holdfast said:\n%s", tail(r.log.String(), 100))
 		}
 	})
@@ -245,6 +247,9 @@ func (r *running) status() (s control.Status, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	s, err = control.GetStatus(ctx, where.Socket)
+	if err == nil {
+		r.last = s
+	}
 	return s, err == nil
 }
 
@@ -277,14 +282,14 @@ func (r *running) await(what string, done func(control.Status) bool) {
 // keeps a broken test from hanging, it judges no speed.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	limit := time.After(5 * time.Minute)
+	limit := time.After(eventuallyLimit)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("never: %s", what)
+			t.Fatalf("never: %s (after %s)", what, eventuallyLimit)
 		}
 	}
 }
@@ -300,3 +305,12 @@ func (r *running) stop() {
 		r.t.Errorf("holdfast exited with %s", r.cmd.ProcessState)
 	}
 }
+
+// eventuallyLimit ends a test that hangs. HOLDFAST_HANG shortens it for the one
+// who looks for the reason.
+var eventuallyLimit = func() time.Duration { //nolint:gochecknoglobals // read once
+	if d, err := time.ParseDuration(os.Getenv("HOLDFAST_HANG")); err == nil {
+		return d
+	}
+	return 5 * time.Minute
+}()

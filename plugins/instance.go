@@ -76,8 +76,7 @@ func (in *instance) serve(ctx context.Context, q *queue, handlerTimeout time.Dur
 	if err != nil {
 		return fmt.Errorf("open the event stream: %w", err)
 	}
-	q.setUp(true)
-	defer q.setUp(false)
+	q.setAway(false)
 	group.Go(func() error { return send(ctx, inner, stream, q) })
 	group.Go(func() error { return receive(stream, q) })
 	group.Go(func() error { return watchHang(inner, q, handlerTimeout+hangMargin) })

@@ -30,6 +30,10 @@ const (
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 30 * time.Second
+	// quickPause is the longest pause for which events wait for the plugin even
+	// when its queue is full: four crashes in a row. One that goes on crashing,
+	// or does not start, is away.
+	quickPause = 800 * time.Millisecond
 	// healthy is how long an instance must have run for the pauses to start
 	// from the beginning.
 	healthy = time.Minute
@@ -70,7 +74,7 @@ func (p *Plugin) Manifest() *wire.Manifest {
 
 // Deliver queues e for the plugin; the bytes of e are shared from now on. It
 // is for one goroutine. While a running plugin is 64 MiB behind it waits, and
-// returns ctx's error if ctx ends first; events for a plugin that is down
+// returns ctx's error if ctx ends first; events for a plugin that stays away
 // push out the oldest, counted by name.
 func (p *Plugin) Deliver(ctx context.Context, e *wire.Event) error {
 	return p.queue.push(ctx, e)
@@ -137,6 +141,7 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 			err = fmt.Errorf("%w: %s", err, how)
 		}
 		p.crashed(err)
+		p.queue.setAway(pause > quickPause)
 		if in, pause = p.again(ctx, pause); in == nil {
 			p.setState(Stopped, "")
 			return
@@ -167,6 +172,7 @@ func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, tim
 		in, m, err := p.up(ctx)
 		switch {
 		case err != nil:
+			p.queue.setAway(true)
 			p.setState(Waiting, err.Error())
 			p.log.Error("plugin not started", "error", err, "again_in", pause)
 			continue

@@ -73,7 +73,7 @@ type queue struct {
 	room   chan struct{} // something left the queue; capacity 1
 
 	mu           sync.Mutex
-	up           bool // an instance takes events
+	away         bool // no instance takes events, and none is expected soon
 	lanes        map[uint64]*lane
 	readyHead    *lane
 	readyTail    *lane
@@ -111,13 +111,13 @@ func newQueue(l limits, now func() time.Time) *queue {
 	}
 }
 
-// push queues e. When the queue is full it waits for the running instance to
-// make room; while none runs, the oldest events make room instead, counted by
-// name: nobody can say how long a crashed plugin stays away.
+// push queues e. When the queue is full it waits for the instance to make
+// room; while the plugin is away, the oldest events make room instead, counted
+// by name: nobody can say for how long.
 func (q *queue) push(ctx context.Context, e *wire.Event) error {
 	for {
 		q.mu.Lock()
-		if q.fits(e) || !q.up {
+		if q.fits(e) || q.away {
 			break
 		}
 		q.mu.Unlock()

@@ -10,11 +10,12 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
-// setUp says whether an instance takes events.
-func (q *queue) setUp(up bool) {
+// setAway says whether the plugin is away for a time that nobody knows. One
+// that crashed and is being started again is not: it is worth waiting for.
+func (q *queue) setAway(away bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.up = up
+	q.away = away
 	q.signal(q.room)
 	q.signal(q.wake)
 }
@@ -25,7 +26,6 @@ func (q *queue) setUp(up bool) {
 func (q *queue) crashed() (dead []wire.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.up = false
 	back := slices.SortedFunc(maps.Values(q.inFlight), func(a, b *item) int {
 		return cmp.Compare(a.order, b.order)
 	})

@@ -65,9 +65,7 @@ func pushAll(t *testing.T, q *queue, events ...*wire.Event) {
 }
 
 func upQueue(l limits) *queue {
-	q := newQueue(l, time.Now)
-	q.setUp(true)
-	return q
+	return newQueue(l, time.Now)
 }
 
 func TestLaneCreditIs16(t *testing.T) {
@@ -198,17 +196,17 @@ func TestFullQueueWaitsForRunningInstance(t *testing.T) {
 	})
 }
 
-func TestFullQueueOfStoppedInstanceDropsOldest(t *testing.T) {
+func TestFullQueueOfAbsentPluginDropsOldest(t *testing.T) {
 	l := defaultLimits()
 	l.queued = 4000
 	q := newQueue(l, time.Now)
+	q.setAway(true)
 	for n := range uint64(5) {
 		pushAll(t, q, message(n, n+1, 1000))
 	}
 	typing := message(9, 9, 1000)
 	typing.Name = "TYPING_START"
 	pushAll(t, q, typing)
-	q.setUp(true)
 	got := sentBy(t, q)
 	if len(got) != 2 || got[0].Index != 3 || got[1].Index != 4 {
 		t.Fatalf("kept %v", got)
@@ -247,7 +245,6 @@ func TestCrashRedeliversOneAtATime(t *testing.T) {
 		t.Fatalf("dead letters %v", dead)
 	}
 	pushAll(t, q, message(4, 1, 10), message(5, 3, 10))
-	q.setUp(true)
 	for _, want := range []uint64{1, 2} {
 		got := sentBy(t, q)
 		if len(got) != 1 || got[0].Index != want || got[0].Flags != wire.Redelivered {
@@ -273,7 +270,6 @@ func TestDeadLetterAfterTwoFurtherCrashes(t *testing.T) {
 		if dead = q.crashed(); len(dead) != 0 && crash < 2 {
 			t.Fatalf("dead letter at crash %d", crash+1)
 		}
-		q.setUp(true)
 		if crash < 2 {
 			if got := sentBy(t, q); len(got) != 1 || got[0].Index != 1 {
 				t.Fatalf("crash %d: redelivered %v", crash+1, got)
@@ -349,7 +345,6 @@ func randomQueue(t *testing.T, seed uint64) {
 				t.Fatalf("dead letters %v", dead)
 			}
 			flying = nil
-			q.setUp(true)
 		}
 	}
 	if !q.empty() || q.flightBytes != 0 || q.interactions.inFlight != 0 {
