@@ -17,9 +17,10 @@ const lastKnownInteraction = 5
 
 // repair rewrites a payload so that disgo can decode it: components that disgo
 // does not know are left out wherever they are, a numeric nonce becomes a
-// string, a timestamp in seconds (TYPING_START) becomes a time. Everything else
-// stays, numbers to the last digit. changed is false when there is nothing to
-// repair or data is no JSON.
+// string, a timestamp in seconds (TYPING_START) a time, the labels of a
+// presence's buttons become buttons, the values of a select menu its options.
+// Everything else stays, numbers to the last digit. changed is false when there
+// is nothing to repair or data is no JSON.
 func repair(data []byte) (better []byte, changed bool) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -86,6 +87,24 @@ func repairObject(object map[string]any) (changed bool) {
 			object["timestamp"] = time.Unix(seconds, 0).UTC().Format(time.RFC3339)
 		} else {
 			delete(object, "timestamp")
+		}
+	}
+	if wrapStrings(object["buttons"], "label") {
+		changed = true
+	}
+	if _, ok := object["component_type"]; ok && wrapStrings(object["values"], "value") {
+		changed = true
+	}
+	return changed
+}
+
+// wrapStrings makes an object with one key of each string in a list.
+func wrapStrings(list any, key string) (changed bool) {
+	values, _ := list.([]any)
+	for n, value := range values {
+		if text, ok := value.(string); ok {
+			values[n] = map[string]any{key: text}
+			changed = true
 		}
 	}
 	return changed
