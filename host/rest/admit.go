@@ -23,6 +23,7 @@ type ticket struct {
 	place   *list.Element // in the lane's queue, or nil
 	charged *bucket       // which one its grant was spent on, while it has one
 	grant   uint64
+	window  uint64
 	alone   bool
 	slot    slot
 	faults  int

@@ -20,6 +20,7 @@ type bucket struct {
 	counted   bool
 	remaining int
 	reset     time.Time
+	window    uint64  // number of the window that is counted, or was last
 	probe     *ticket // the one request under way while neither free nor counted
 	inflight  int
 	granted   uint64 // the newest grant, and
@@ -68,7 +69,7 @@ func (b *bucket) charge(t *ticket) {
 	t.charged, t.alone = b, b.inflight == 0
 	b.inflight++
 	b.granted++
-	t.grant = b.granted
+	t.grant, t.window = b.granted, b.window
 	switch {
 	case b.free:
 	case b.counted:
@@ -83,7 +84,7 @@ func (b *bucket) discharge(t *ticket, unused bool) {
 	b.inflight--
 	if b.probe == t {
 		b.probe = nil
-	} else if unused && b.counted {
+	} else if unused && b.counted && t.window == b.window {
 		b.remaining++
 	}
 	t.charged = nil
@@ -103,6 +104,9 @@ func (b *bucket) apply(t *ticket, said limits, probed bool, now time.Time) {
 		if t.grant > b.heard {
 			b.reset = reset
 		}
+	}
+	if !b.counted {
+		b.window++
 	}
 	b.free, b.counted, b.probe = false, true, nil
 	b.heard = max(b.heard, t.grant)

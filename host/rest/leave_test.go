@@ -63,6 +63,31 @@ func TestAContextEndsARequestAtEveryPoint(t *testing.T) {
 	}
 }
 
+func TestWhatIsNeverSentCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDiscord{rule: perChannel(3, time.Hour)}
+		g := newGate(t, d, func(c *Config) { c.Global = 10 })
+		w := group{t: t, g: g}
+		w.send(t.Context(), "a", http.MethodGet, "/channels/1", "", w.ok)
+		w.wait.Wait()
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 100 {
+			w.send(gone, "a", http.MethodGet, "/channels/1", "", w.mustFail(context.Canceled))
+			w.wait.Wait()
+		}
+		start := time.Now()
+		for range 2 { // the rest of the window, and of the second
+			w.send(t.Context(), "a", http.MethodGet, "/channels/1", "", w.ok)
+		}
+		w.wait.Wait()
+		if took := time.Since(start); took > 200*time.Millisecond {
+			t.Errorf("requests that were never sent cost %v", took)
+		}
+		mustBeEmpty(t, g)
+	})
+}
+
 func TestATurnThatDoesNotComeIsToldAsSuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDiscord{rule: perChannel(1, time.Hour)}

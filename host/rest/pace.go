@@ -53,10 +53,15 @@ func (p *pace) answered(s slot, now time.Time) {
 	}
 }
 
-// unused gives back the slot of a request that was never sent.
+// unused gives back the slot of a request that was never sent. The newest one is taken again at once; another one's turn
+// comes with the ring.
 func (p *pace) unused(s slot) {
-	if p.slots[s.index].Equal(s.free) {
-		p.slots[s.index] = time.Time{}
-		p.due = p.due.Add(-p.every)
+	if !p.slots[s.index].Equal(s.free) {
+		return
+	}
+	p.slots[s.index] = time.Time{}
+	p.due = p.due.Add(-p.every)
+	if (s.index+1)%len(p.slots) == p.oldest {
+		p.oldest = s.index
 	}
 }
