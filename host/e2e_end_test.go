@@ -129,7 +129,7 @@ func TestStopLeavesNothing(t *testing.T) {
 		}
 	}
 	for _, name := range found {
-		if !slices.Contains([]string{"lock", "commands.json"}, name) {
+		if !slices.Contains([]string{"lock", "commands.json", "identify.json"}, name) {
 			t.Errorf("left in the state folder: %s", name)
 		}
 	}

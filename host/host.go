@@ -103,7 +103,7 @@ func (h *Host) Run(ctx context.Context) (err error) {
 // and then lets the plugins finish what they have.
 func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, set *plugins.Set, commands *router.CommandSet, discord *discord) error {
 	events := make(chan gateway.Event, eventQueue)
-	sessions, err := h.newSessions(discord, set, events)
+	sessions, err := h.newSessions(folder, discord, set, events)
 	if err != nil {
 		return err
 	}
@@ -163,10 +163,14 @@ func (h *Host) drain(set *plugins.Set, routed <-chan struct{}) {
 	}
 }
 
-func (h *Host) newSessions(d *discord, set *plugins.Set, events chan<- gateway.Event) (*gateway.Set, error) {
+func (h *Host) newSessions(folder *state.State, d *discord, set *plugins.Set, events chan<- gateway.Event) (*gateway.Set, error) {
 	count := h.config.Settings.Shards.Count
 	if count == 0 {
 		count = d.gateway.Shards
+	}
+	last, err := folder.LastIdentify()
+	if err != nil {
+		return nil, err
 	}
 	shards := make([]int, count)
 	for n := range shards {
@@ -182,7 +186,13 @@ func (h *Host) newSessions(d *discord, set *plugins.Set, events chan<- gateway.E
 		Compress:         h.config.Settings.Compress,
 		Events:           events,
 		IdentifyInterval: h.config.IdentifyInterval,
-		Log:              h.log.Named("gateway"),
+		LastIdentify:     last,
+		Identified: func() {
+			if err := folder.SetLastIdentify(time.Now()); err != nil {
+				h.log.Warn("a restart within seconds may identify too early", "error", err)
+			}
+		},
+		Log: h.log.Named("gateway"),
 	})
 }
 

@@ -49,6 +49,12 @@ type Config struct {
 	// IdentifyInterval is the time between two identifies of one rate limit
 	// key; default 5.1 s.
 	IdentifyInterval time.Duration
+	// LastIdentify is when an earlier process of this bot identified last, if
+	// that is known: Discord's interval holds over restarts.
+	LastIdentify time.Time
+	// Identified, if not nil, is called by a session's goroutine just before it
+	// sends IDENTIFY. It may take milliseconds, not longer.
+	Identified func()
 	// Log gets what happens to the sessions; default: nothing is logged.
 	Log hclog.Logger
 

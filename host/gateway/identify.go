@@ -34,6 +34,19 @@ func newIdentifyQueue(concurrency int, interval time.Duration) *identifyQueue {
 	return &identifyQueue{interval: interval, keys: make([]identifyKey, concurrency)}
 }
 
+// rest keeps every key for the interval since an earlier process identified. A
+// clock that was set back makes nobody wait longer than that.
+func (q *identifyQueue) rest(last time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if now := time.Now(); last.After(now) {
+		last = now
+	}
+	for i := range q.keys {
+		q.keys[i].free = last.Add(q.interval)
+	}
+}
+
 // enter takes a place. Whoever enters must leave.
 func (q *identifyQueue) enter(shard int) *turn {
 	q.mu.Lock()

@@ -174,3 +174,28 @@ func TestIdentifyRandom(t *testing.T) {
 		}
 	})
 }
+
+// TestIdentifyAfterAnotherProcess: Discord's interval holds over restarts.
+func TestIdentifyAfterAnotherProcess(t *testing.T) {
+	for name, test := range map[string]struct{ ago, wait time.Duration }{
+		"just now":       {0, testInterval},
+		"a while ago":    {testInterval / 4, testInterval - testInterval/4},
+		"long ago":       {time.Hour, 0},
+		"clock set back": {-time.Hour, testInterval},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := newIdentifyQueue(2, testInterval)
+				q.rest(time.Now().Add(-test.ago))
+				start := time.Now()
+				for shard := range 2 {
+					turn := q.enter(shard)
+					<-turn.granted
+					if waited := time.Since(start); waited != test.wait {
+						t.Errorf("shard %d waited %s, want %s", shard, waited, test.wait)
+					}
+				}
+			})
+		})
+	}
+}

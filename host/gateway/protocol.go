@@ -66,6 +66,9 @@ func (s *session) hello(interval time.Duration) error {
 	}
 	s.become(StateIdentifying)
 	s.identified = true
+	if s.cfg.Identified != nil {
+		s.cfg.Identified()
+	}
 	s.gauges.identifies.Add(1)
 	return s.write(opIdentify, map[string]any{
 		"token":   s.cfg.Token,

@@ -32,6 +32,9 @@ func NewSet(cfg Config) (*Set, error) {
 		queue:   newIdentifyQueue(cfg.MaxConcurrency, cfg.IdentifyInterval),
 		stopped: make(chan struct{}),
 	}
+	if !cfg.LastIdentify.IsZero() {
+		s.queue.rest(cfg.LastIdentify)
+	}
 	known := newNames()
 	for _, shard := range cfg.Shards {
 		s.sessions = append(s.sessions, newSession(&s.cfg, known, s.queue, shard))
