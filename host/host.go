@@ -87,6 +87,7 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
+	gate.SetApplication(discord.bot.applicationID)
 	h.set(func() { h.gate, h.bot, h.stateDir = gate, &discord.bot, folder.Path() })
 	h.log.Info("bot known", "name", discord.bot.name, "id", discord.bot.id)
 
