@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -27,9 +28,7 @@ func recorders(t *testing.T, n int, env map[string]string) (o options, files []s
 		files = append(files, filepath.Join(dir, name))
 		o.plugins[name] = recorder
 		o.env[name] = map[string]string{"NAME": name, "FILE": files[i]}
-		for key, value := range env {
-			o.env[name][key] = value
-		}
+		maps.Copy(o.env[name], env)
 	}
 	return o, files
 }

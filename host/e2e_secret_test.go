@@ -24,7 +24,6 @@ const (
 func TestTokenStaysWithTheHost(t *testing.T) {
 	const token = "a-token-that-nobody-else-may-see"
 	sim := discord(t, simulator.Config{Token: token})
-	report := filepath.Join(t.TempDir(), "report")
 	base, err := os.MkdirTemp("", "hf-user-")
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +33,7 @@ func TestTokenStaysWithTheHost(t *testing.T) {
 	if err := os.Mkdir(folders.plugins, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	report = filepath.Join(base, "report")
+	report := filepath.Join(base, "report")
 	h := start(t, sim, options{
 		plugins: map[string]string{"spy": spy},
 		env:     map[string]map[string]string{"spy": {"TARGET": token, "REPORT": report}},

@@ -39,7 +39,7 @@ type programs struct {
 	built map[string]string
 }
 
-var built programs //nolint:gochecknoglobals // shared by all tests of the package
+var built programs
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -173,7 +173,7 @@ func launch(t *testing.T, sim *simulator.Server, o options) *running {
 		t.Fatal(err)
 	}
 	args := append([]string{"run", "--config", config, "--plugins", r.plugins, "--state", r.state, "--api-url", sim.URL(), "--log-level", "debug"}, o.args...)
-	r.cmd = exec.Command(program(t, "./host/holdfast"), args...) //nolint:noctx // its end is the test's subject
+	r.cmd = exec.Command(program(t, "./host/holdfast"), args...)
 	r.cmd.Env = append(os.Environ(), "DISCORD_TOKEN="+sim.Token())
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -308,7 +308,7 @@ func (r *running) stop() {
 
 // eventuallyLimit ends a test that hangs. HOLDFAST_HANG shortens it for the one
 // who looks for the reason.
-var eventuallyLimit = func() time.Duration { //nolint:gochecknoglobals // read once
+var eventuallyLimit = func() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("HOLDFAST_HANG")); err == nil {
 		return d
 	}

@@ -550,7 +550,7 @@ func TestHostKilled(t *testing.T) {
 			return false
 		}
 		pids = nil
-		for _, field := range strings.Fields(string(raw)) {
+		for field := range strings.FieldsSeq(string(raw)) {
 			pid, err := strconv.Atoi(field)
 			if err != nil {
 				return false

@@ -141,7 +141,7 @@ func buildExamples(ctx context.Context, folder string) error {
 
 func stoppedOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // who asked to stop has got what he asked for
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"syscall"
@@ -115,7 +114,7 @@ func (s *story) say(g simulator.Guild, channel uint64, text string) bool {
 
 func (s *story) somewhere() simulator.Guild { return pick(s.guilds) }
 
-func pick[T any](of []T) T { return of[rand.IntN(len(of))] } //nolint:gosec // a story needs no secret dice
+func pick[T any](of []T) T { return of[rand.IntN(len(of))] }
 
 func (s *story) ping(ctx context.Context) {
 	g := s.somewhere()
@@ -188,7 +187,7 @@ func (s *story) broken(ctx context.Context, shard int, fault func(), what string
 }
 
 func (s *story) killPlugin(ctx context.Context) {
-	before := s.plugin("record")
+	before := s.recorder()
 	if before.PID == 0 {
 		return
 	}
@@ -197,21 +196,22 @@ func (s *story) killPlugin(ctx context.Context) {
 	talking.Go(func() {
 		_ = s.sim.Run(ctx, simulator.Rate{Count: burstSize}, func(int) bool { return s.talk("burst") })
 	})
-	if poll(ctx, func() bool { return s.plugin("record").Acked > before.Acked+burstSize/10 }) != nil {
+	if poll(ctx, func() bool { return s.recorder().Acked > before.Acked+burstSize/10 }) != nil {
 		return
 	}
 	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
 		return // it ended by itself; the totals will tell
 	}
 	s.show.say("kill -9 of plugin record (process %d) in a burst of %d messages", before.PID, burstSize)
-	if poll(ctx, func() bool { p := s.plugin("record"); return p.PID != 0 && p.PID != before.PID }) == nil {
-		s.show.say("plugin record is back as process %d; what it had in hand comes again, marked", s.plugin("record").PID)
+	if poll(ctx, func() bool { p := s.recorder(); return p.PID != 0 && p.PID != before.PID }) == nil {
+		s.show.say("plugin record is back as process %d; what it had in hand comes again, marked", s.recorder().PID)
 	}
 }
 
-func (s *story) plugin(name string) control.Plugin {
+// recorder is the plugin that is killed.
+func (s *story) recorder() control.Plugin {
 	for _, p := range s.host.Status().Plugins {
-		if p.Name == name {
+		if p.Name == "record" {
 			return p
 		}
 	}
@@ -221,15 +221,15 @@ func (s *story) plugin(name string) control.Plugin {
 // settle waits until the plugins have handled everything, or nothing moves
 // any more.
 func (s *story) settle() {
-	var last string
+	var last uint64 // a sum of counters: it stands still when nothing moves
 	moved := time.Now()
 	_ = poll(context.Background(), func() bool {
 		status := s.host.Status()
 		busy := 0
-		now := fmt.Sprint(status.Events.Received)
+		now := status.Events.Received
 		for _, p := range status.Plugins {
 			busy += p.Queued + p.InFlight
-			now += fmt.Sprintf(" %d %d", p.Acked, p.PID)
+			now += p.Delivered + p.Acked + uint64(p.Generation)
 		}
 		if now != last {
 			last, moved = now, time.Now()

@@ -14,7 +14,7 @@ type totals struct {
 	identifies, resumes    uint64
 	plugins                string
 	breaches               []string
-	unanswered, restarts   int
+	unanswered             int
 	requests, interactions uint64
 }
 
