@@ -64,13 +64,13 @@ func postCallback(q *query) answer {
 	setNumber(&kind, form["type"])
 	if !allowed(i.Kind, kind, i.message != nil) {
 		q.s.breach(RuleWrongAnswer, -1, fmt.Sprintf("%s with type %d", i.describe(), kind))
-		e := formErrors{}
-		e.at("type").add("INTERACTION_APPLICATION_COMMAND_CALLBACK_TYPE_INVALID", "Invalid interaction callback type for this interaction")
-		tree, _ := json.Marshal(e) // a map of strings always encodes
-		return answer{http.StatusBadRequest, []byte(`{"message":"Invalid Form Body","code":50035,"errors":` + string(tree) + `}`)}
+		return answer{http.StatusBadRequest, []byte(wrongCallback)}
 	}
 	return q.callback(i, kind, form["data"])
 }
+
+const wrongCallback = `{"message":"Invalid Form Body","code":50035,"errors":{"type":{"_errors":[{"code":` +
+	`"INTERACTION_CALLBACK_TYPE_INVALID","message":"Invalid interaction callback type for this interaction"}]}}}`
 
 func (i *Interaction) describe() string {
 	return "interaction " + strconv.FormatUint(i.ID, 10) + " of kind " + strconv.Itoa(i.Kind) + " (" + i.Name + ")"

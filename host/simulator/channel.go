@@ -1,8 +1,8 @@
 package simulator
 
 import (
+	"slices"
 	"strconv"
-	"time"
 )
 
 // Kinds of channels: Discord's channel types.
@@ -121,7 +121,6 @@ func (o *jsonOut) direct(s *Server, c *channel, last uint64) {
 type room struct {
 	last     uint64
 	messages []*message
-	pinned   time.Time
 }
 
 // roomSize is how many messages of a channel are kept for GET, PATCH, DELETE and reactions.
@@ -155,9 +154,9 @@ func (r *room) add(m *message) {
 }
 
 func (r *room) find(id uint64) *message {
-	for i := len(r.messages) - 1; i >= 0; i-- {
-		if r.messages[i].id == id {
-			return r.messages[i]
+	for _, m := range slices.Backward(r.messages) {
+		if m.id == id {
+			return m
 		}
 	}
 	return nil

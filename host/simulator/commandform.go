@@ -212,11 +212,6 @@ func textSize(m map[string]json.RawMessage) int {
 	return n
 }
 
-// optionKeys are what Discord answers with, and in which order.
-var optionKeys = [...]string{
-	"name_localizations", "description_localizations", "choices", "channel_types", "min_value", "max_value", "min_length", "max_length",
-}
-
 // options writes options as Discord answers with them: flags that are false are left out.
 func (o *jsonOut) options(list []map[string]json.RawMessage) {
 	o.open('[')
@@ -230,7 +225,9 @@ func (o *jsonOut) options(list []map[string]json.RawMessage) {
 				o.raw(`"` + flag + `":true`)
 			}
 		}
-		for _, key := range optionKeys {
+		for _, key := range [...]string{
+			"name_localizations", "description_localizations", "choices", "channel_types", "min_value", "max_value", "min_length", "max_length",
+		} {
 			if raw := nullless(m[key]); len(raw) > 0 && string(raw) != "[]" {
 				o.json(key, raw)
 			}

@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -40,18 +42,18 @@ func commandRoutes() []route {
 	for _, path := range [...]string{pathCommands, pathLocal} {
 		one := path + "/{command}"
 		list = append(list,
-			route{name: "GET " + path, handle: getCommands, limit: readLimit},
-			route{name: "POST " + path, handle: postCommand, limit: commandLimit},
-			route{name: "PUT " + path, handle: putCommands, limit: commandLimit},
-			route{name: "GET " + one, handle: getCommand, limit: readLimit},
-			route{name: "PATCH " + one, handle: patchCommand, limit: commandLimit},
-			route{name: "DELETE " + one, handle: deleteCommand, limit: commandLimit},
+			route{name: "GET " + path, handle: getCommands, limit: readLimit()},
+			route{name: "POST " + path, handle: postCommand, limit: commandLimit()},
+			route{name: "PUT " + path, handle: putCommands, limit: commandLimit()},
+			route{name: "GET " + one, handle: getCommand, limit: readLimit()},
+			route{name: "PATCH " + one, handle: patchCommand, limit: commandLimit()},
+			route{name: "DELETE " + one, handle: deleteCommand, limit: commandLimit()},
 		)
 	}
 	for i := range list {
 		list[i].top = "application"
 	}
-	return append(list, route{name: "GET " + pathLocal + "/permissions", handle: getCommandPermissions, limit: readLimit, top: "application"})
+	return append(list, route{name: "GET " + pathLocal + "/permissions", handle: getCommandPermissions, limit: readLimit(), top: "application"})
 }
 
 // inScope runs change with the commands of the path's scope locked.
@@ -219,7 +221,7 @@ func putCommands(q *query) answer {
 func sameForm(a, b map[string]json.RawMessage) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && string(x) == string(y)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
 func patchCommand(q *query) answer {
@@ -237,13 +239,8 @@ func patchCommand(q *query) answer {
 		if c == nil {
 			return unknown(10063, "application command")
 		}
-		merged := make(map[string]json.RawMessage, len(c.form)+len(change))
-		for k, v := range c.form {
-			merged[k] = v
-		}
-		for k, v := range change {
-			merged[k] = v
-		}
+		merged := maps.Clone(c.form)
+		maps.Copy(merged, change)
 		whole, err := json.Marshal(merged)
 		if err != nil {
 			return problem(400, 50109, "The request body contains invalid JSON.")

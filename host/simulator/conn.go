@@ -26,10 +26,11 @@ type conn struct {
 	done  chan struct{} // closed by the reader when it ends
 	gone  chan struct{} // closed by the writer when it ends
 
-	ses   atomic.Pointer[session]
-	over  atomic.Bool // we have decided to close: what still arrives is not looked at
-	noACK atomic.Bool
-	leave atomic.Int64 // when we close a client that ignored op 7, Unix nanoseconds
+	ses          atomic.Pointer[session]
+	over         atomic.Bool // we have decided to close: what still arrives is not looked at
+	noACK        atomic.Bool
+	stalledShard atomic.Int64
+	leave        atomic.Int64 // when we close a client that ignored op 7, Unix nanoseconds
 
 	mu    sync.Mutex
 	pulse pulse
@@ -56,17 +57,15 @@ const (
 	writeBatch     = 64
 )
 
-var upgrader = websocket.Upgrader{
-	ReadBufferSize: 4 << 10, WriteBufferSize: 32 << 10,
-	CheckOrigin: func(*http.Request) bool { return true },
-}
-
 // serveGateway runs one websocket from HELLO to its end.
 func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request, resume bool) {
 	if !s.enter() {
 		return
 	}
 	defer s.running.Done()
+	upgrader := websocket.Upgrader{
+		ReadBufferSize: 4 << 10, WriteBufferSize: 32 << 10, CheckOrigin: func(*http.Request) bool { return true },
+	}
 	ws, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		s.log.Warn("websocket refused", "error", err)
@@ -162,7 +161,7 @@ func (c *conn) part(code int) {
 // fail closes the connection because the client broke a rule.
 func (c *conn) fail(code int, rule Rule, detail string) {
 	c.s.breach(rule, c.shard(), detail)
-	c.shut(code, closeReasons[code])
+	c.shut(code, closeReason(code))
 }
 
 // shut closes the connection with a close frame.
@@ -214,10 +213,35 @@ func fatalCode(code int) bool {
 	return false
 }
 
-// closeReasons are Discord's words. It is never written to.
-var closeReasons = map[int]string{
-	4000: "Unknown error.", 4001: "Unknown opcode.", 4002: "Error while decoding payload.", 4003: "Not authenticated.",
-	4004: "Authentication failed.", 4005: "Already authenticated.", 4007: "Invalid seq.", 4008: "Rate limited.",
-	4009: "Session timed out.", 4010: "Invalid shard.", 4011: "Sharding required.", 4012: "Invalid API version.",
-	4013: "Invalid intent(s).", 4014: "Disallowed intent(s).",
+// closeReason gives Discord's words for a close code.
+func closeReason(code int) string {
+	switch code {
+	case 4001:
+		return "Unknown opcode."
+	case 4002:
+		return "Error while decoding payload."
+	case 4003:
+		return "Not authenticated."
+	case 4004:
+		return "Authentication failed."
+	case 4005:
+		return "Already authenticated."
+	case 4007:
+		return "Invalid seq."
+	case 4008:
+		return "Rate limited."
+	case 4009:
+		return "Session timed out."
+	case 4010:
+		return "Invalid shard."
+	case 4011:
+		return "Sharding required."
+	case 4012:
+		return "Invalid API version."
+	case 4013:
+		return "Invalid intent(s)."
+	case 4014:
+		return "Disallowed intent(s)."
+	}
+	return "Unknown error."
 }

@@ -10,8 +10,8 @@ import (
 
 type counts struct {
 	connections atomic.Uint64
-	shards      sync.Map // int → *tally
 	mu          sync.Mutex
+	shards      map[int]*tally
 	names       map[string]uint64
 	unseen      map[string]uint64
 }
@@ -22,18 +22,29 @@ type tally struct {
 }
 
 func (s *Server) tallyOf(shard int) *tally {
-	if t, ok := s.counts.shards.Load(shard); ok {
-		return t.(*tally)
+	c := &s.counts
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tally(shard)
+}
+
+func (c *counts) tally(shard int) *tally {
+	t := c.shards[shard]
+	if t == nil {
+		t = &tally{}
+		if c.shards == nil {
+			c.shards = make(map[int]*tally)
+		}
+		c.shards[shard] = t
 	}
-	t, _ := s.counts.shards.LoadOrStore(shard, &tally{})
-	return t.(*tally)
+	return t
 }
 
 // sent counts a dispatch that a session was given.
 func (s *Server) sent(shard int, name string) {
-	s.tallyOf(shard).dispatches.Add(1)
 	c := &s.counts
 	c.mu.Lock()
+	c.tally(shard).dispatches.Add(1)
 	if c.names == nil {
 		c.names = make(map[string]uint64)
 	}
@@ -87,20 +98,18 @@ func (s *Server) Counts() Counts {
 	out := Counts{
 		Connections: s.counts.connections.Load(), ResumesRefused: s.resumesRefused.Load(), Shards: make(map[int]ShardCounts),
 	}
-	s.counts.shards.Range(func(k, v any) bool {
-		t := v.(*tally)
+	s.counts.mu.Lock()
+	for shard, t := range s.counts.shards {
 		sc := ShardCounts{
 			Identifies: t.identifies.Load(), Resumes: t.resumes.Load(), Heartbeats: t.heartbeats.Load(),
 			Dispatches: t.dispatches.Load(), Unseen: t.unseen.Load(),
 		}
-		out.Shards[k.(int)] = sc
+		out.Shards[shard] = sc
 		out.Identifies += sc.Identifies
 		out.Resumes += sc.Resumes
 		out.Heartbeats += sc.Heartbeats
 		out.Dispatches += sc.Dispatches
-		return true
-	})
-	s.counts.mu.Lock()
+	}
 	out.Events, out.Unseen = maps.Clone(s.counts.names), maps.Clone(s.counts.unseen)
 	s.counts.mu.Unlock()
 	for _, n := range s.BreachCounts() {

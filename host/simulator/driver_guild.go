@@ -73,7 +73,7 @@ func (s *Server) RenameGuild(guild uint64, name string) bool {
 func (s *Server) emitGuild(g *guildState) {
 	s.emit(g, "GUILD_UPDATE", func(o *jsonOut) {
 		o.open('{')
-		o.guild(s, g, g.view(), true)
+		o.guild(g, g.view(), true)
 		o.shut('}')
 	})
 }
@@ -110,13 +110,12 @@ func (s *Server) emitChannel(g *guildState, ch *channel, what string) {
 	}
 	s.emit(g, name, func(o *jsonOut) {
 		o.open('{')
-		switch {
-		case name == "THREAD_DELETE":
+		if name == "THREAD_DELETE" {
 			o.id("id", ch.id)
 			o.id("guild_id", g.id)
 			o.id("parent_id", ch.parent)
 			o.num("type", int64(ch.kind))
-		default:
+		} else {
 			o.channel(ch, g.lastMessage(ch.id), false)
 		}
 		if name == "THREAD_CREATE" {

@@ -103,7 +103,10 @@ func (s *Server) anyBare() bool {
 }
 
 func (s *Server) scratch() *jsonOut {
-	o := s.buffers.Get().(*jsonOut)
+	o, ok := s.buffers.Get().(*jsonOut)
+	if !ok {
+		o = &jsonOut{b: make([]byte, 0, 2048)}
+	}
 	o.b, o.rest = o.b[:0], false
 	return o
 }
@@ -131,7 +134,7 @@ func (s *Server) await(guild uint64) {
 			}
 			select {
 			case <-room:
-			case <-s.ctx.Done():
+			case <-s.done:
 				return
 			}
 		}

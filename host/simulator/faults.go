@@ -77,7 +77,7 @@ func (s *Server) Invalidate(shard int, resumable bool) int {
 // CloseCode closes the websocket of a shard with this code. Codes after which a session cannot be resumed end it
 // at once; what was dispatched until then still arrives before the close frame.
 func (s *Server) CloseCode(shard, code int) int {
-	return s.hit(shard, func(c *conn) { c.shut(code, closeReasons[code]) })
+	return s.hit(shard, func(c *conn) { c.shut(code, closeReason(code)) })
 }
 
 // NoACK stops (or continues) answering heartbeats.
@@ -88,10 +88,15 @@ func (s *Server) NoACK(shard int, on bool) int {
 // Stall stops (or continues) all reading and writing: a link that is half open. Events are kept for the session,
 // within the bounds of its replay.
 func (s *Server) Stall(shard int, on bool) int {
-	return s.hit(shard, func(c *conn) {
+	list := s.connsOf(shard)
+	if !on {
+		list = s.stalled(shard)
+	}
+	for _, c := range list {
 		c.mu.Lock()
 		c.pulse.last = time.Now()
 		c.mu.Unlock()
+		c.stalledShard.Store(int64(shard))
 		c.link.stall(on)
 		if ses := c.ses.Load(); ses != nil && on {
 			ses.mu.Lock()
@@ -99,5 +104,19 @@ func (s *Server) Stall(shard int, on bool) int {
 			ses.mu.Unlock()
 		}
 		c.nudge()
-	})
+	}
+	return len(list)
+}
+
+// stalled lists the stalled connections of a shard: their sessions may be gone by now.
+func (s *Server) stalled(shard int) []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []*conn
+	for c := range s.conns {
+		if c.link.isStalled() && c.stalledShard.Load() == int64(shard) {
+			list = append(list, c)
+		}
+	}
+	return list
 }

@@ -7,11 +7,11 @@ import "net/http"
 func interactionRoutes() []route {
 	const messages = pathWebhook + "/messages"
 	return []route{
-		{name: "POST /interactions/{interaction}/{token}/callback", handle: postCallback, limit: perSecond, exempt: true, top: "token"},
-		{name: "POST " + pathWebhook, handle: postFollowUp, limit: webhookLimit, exempt: true},
-		{name: "GET " + messages + "/{message}", handle: getFollowUp, limit: webhookLimit, exempt: true, group: "webhook messages"},
-		{name: "PATCH " + messages + "/{message}", handle: patchFollowUp, limit: webhookLimit, exempt: true, group: "webhook messages"},
-		{name: "DELETE " + messages + "/{message}", handle: deleteFollowUp, limit: webhookLimit, exempt: true, group: "webhook messages"},
+		{name: "POST /interactions/{interaction}/{token}/callback", handle: postCallback, limit: perSecond(), exempt: true, top: "token"},
+		{name: "POST " + pathWebhook, handle: postFollowUp, limit: webhookLimit(), exempt: true},
+		{name: "GET " + messages + "/{message}", handle: getFollowUp, limit: webhookLimit(), exempt: true, group: "webhook messages"},
+		{name: "PATCH " + messages + "/{message}", handle: patchFollowUp, limit: webhookLimit(), exempt: true, group: "webhook messages"},
+		{name: "DELETE " + messages + "/{message}", handle: deleteFollowUp, limit: webhookLimit(), exempt: true, group: "webhook messages"},
 	}
 }
 

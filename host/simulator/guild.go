@@ -215,7 +215,7 @@ func (g *guildState) make() *content {
 	r := rand.New(rand.NewPCG(g.seed, g.id))
 	n := strconv.FormatUint(g.id>>lowBits%100_000, 10)
 	c := &content{
-		name: firstNames[r.IntN(len(firstNames))] + " " + n, owner: g.owner(), version: createdAt(g.id).UnixMilli(),
+		name: firstName(r.Uint64()) + " " + n, owner: g.owner(), version: createdAt(g.id).UnixMilli(),
 		features: []string{"AUTO_MODERATION", "COMMUNITY"},
 	}
 	g.makeRoles(c, r)
@@ -246,11 +246,10 @@ func (g *guildState) makeRoles(c *content, r *rand.Rand) {
 func (g *guildState) makeChannels(c *content, r *rand.Rand) {
 	category := g.id + channelBase
 	next := category
-	add := func(ch channel) uint64 {
+	add := func(ch channel) {
 		ch.id, ch.guild, ch.version = next, g.id, c.version
 		next++
 		c.channels = append(c.channels, ch)
-		return ch.id
 	}
 	add(channel{kind: kindCategory, name: "rooms"})
 	for i := range g.plan.text {

@@ -7,7 +7,7 @@ import (
 )
 
 // guild writes what GUILD_CREATE, GUILD_UPDATE and GET /guilds/{id} share.
-func (o *jsonOut) guild(s *Server, g *guildState, c *content, inGateway bool) {
+func (o *jsonOut) guild(g *guildState, c *content, inGateway bool) {
 	o.id("id", g.id)
 	o.str("name", c.name)
 	o.orNull("description", c.description)
@@ -93,7 +93,7 @@ func (o *jsonOut) emojis(list []emoji) {
 func (o *jsonOut) guildCreate(s *Server, g *guildState, intents uint64, large int) {
 	c := g.view()
 	o.open('{')
-	o.guild(s, g, c, true)
+	o.guild(g, c, true)
 	o.raw(`"unavailable":false,"lazy":true`)
 	o.time("joined_at", g.joined)
 	o.num("member_count", int64(g.count))

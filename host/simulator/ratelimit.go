@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -21,7 +22,7 @@ const (
 	// may arrive closer together, and that is no fault of the client.
 	globalWindow = 900 * time.Millisecond
 	// knowing is how long after a 429 a client may still have requests under way that it sent before.
-	knowing = 250 * time.Millisecond
+	knowing = 500 * time.Millisecond
 	// invalidWindow is the time within which invalid requests are counted.
 	invalidWindow = 10 * time.Minute
 )
@@ -173,10 +174,8 @@ func (l *limiter) ban(now time.Time) time.Duration {
 func (s *Server) SetLimit(route string, limit Limit) {
 	s.limits.mu.Lock()
 	defer s.limits.mu.Unlock()
-	routes := make(map[string]Limit, len(s.limits.cfg.Routes)+1)
-	for name, l := range s.limits.cfg.Routes {
-		routes[name] = l
-	}
+	routes := map[string]Limit{} // a copy: the caller's map is his
+	maps.Copy(routes, s.limits.cfg.Routes)
 	routes[route] = limit
 	s.limits.cfg.Routes = routes
 }
@@ -184,11 +183,11 @@ func (s *Server) SetLimit(route string, limit Limit) {
 // headers writes what Discord tells of a bucket with every answer.
 func (v *verdict) headers(h http.Header, now time.Time) {
 	if v.bucket != "" {
-		h.Set("X-RateLimit-Limit", strconv.Itoa(v.limit.Requests))
-		h.Set("X-RateLimit-Remaining", strconv.Itoa(v.left))
-		h.Set("X-RateLimit-Reset", fmt.Sprintf("%.3f", float64(now.Add(v.resetIn).UnixMilli())/1000))
-		h.Set("X-RateLimit-Reset-After", seconds(v.resetIn))
-		h.Set("X-RateLimit-Bucket", v.bucket)
+		h.Set("X-Ratelimit-Limit", strconv.Itoa(v.limit.Requests))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(v.left))
+		h.Set("X-Ratelimit-Reset", fmt.Sprintf("%.3f", float64(now.Add(v.resetIn).UnixMilli())/1000))
+		h.Set("X-Ratelimit-Reset-After", seconds(v.resetIn))
+		h.Set("X-Ratelimit-Bucket", v.bucket)
 	}
 	if v.wait > 0 {
 		limitedHeaders(h, v.scope, v.wait)
@@ -198,10 +197,10 @@ func (v *verdict) headers(h http.Header, now time.Time) {
 func limitedHeaders(h http.Header, scope string, wait time.Duration) {
 	h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	if scope != "" {
-		h.Set("X-RateLimit-Scope", scope)
+		h.Set("X-Ratelimit-Scope", scope)
 	}
 	if scope == ScopeGlobal {
-		h.Set("X-RateLimit-Global", "true")
+		h.Set("X-Ratelimit-Global", "true")
 	}
 }
 

@@ -25,7 +25,7 @@ func TestBucket(t *testing.T) {
 func TestRefusalIgnored(t *testing.T) {
 	t0 := time.Unix(100, 0)
 	r := refusal{at: t0, until: t0.Add(time.Second)}
-	for ms, want := range map[int]bool{0: false, 250: false, 251: true, 999: true, 1000: false, 5000: false} {
+	for ms, want := range map[int]bool{0: false, 500: false, 501: true, 999: true, 1000: false, 5000: false} {
 		if r.ignored(t0.Add(time.Duration(ms)*time.Millisecond)) != want {
 			t.Errorf("%d ms after the 429: %t", ms, !want)
 		}
@@ -77,7 +77,7 @@ func TestJudgeGlobal(t *testing.T) {
 	if v := l.judge(exempt, "", at(1)); v.wait != 0 {
 		t.Errorf("an interaction's request: %+v", v)
 	}
-	if v := l.judge(rt, "", at(500)); v.breach != RuleIgnored429 {
+	if v := l.judge(rt, "", at(700)); v.breach != RuleIgnored429 {
 		t.Errorf("before retry_after: %+v", v)
 	}
 	if v := l.judge(rt, "", at(1000)); v.wait != 0 || v.breach != "" {
@@ -91,23 +91,23 @@ func TestRateLimitHeaders(t *testing.T) {
 	s := start(t, cfg)
 	path := fmt.Sprintf("/guilds/%d", s.Guilds()[0].ID)
 	r := get(t, s, path).want(200)
-	for name, want := range map[string]string{"X-RateLimit-Limit": "1", "X-RateLimit-Remaining": "0", "X-RateLimit-Scope": ""} {
+	for name, want := range map[string]string{"X-Ratelimit-Limit": "1", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Scope": ""} {
 		if got := r.header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	bucket := r.header.Get("X-RateLimit-Bucket")
-	if after, err := strconv.ParseFloat(r.header.Get("X-RateLimit-Reset-After"), 64); err != nil || after <= 59 || after > 60 || bucket == "" {
+	bucket := r.header.Get("X-Ratelimit-Bucket")
+	if after, err := strconv.ParseFloat(r.header.Get("X-Ratelimit-Reset-After"), 64); err != nil || after <= 59 || after > 60 || bucket == "" {
 		t.Errorf("headers %v", r.header)
 	}
 	r = get(t, s, path).want(429)
 	o := r.object()
-	if o["global"] != false || o["retry_after"].(float64) <= 0 || r.header.Get("X-RateLimit-Scope") != "user" ||
-		r.header.Get("Retry-After") == "" || r.header.Get("X-RateLimit-Bucket") != bucket {
+	if o["global"] != false || o["retry_after"].(float64) <= 0 || r.header.Get("X-Ratelimit-Scope") != "user" ||
+		r.header.Get("Retry-After") == "" || r.header.Get("X-Ratelimit-Bucket") != bucket {
 		t.Errorf("429 %v %v", o, r.header)
 	}
 	s.SetLimit("GET /guilds/{guild}", Limit{10, time.Nanosecond})
-	if r := get(t, s, path).want(200); r.header.Get("X-RateLimit-Limit") != "10" {
+	if r := get(t, s, path).want(200); r.header.Get("X-Ratelimit-Limit") != "10" {
 		t.Errorf("after the limit changed: %v", r.header)
 	}
 	wantBreaches(t, s, nil)
@@ -119,7 +119,7 @@ func TestRateLimitHeaders(t *testing.T) {
 func TestRateLimitsOff(t *testing.T) {
 	s := start(t, Config{RateLimits: RateLimits{Off: true}})
 	for range 120 {
-		if r := get(t, s, "/users/@me").want(200); r.header.Get("X-RateLimit-Limit") != "" {
+		if r := get(t, s, "/users/@me").want(200); r.header.Get("X-Ratelimit-Limit") != "" {
 			t.Fatalf("headers %v", r.header)
 		}
 	}
@@ -132,7 +132,7 @@ func TestBan(t *testing.T) {
 		call(t, s, "GET", "/users/@me", "", "Authorization", "Bot no").want(401)
 	}
 	r := get(t, s, "/users/@me").want(429)
-	if r.header.Get("Content-Type") == "application/json" || r.header.Get("Retry-After") != "3600" || r.header.Get("X-RateLimit-Scope") != "" {
+	if r.header.Get("Content-Type") == "application/json" || r.header.Get("Retry-After") != "3600" || r.header.Get("X-Ratelimit-Scope") != "" {
 		t.Errorf("ban: %v %s", r.header, r.body)
 	}
 	if n := s.BreachCounts(); n[RuleInvalidRequests] != 1 {
@@ -152,15 +152,15 @@ func TestFailREST(t *testing.T) {
 	get(t, s, guild).want(200)
 	s.FailREST("* /guilds/**", Failure{Status: 429, RetryAfter: 1500 * time.Millisecond, Scope: ScopeShared}, 1)
 	r := get(t, s, guild+"/channels").want(429)
-	if o := r.object(); o["retry_after"] != 1.5 || r.header.Get("X-RateLimit-Scope") != "shared" || r.header.Get("Retry-After") != "2" {
+	if o := r.object(); o["retry_after"] != 1.5 || r.header.Get("X-Ratelimit-Scope") != "shared" || r.header.Get("Retry-After") != "2" {
 		t.Errorf("shared 429: %v %v", o, r.header)
 	}
 	s.FailREST("GET /users/*", Failure{Status: 429, Global: true, RetryAfter: time.Nanosecond}, 1)
-	if r := get(t, s, "/users/@me").want(429); r.header.Get("X-RateLimit-Global") != "true" || r.object()["global"] != true {
+	if r := get(t, s, "/users/@me").want(429); r.header.Get("X-Ratelimit-Global") != "true" || r.object()["global"] != true {
 		t.Errorf("global 429: %v", r.header)
 	}
 	s.FailREST("GET /users/@me", Failure{HTML: true}, 1)
-	if r := get(t, s, "/users/@me").want(429); r.header.Get("X-RateLimit-Scope") != "" || r.body[0] != '<' {
+	if r := get(t, s, "/users/@me").want(429); r.header.Get("X-Ratelimit-Scope") != "" || r.body[0] != '<' {
 		t.Errorf("HTML: %v %s", r.header, r.body)
 	}
 	s.FailREST("GET /users/@me", Failure{Garbage: true}, 0)

@@ -119,7 +119,7 @@ func (s *Server) reply(q *query, w http.ResponseWriter, a answer) {
 	if h.Get("Content-Type") == "" && len(a.body) > 0 {
 		h.Set("Content-Type", "application/json")
 	}
-	shared := h.Get("X-RateLimit-Scope") == ScopeShared
+	shared := h.Get("X-Ratelimit-Scope") == ScopeShared
 	s.requests.add(q, a.status)
 	if (a.status == 401 || a.status == 403 || a.status == 429) && !shared && s.limits.fault(q.now) {
 		s.breach(RuleInvalidRequests, -1, "within 10 minutes")
@@ -166,13 +166,13 @@ func (q *query) id(name string) uint64 {
 	return id
 }
 
-// number gives a number from the query string within bounds.
-func (q *query) number(name string, def, low, high int) int {
-	n, err := strconv.Atoi(q.r.URL.Query().Get(name))
+// limit gives the limit of the query string, at least 1 and at most high.
+func (q *query) limit(def, high int) int {
+	n, err := strconv.Atoi(q.r.URL.Query().Get("limit"))
 	if err != nil {
 		return def
 	}
-	return min(high, max(low, n))
+	return min(high, max(1, n))
 }
 
 func (q *query) after() uint64 {

@@ -114,7 +114,7 @@ func TestMessagesByREST(t *testing.T) {
 	if l := get(t, s, one+"/reactions/%F0%9F%91%8D").want(200).list(); len(l) != 1 {
 		t.Errorf("reactions %v", l)
 	}
-	time.Sleep(reactLimit.Per)
+	time.Sleep(reactLimit().Per)
 	call(t, s, "DELETE", one+"/reactions/%F0%9F%91%8D/@me", "").want(204)
 	c.until("MESSAGE_REACTION_REMOVE")
 	call(t, s, "POST", ch+"/typing", "").want(204)

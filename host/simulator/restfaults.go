@@ -85,7 +85,7 @@ func (s *Server) fail(q *query, f Failure, w http.ResponseWriter) bool {
 		case <-timer.C:
 		case <-q.r.Context().Done():
 			return false
-		case <-s.ctx.Done():
+		case <-s.done:
 			return false
 		}
 	}

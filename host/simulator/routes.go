@@ -7,15 +7,13 @@ import (
 )
 
 // Limits of Discord's that are known from its answers; the rest of the routes share a generous one.
-var (
-	perFive      = Limit{5, 5 * time.Second}
-	generous     = Limit{50, time.Second}
-	perSecond    = Limit{5, time.Second}
-	reactLimit   = Limit{1, 250 * time.Millisecond}
-	readLimit    = Limit{10, 10 * time.Second}
-	webhookLimit = Limit{5, 2 * time.Second}
-	commandLimit = Limit{5, 20 * time.Second}
-)
+func perFive() Limit      { return Limit{5, 5 * time.Second} }
+func generous() Limit     { return Limit{50, time.Second} }
+func perSecond() Limit    { return Limit{5, time.Second} }
+func reactLimit() Limit   { return Limit{1, 250 * time.Millisecond} }
+func readLimit() Limit    { return Limit{10, 10 * time.Second} }
+func webhookLimit() Limit { return Limit{5, 2 * time.Second} }
+func commandLimit() Limit { return Limit{5, 20 * time.Second} }
 
 const (
 	pathGuild    = "/guilds/{guild}"
@@ -37,7 +35,7 @@ func (s *Server) routes() http.Handler {
 			s.mount(mux, rt)
 		}
 	}
-	other := &route{name: "unknown route", group: "unknown", limit: generous, handle: func(*query) answer {
+	other := &route{name: "unknown route", group: "unknown", limit: generous(), handle: func(*query) answer {
 		return problem(http.StatusNotFound, 0, "404: Not Found")
 	}}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.serve(other, w, r) })
@@ -50,7 +48,7 @@ func (s *Server) mount(mux *http.ServeMux, rt route) {
 		rt.group = rt.name
 	}
 	if rt.limit.Requests == 0 {
-		rt.limit = generous
+		rt.limit = generous()
 	}
 	switch {
 	case rt.top != "":
@@ -70,11 +68,11 @@ func generalRoutes() []route {
 		{name: "GET /gateway", exempt: true, handle: getGateway},
 		{name: "GET /gateway/bot", handle: getGatewayBot, limit: Limit{2, 5 * time.Second}},
 		{name: "GET /users/@me", handle: getMe},
-		{name: "PATCH /users/@me", handle: getMe, limit: commandLimit},
-		{name: "GET /users/@me/guilds", handle: getMyGuilds, limit: perFive},
+		{name: "PATCH /users/@me", handle: getMe, limit: commandLimit()},
+		{name: "GET /users/@me/guilds", handle: getMyGuilds, limit: perFive()},
 		{name: "DELETE /users/@me/guilds/{guild}", handle: leaveGuild},
-		{name: "POST /users/@me/channels", handle: openDirect, limit: readLimit},
-		{name: "GET /users/{user}", handle: getUser, limit: readLimit},
+		{name: "POST /users/@me/channels", handle: openDirect, limit: readLimit()},
+		{name: "GET /users/{user}", handle: getUser, limit: readLimit()},
 		{name: "GET /applications/@me", handle: getApplication},
 		{name: "GET /oauth2/applications/@me", handle: getApplication},
 	}
@@ -129,7 +127,7 @@ func getUser(q *query) answer {
 }
 
 func getMyGuilds(q *query) answer {
-	limit, after := q.number("limit", 200, 1, 200), q.after()
+	limit, after := q.limit(200, 200), q.after()
 	return q.done(func(o *jsonOut) {
 		o.open('[')
 		n := 0

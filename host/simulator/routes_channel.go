@@ -5,12 +5,12 @@ import "time"
 // channelRoutes are channels, threads and typing.
 func channelRoutes() []route {
 	return []route{
-		{name: "GET " + pathChannel, handle: getChannel, limit: readLimit},
-		{name: "PATCH " + pathChannel, handle: patchChannel, limit: perFive},
-		{name: "DELETE " + pathChannel, handle: deleteChannel, limit: perFive},
-		{name: "POST " + pathChannel + "/typing", handle: postTyping, limit: perFive},
-		{name: "POST " + pathChannel + "/threads", handle: postThread, limit: perFive},
-		{name: "POST " + pathMessage + "/threads", handle: postThread, limit: perFive},
+		{name: "GET " + pathChannel, handle: getChannel, limit: readLimit()},
+		{name: "PATCH " + pathChannel, handle: patchChannel, limit: perFive()},
+		{name: "DELETE " + pathChannel, handle: deleteChannel, limit: perFive()},
+		{name: "POST " + pathChannel + "/typing", handle: postTyping, limit: perFive()},
+		{name: "POST " + pathChannel + "/threads", handle: postThread, limit: perFive()},
+		{name: "POST " + pathMessage + "/threads", handle: postThread, limit: perFive()},
 	}
 }
 

@@ -8,17 +8,17 @@ import (
 // guildRoutes are guilds, their channels, roles, emojis, threads and bans.
 func guildRoutes() []route {
 	return []route{
-		{name: "GET " + pathGuild, handle: getGuild, limit: readLimit},
-		{name: "PATCH " + pathGuild, handle: patchGuild, limit: perFive},
-		{name: "GET " + pathGuild + "/channels", handle: getChannels, limit: readLimit},
-		{name: "POST " + pathGuild + "/channels", handle: postChannel, limit: perFive},
-		{name: "GET " + pathGuild + "/threads/active", handle: getThreads, limit: readLimit},
-		{name: "GET " + pathGuild + "/roles", handle: getRoles, limit: readLimit},
-		{name: "POST " + pathGuild + "/roles", handle: postRole, limit: perFive},
-		{name: "GET " + pathGuild + "/roles/{role}", handle: getRole, limit: readLimit},
-		{name: "PATCH " + pathGuild + "/roles/{role}", handle: patchRole, limit: perFive},
-		{name: "DELETE " + pathGuild + "/roles/{role}", handle: deleteRole, limit: perFive},
-		{name: "GET " + pathGuild + "/emojis", handle: getEmojis, limit: readLimit},
+		{name: "GET " + pathGuild, handle: getGuild, limit: readLimit()},
+		{name: "PATCH " + pathGuild, handle: patchGuild, limit: perFive()},
+		{name: "GET " + pathGuild + "/channels", handle: getChannels, limit: readLimit()},
+		{name: "POST " + pathGuild + "/channels", handle: postChannel, limit: perFive()},
+		{name: "GET " + pathGuild + "/threads/active", handle: getThreads, limit: readLimit()},
+		{name: "GET " + pathGuild + "/roles", handle: getRoles, limit: readLimit()},
+		{name: "POST " + pathGuild + "/roles", handle: postRole, limit: perFive()},
+		{name: "GET " + pathGuild + "/roles/{role}", handle: getRole, limit: readLimit()},
+		{name: "PATCH " + pathGuild + "/roles/{role}", handle: patchRole, limit: perFive()},
+		{name: "DELETE " + pathGuild + "/roles/{role}", handle: deleteRole, limit: perFive()},
+		{name: "GET " + pathGuild + "/emojis", handle: getEmojis, limit: readLimit()},
 	}
 }
 
@@ -26,7 +26,7 @@ func getGuild(q *query) answer {
 	return q.inGuild(func(g *guildState) answer {
 		return q.done(func(o *jsonOut) {
 			o.open('{')
-			o.guild(q.s, g, g.view(), false)
+			o.guild(g, g.view(), false)
 			if q.r.URL.Query().Get("with_counts") == "true" {
 				o.num("approximate_member_count", int64(g.count))
 				o.num("approximate_presence_count", int64((g.count+1)/2))
@@ -55,7 +55,7 @@ func patchGuild(q *query) answer {
 		q.s.emitGuild(g)
 		return q.done(func(o *jsonOut) {
 			o.open('{')
-			o.guild(q.s, g, c, false)
+			o.guild(g, c, false)
 			o.shut('}')
 		})
 	})
@@ -132,8 +132,10 @@ func (ch *channel) change(m map[string]json.RawMessage) {
 		ch.parent = snowflake(raw)
 	}
 	var list []struct {
-		ID, Allow, Deny json.RawMessage
-		Type            int
+		ID    json.RawMessage `json:"id"`
+		Allow json.RawMessage `json:"allow"`
+		Deny  json.RawMessage `json:"deny"`
+		Type  int             `json:"type"`
 	}
 	if json.Unmarshal(m["permission_overwrites"], &list) == nil && m["permission_overwrites"] != nil {
 		ch.overwrites = ch.overwrites[:0:0]

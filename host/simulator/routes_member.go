@@ -10,17 +10,17 @@ import (
 func memberRoutes() []route {
 	const members = pathGuild + "/members"
 	return []route{
-		{name: "GET " + members, handle: getMembers, limit: readLimit},
-		{name: "GET " + members + "/search", handle: searchMembers, limit: readLimit},
-		{name: "GET " + members + "/{user}", handle: getMember, limit: perFive},
-		{name: "PATCH " + members + "/{user}", handle: patchMember, limit: readLimit},
-		{name: "DELETE " + members + "/{user}", handle: kick, limit: perFive},
-		{name: "PUT " + members + "/{user}/roles/{role}", handle: addRole, limit: readLimit, group: "member roles"},
-		{name: "DELETE " + members + "/{user}/roles/{role}", handle: takeRole, limit: readLimit, group: "member roles"},
-		{name: "GET " + pathGuild + "/bans", handle: getBans, limit: readLimit},
-		{name: "GET " + pathGuild + "/bans/{user}", handle: getBan, limit: readLimit},
-		{name: "PUT " + pathGuild + "/bans/{user}", handle: putBan, limit: perFive},
-		{name: "DELETE " + pathGuild + "/bans/{user}", handle: deleteBan, limit: perFive},
+		{name: "GET " + members, handle: getMembers, limit: readLimit()},
+		{name: "GET " + members + "/search", handle: searchMembers, limit: readLimit()},
+		{name: "GET " + members + "/{user}", handle: getMember, limit: perFive()},
+		{name: "PATCH " + members + "/{user}", handle: patchMember, limit: readLimit()},
+		{name: "DELETE " + members + "/{user}", handle: kick, limit: perFive()},
+		{name: "PUT " + members + "/{user}/roles/{role}", handle: addRole, limit: readLimit(), group: "member roles"},
+		{name: "DELETE " + members + "/{user}/roles/{role}", handle: takeRole, limit: readLimit(), group: "member roles"},
+		{name: "GET " + pathGuild + "/bans", handle: getBans, limit: readLimit()},
+		{name: "GET " + pathGuild + "/bans/{user}", handle: getBan, limit: readLimit()},
+		{name: "PUT " + pathGuild + "/bans/{user}", handle: putBan, limit: perFive()},
+		{name: "DELETE " + pathGuild + "/bans/{user}", handle: deleteBan, limit: perFive()},
 	}
 }
 
@@ -56,13 +56,13 @@ func (q *query) members(list []*member) answer {
 
 func getMembers(q *query) answer {
 	return q.inGuild(func(g *guildState) answer {
-		return q.members(g.members(q.after(), q.number("limit", 1, 1, 1000)))
+		return q.members(g.members(q.after(), q.limit(1, 1000)))
 	})
 }
 
 func searchMembers(q *query) answer {
 	return q.inGuild(func(g *guildState) answer {
-		return q.members(g.search(q.r.URL.Query().Get("query"), q.number("limit", 1, 1, 1000)))
+		return q.members(g.search(q.r.URL.Query().Get("query"), q.limit(1, 1000)))
 	})
 }
 
@@ -171,7 +171,7 @@ func getBans(q *query) answer {
 		slices.Sort(users)
 		return q.done(func(o *jsonOut) {
 			o.open('[')
-			for _, user := range users[:min(len(users), q.number("limit", 1000, 1, 1000))] {
+			for _, user := range users[:min(len(users), q.limit(1000, 1000))] {
 				o.ban(q.s, user, g.bans[user])
 			}
 			o.shut(']')

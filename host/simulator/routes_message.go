@@ -11,17 +11,17 @@ import (
 // messageRoutes are messages and reactions.
 func messageRoutes() []route {
 	return []route{
-		{name: "GET " + pathChannel + "/messages", handle: getMessages, limit: perFive},
-		{name: "POST " + pathChannel + "/messages", handle: postMessage, limit: perFive},
+		{name: "GET " + pathChannel + "/messages", handle: getMessages, limit: perFive()},
+		{name: "POST " + pathChannel + "/messages", handle: postMessage, limit: perFive()},
 		{name: "POST " + pathChannel + "/messages/bulk-delete", handle: bulkDelete, limit: Limit{1, time.Second}},
-		{name: "GET " + pathMessage, handle: getMessage, limit: perFive},
-		{name: "PATCH " + pathMessage, handle: patchMessage, limit: perFive},
-		{name: "DELETE " + pathMessage, handle: deleteMessage, limit: perSecond},
-		{name: "DELETE " + pathMessage + "/reactions", handle: clearReactions, limit: reactLimit, group: "reactions"},
-		{name: "GET " + pathReaction, handle: getReactions, limit: readLimit},
-		{name: "DELETE " + pathReaction, handle: clearEmoji, limit: reactLimit, group: "reactions"},
-		{name: "PUT " + pathReaction + "/@me", handle: putReaction, limit: reactLimit, group: "reactions"},
-		{name: "DELETE " + pathReaction + "/{user}", handle: deleteReaction, limit: reactLimit, group: "reactions"},
+		{name: "GET " + pathMessage, handle: getMessage, limit: perFive()},
+		{name: "PATCH " + pathMessage, handle: patchMessage, limit: perFive()},
+		{name: "DELETE " + pathMessage, handle: deleteMessage, limit: perSecond()},
+		{name: "DELETE " + pathMessage + "/reactions", handle: clearReactions, limit: reactLimit(), group: "reactions"},
+		{name: "GET " + pathReaction, handle: getReactions, limit: readLimit()},
+		{name: "DELETE " + pathReaction, handle: clearEmoji, limit: reactLimit(), group: "reactions"},
+		{name: "PUT " + pathReaction + "/@me", handle: putReaction, limit: reactLimit(), group: "reactions"},
+		{name: "DELETE " + pathReaction + "/{user}", handle: deleteReaction, limit: reactLimit(), group: "reactions"},
 	}
 }
 
@@ -58,7 +58,7 @@ func (q *query) build(m map[string]json.RawMessage, channel uint64) (*message, a
 	setNumber(&msg.flags, m["flags"])
 	setBool(&msg.tts, m["tts"])
 	msg.embeds, msg.components, msg.poll = enrich(m["embeds"]), numbered(m["components"]), nullless(m["poll"])
-	msg.attachments = q.attachments(channel, msg.id)
+	msg.attachments = q.attachments(channel)
 	msg.findMentions()
 	if ref, ok := object(m["message_reference"]); ok {
 		msg.reference = &reference{message: snowflake(ref["message_id"]), channel: channel}
@@ -139,7 +139,7 @@ func number(list []any, next *int) {
 	}
 }
 
-func (q *query) attachments(channel, message uint64) json.RawMessage {
+func (q *query) attachments(channel uint64) json.RawMessage {
 	if len(q.files) == 0 {
 		return nil
 	}
@@ -218,7 +218,7 @@ func getMessages(q *query) answer {
 	return q.inChannel(func(g *guildState, id uint64) answer {
 		list := slices.Clone(g.room(id).messages)
 		slices.Reverse(list)
-		limit, after := q.number("limit", 50, 1, 100), q.after()
+		limit, after := q.limit(50, 100), q.after()
 		before, _ := parseID(q.r.URL.Query().Get("before"))
 		return q.done(func(o *jsonOut) {
 			o.open('[')
@@ -278,7 +278,7 @@ func (q *query) edit(g *guildState, m *message, form map[string]json.RawMessage)
 	if raw, ok := form["components"]; ok {
 		changed.components = numbered(raw)
 	}
-	if more := q.attachments(m.channel, m.id); more != nil {
+	if more := q.attachments(m.channel); more != nil {
 		changed.attachments = more
 	}
 	if changed.hollow() {

@@ -22,8 +22,10 @@ func (s *Server) Run(ctx context.Context, rate Rate, act func(i int) bool) error
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if s.ctx.Err() != nil {
+		select {
+		case <-s.done:
 			return nil
+		default:
 		}
 		if rate.PerSecond > 0 {
 			due := start.Add(time.Duration(float64(i) / rate.PerSecond * float64(time.Second)))
@@ -33,7 +35,7 @@ func (s *Server) Run(ctx context.Context, rate Rate, act func(i int) bool) error
 				case <-timer.C:
 				case <-ctx.Done():
 					return ctx.Err()
-				case <-s.ctx.Done():
+				case <-s.done:
 					return nil
 				}
 			}

@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -22,8 +21,7 @@ type Server struct {
 	world *world
 	mint  *mint
 
-	ctx     context.Context // ends when the server is closed; it frees drivers that wait for room
-	cancel  context.CancelFunc
+	done    chan struct{} // closed by Close; it frees drivers that wait for room
 	http    *http.Server
 	served  chan error
 	running sync.WaitGroup // HTTP handlers and websockets
@@ -80,12 +78,10 @@ func Start(cfg Config) (*Server, error) {
 // newServer makes everything but the listener.
 func newServer(cfg Config) *Server {
 	s := &Server{
-		cfg: cfg, log: cfg.Log, world: newWorld(cfg.Seed, cfg.World), mint: newMint(cfg.Seed), served: make(chan error, 1),
+		cfg: cfg, log: cfg.Log, done: make(chan struct{}), world: newWorld(cfg.Seed, cfg.World), mint: newMint(cfg.Seed), served: make(chan error, 1),
 		conns: make(map[*conn]bool), starts: newStarts(cfg), shards: cfg.Shards, ended: make(map[string]int),
 		fullLists: make(map[uint64]time.Time),
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.buffers.New = func() any { return &jsonOut{b: make([]byte, 0, 2048)} }
 	s.live.Store(&[]*session{})
 	s.limits = newLimiter(cfg.RateLimits)
 	s.commands = newCommandStore(s.world.bot)
@@ -108,12 +104,14 @@ func (s *Server) Bot() uint64 { return s.world.bot }
 // Close ends every connection and waits until nothing of the server is left: no goroutine, no socket.
 func (s *Server) Close() error {
 	s.mu.Lock()
+	if !s.closed {
+		close(s.done)
+	}
 	s.closed = true
 	for c := range s.conns {
 		_ = c.link.Close() // its reader and its writer end with it
 	}
 	s.mu.Unlock()
-	s.cancel()
 	err := s.http.Close()
 	if served := <-s.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)

@@ -97,7 +97,7 @@ func TestSeed(t *testing.T) {
 		}
 		return string(o.b)
 	}
-	if build(1) != build(1) {
+	if first := build(1); build(1) != first {
 		t.Error("the same seed makes different worlds")
 	}
 	if build(1) == build(2) {

@@ -2,15 +2,19 @@ package simulator
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
 // A user is nothing but an id: name and avatar follow from it, so that a world of millions costs nothing.
 
-var firstNames = [...]string{
-	"alga", "brook", "cedar", "dune", "ember", "fjord", "gale", "heron", "iris", "juniper", "kelp", "lark",
-	"maple", "nettle", "otter", "pebble", "quill", "reed", "sorrel", "thistle", "umber", "vesper", "willow",
-	"xenia", "yarrow", "zephyr",
+// firstNames are 26 names in fields of eight.
+const firstNames = "alga    brook   cedar   dune    ember   fjord   gale    heron   iris    juniper kelp    lark    maple   " +
+	"nettle  otter   pebble  quill   reed    sorrel  thistle umber   vesper  willow  xenia   yarrow  zephyr  "
+
+func firstName(n uint64) string {
+	at := n % (uint64(len(firstNames)) / 8) * 8
+	return strings.TrimRight(firstNames[at:at+8], " ")
 }
 
 // userName is unique within a guild: a name and the number of the member.
@@ -19,11 +23,11 @@ func userName(id uint64) string {
 	if number >= memberBase {
 		number -= memberBase
 	}
-	return firstNames[mix(id, 1)%uint64(len(firstNames))] + "_" + strconv.FormatUint(number, 10)
+	return firstName(mix(id, 1)) + "_" + strconv.FormatUint(number, 10)
 }
 
 func globalName(id uint64) string {
-	name := firstNames[mix(id, 1)%uint64(len(firstNames))]
+	name := firstName(mix(id, 1))
 	return string(name[0]-'a'+'A') + name[1:]
 }
 

@@ -196,7 +196,7 @@ func (w *writer) check(now time.Time) {
 	w.mu.Lock()
 	due := w.pulse.due()
 	w.mu.Unlock()
-	code := 0
+	var code int
 	switch leave := w.leave.Load(); {
 	case now.After(due):
 		w.s.breach(RuleHeartbeatLate, w.shard(), "no heartbeat within 1.25 × "+w.s.cfg.HeartbeatInterval.String())
@@ -207,7 +207,7 @@ func (w *writer) check(now time.Time) {
 		return
 	}
 	w.condemn(code)
-	w.note(note{code: code, reason: closeReasons[code], last: true})
+	w.note(note{code: code, reason: closeReason(code), last: true})
 }
 
 // broken ends a session that has given up frames which its stalled connection had not had.
@@ -216,5 +216,5 @@ func (w *writer) broken(ses *session) {
 	w.ses.Store(nil)
 	w.s.remove(ses)
 	ses.detach(w.conn)
-	w.note(note{code: 4009, reason: closeReasons[4009], last: true})
+	w.note(note{code: 4009, reason: closeReason(4009), last: true})
 }
