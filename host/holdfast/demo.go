@@ -46,7 +46,7 @@ func (c *demoCmd) Run(ctx context.Context, around surroundings) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	show := newNarrator(around.stdout)
-	show.say("building the example plugins hello and record")
+	show.sayf("building the example plugins hello and record")
 	if err := buildExamples(ctx, filepath.Join(dir, "plugins")); err != nil {
 		return stoppedOr(ctx, err)
 	}
@@ -58,7 +58,7 @@ func (c *demoCmd) Run(ctx context.Context, around surroundings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, sim.Close()) }()
-	show.say("a Discord of our own listens on %s: %d guilds, %d shards", sim.URL(), demoGuilds, demoShards)
+	show.sayf("a Discord of our own listens on %s: %d guilds, %d shards", sim.URL(), demoGuilds, demoShards)
 
 	log := &recentLog{}
 	var out io.Writer = log
@@ -114,13 +114,13 @@ func (c *demoCmd) perform(ctx context.Context, sim *simulator.Server, dir string
 		defer cancel()
 	}
 	s.play(acting)
-	show.say("the story ends; the plugins finish what they have")
+	show.sayf("the story ends; the plugins finish what they have")
 	s.settle()
 	totals := s.totals()
 	if err := stop(); err != nil {
 		return err
 	}
-	show.say("host and plugins have stopped")
+	show.sayf("host and plugins have stopped")
 	return totals.report(show)
 }
 
@@ -155,7 +155,7 @@ type narrator struct {
 
 func newNarrator(out io.Writer) *narrator { return &narrator{out: out, started: time.Now()} }
 
-func (n *narrator) say(format string, args ...any) {
+func (n *narrator) sayf(format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	fmt.Fprintf(n.out, "%6.1fs  %s\n", time.Since(n.started).Seconds(), fmt.Sprintf(format, args...))

@@ -53,12 +53,12 @@ func (s *story) awaitSessions(ctx context.Context) error {
 	}
 	status := s.host.Status()
 	for _, p := range status.Plugins {
-		s.show.say("plugin %s runs as process %d", p.Name, p.PID)
+		s.show.sayf("plugin %s runs as process %d", p.Name, p.PID)
 		if p.State == "failed" {
 			return errors.New(p.LastError)
 		}
 	}
-	s.show.say("the bot is online with %d shards", len(status.Shards))
+	s.show.sayf("the bot is online with %d shards", len(status.Shards))
 	return nil
 }
 
@@ -80,7 +80,7 @@ func (s *story) play(ctx context.Context) {
 			return
 		}
 		if s.over() {
-			s.show.say("%d messages have been said: that is enough for one story", maxSaid)
+			s.show.sayf("%d messages have been said: that is enough for one story", maxSaid)
 			return
 		}
 		acts[n%len(acts)](ctx)
@@ -122,9 +122,9 @@ func (s *story) ping(ctx context.Context) {
 	answer, err := i.Wait(ctx)
 	switch {
 	case err == nil:
-		s.show.say("somebody in %s uses /ping and reads %q after %d ms", g.Name, answer.Content, answer.Took.Milliseconds())
+		s.show.sayf("somebody in %s uses /ping and reads %q after %d ms", g.Name, answer.Content, answer.Took.Milliseconds())
 	case ctx.Err() == nil:
-		s.show.say("somebody in %s uses /ping and gets no answer: %v", g.Name, err)
+		s.show.sayf("somebody in %s uses /ping and gets no answer: %v", g.Name, err)
 	}
 }
 
@@ -135,26 +135,26 @@ func (s *story) askGuild(ctx context.Context) {
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if poll(wait, func() bool { return s.sim.Counts().Requests["POST /channels/{channel}/messages"] > before }) == nil {
-		s.show.say("somebody in %s writes !guild; hello reads the guild and answers with its name", g.Name)
+		s.show.sayf("somebody in %s writes !guild; hello reads the guild and answers with its name", g.Name)
 	}
 }
 
 func (s *story) join(context.Context) {
 	g := s.somewhere()
 	s.sim.Join(g.ID, 0)
-	s.show.say("somebody joins %s", g.Name)
+	s.show.sayf("somebody joins %s", g.Name)
 }
 
 func (s *story) leave(context.Context) {
 	g := s.somewhere()
 	s.sim.Leave(g.ID, pick(g.Members[1:]))
-	s.show.say("somebody leaves %s", g.Name)
+	s.show.sayf("somebody leaves %s", g.Name)
 }
 
 func (s *story) burst(ctx context.Context) {
 	start := time.Now()
 	_ = s.sim.Run(ctx, simulator.Rate{Count: burstSize}, func(int) bool { return s.talk("burst") })
-	s.show.say("a burst of %d messages within %d ms", burstSize, time.Since(start).Milliseconds())
+	s.show.sayf("a burst of %d messages within %d ms", burstSize, time.Since(start).Milliseconds())
 }
 
 func (s *story) reconnect(ctx context.Context) {
@@ -175,14 +175,14 @@ func (s *story) nextShard() int {
 // broken breaks a shard's connection and tells when it has been resumed.
 func (s *story) broken(ctx context.Context, shard int, fault func(), what string) {
 	before := s.host.Status().Shards[shard].Resumes
-	s.show.say(what, shard)
+	s.show.sayf(what, shard)
 	start := time.Now()
 	fault()
 	if poll(ctx, func() bool {
 		now := s.host.Status().Shards[shard]
 		return now.Resumes > before && now.State == "ready"
 	}) == nil {
-		s.show.say("shard %d has resumed after %d ms, without an IDENTIFY", shard, time.Since(start).Milliseconds())
+		s.show.sayf("shard %d has resumed after %d ms, without an IDENTIFY", shard, time.Since(start).Milliseconds())
 	}
 }
 
@@ -202,9 +202,9 @@ func (s *story) killPlugin(ctx context.Context) {
 	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
 		return // it ended by itself; the totals will tell
 	}
-	s.show.say("kill -9 of plugin record (process %d) in a burst of %d messages", before.PID, burstSize)
+	s.show.sayf("kill -9 of plugin record (process %d) in a burst of %d messages", before.PID, burstSize)
 	if poll(ctx, func() bool { p := s.recorder(); return p.PID != 0 && p.PID != before.PID }) == nil {
-		s.show.say("plugin record is back as process %d; what it had in hand comes again, marked", s.recorder().PID)
+		s.show.sayf("plugin record is back as process %d; what it had in hand comes again, marked", s.recorder().PID)
 	}
 }
 

@@ -99,7 +99,7 @@ func (s *story) totals() *totals {
 
 // report prints the totals and judges them.
 func (t *totals) report(show *narrator) error {
-	show.say("totals")
+	show.sayf("totals")
 	fmt.Fprintf(show.out, `
             messages   %d said, %d handled
             lost       %d
@@ -112,11 +112,11 @@ func (t *totals) report(show *narrator) error {
 %s
 `, t.said, t.handled, t.lost, t.twice, t.again, t.disorder, t.identifies, t.resumes, t.interactions, t.unanswered, t.requests, len(t.breaches), t.plugins)
 	for _, breach := range t.breaches {
-		show.say("breach: %s", breach)
+		show.sayf("breach: %s", breach)
 	}
 	if t.said == 0 || t.lost+t.twice+t.disorder+t.unanswered+len(t.breaches) > 0 {
 		return errNotWhole
 	}
-	show.say("nothing lost, nothing twice, everything in order")
+	show.sayf("nothing lost, nothing twice, everything in order")
 	return nil
 }
