@@ -26,14 +26,24 @@ func main() {
 	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.GuildMemberUpdate) error {
 		return write("GUILD_MEMBER_UPDATE", e.GuildID)
 	})
-	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.InteractionCreate) error { return write("INTERACTION_CREATE", e.ID) })
-	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.MessageCreate) error { return write("MESSAGE_CREATE", e.ID) })
-	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.MessageUpdate) error { return write("MESSAGE_UPDATE", e.ID) })
-	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.MessageDelete) error { return write("MESSAGE_DELETE", e.MessageID) })
+	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.InteractionCreate) error {
+		return write("INTERACTION_CREATE", e.ID)
+	})
+	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.MessageCreate) error {
+		return write("MESSAGE_CREATE", e.ID)
+	})
+	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.MessageUpdate) error {
+		return write("MESSAGE_UPDATE", e.ID)
+	})
+	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.MessageDelete) error {
+		return write("MESSAGE_DELETE", e.MessageID)
+	})
 	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.MessageReactionAdd) error {
 		return write("MESSAGE_REACTION_ADD", e.MessageID)
 	})
 	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.ThreadCreate) error { return write("THREAD_CREATE", e.ID) })
-	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.VoiceStateUpdate) error { return write("VOICE_STATE_UPDATE", e.UserID) })
+	sdk.On(p, func(_ context.Context, _ *sdk.Bot, e *disgo.VoiceStateUpdate) error {
+		return write("VOICE_STATE_UPDATE", e.UserID)
+	})
 	p.Run()
 }
