@@ -53,8 +53,9 @@ func (i *item) cost() int { return i.event.FrameSize() + itemOverhead }
 type lane struct {
 	key        uint64
 	head, tail *item
-	inFlight   int  // sent and not acknowledged, also while it waits for redelivery
-	ready      bool // is in the ring
+	inFlight   int       // sent and not acknowledged, also while it waits for redelivery
+	progress   time.Time // when it last had an event acknowledged
+	ready      bool      // is in the ring
 	next       *lane
 }
 
@@ -387,6 +388,7 @@ func (q *queue) fly(b *wire.Batch, i *item) {
 // plugin may acknowledge twice.
 func (q *queue) ack(acks *wire.Acks) {
 	shards, indexes := acks.GetShards(), acks.GetIndexes()
+	now := q.now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for n := range min(len(shards), len(indexes)) {
@@ -397,6 +399,9 @@ func (q *queue) ack(acks *wire.Acks) {
 		}
 		delete(q.inFlight, key)
 		q.count.acked++
+		if i.lane != nil {
+			i.lane.progress = now
+		}
 		q.land(i)
 	}
 	for _, f := range acks.GetFailures() {

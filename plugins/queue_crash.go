@@ -54,14 +54,19 @@ func (q *queue) crashed() (dead []wire.Event) {
 	return dead
 }
 
-// stuckSince returns when the oldest event in flight was sent; ok is false
-// when nothing is in flight.
+// stuckSince returns since when the instance could have acknowledged an event
+// and has not, the longest of all; ok is false when nothing is in flight. An
+// event's turn comes when the one before it in its lane is done.
 func (q *queue) stuckSince() (oldest time.Time, name string, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, i := range q.inFlight {
-		if !ok || i.sent.Before(oldest) {
-			oldest, name, ok = i.sent, i.event.Name, true
+		since := i.sent
+		if i.lane != nil && i.lane.progress.After(since) {
+			since = i.lane.progress
+		}
+		if !ok || since.Before(oldest) {
+			oldest, name, ok = since, i.event.Name, true
 		}
 	}
 	return oldest, name, ok

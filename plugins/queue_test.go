@@ -403,3 +403,25 @@ func BenchmarkQueue(b *testing.B) {
 		}
 	}
 }
+
+// TestSlowLaneIsNotHung: sixteen slow events of one lane are in flight at once,
+// each with its own deadline.
+func TestSlowLaneIsNotHung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := upQueue(defaultLimits())
+		for n := range uint64(16) {
+			pushAll(t, q, message(n, 1, 10))
+		}
+		got := sentBy(t, q)
+		for n := range got {
+			time.Sleep(time.Minute)
+			if since, _, ok := q.stuckSince(); !ok || time.Since(since) != time.Minute {
+				t.Fatalf("before acknowledgement %d: stuck for %s", n, time.Since(since))
+			}
+			q.ack(ackOf(got[n]))
+		}
+		if _, _, ok := q.stuckSince(); ok {
+			t.Error("stuck with nothing in flight")
+		}
+	})
+}
