@@ -67,10 +67,10 @@ func (in *instance) begin(ctx context.Context, c *Config) error {
 	return nil
 }
 
-// serve carries events to the instance until it ends or ctx does, and always
-// returns why. Its goroutines end before it returns: one sends, one receives
+// serve carries events to the instance until it ends or ctx does, or an event
+// is not acknowledged for as long as hang, and always returns why. Its goroutines end before it returns: one sends, one receives
 // acknowledgements, one watches for a hang, one for the end.
-func (in *instance) serve(ctx context.Context, q *queue, handlerTimeout time.Duration) error {
+func (in *instance) serve(ctx context.Context, q *queue, hang time.Duration) error {
 	group, inner := errgroup.WithContext(context.WithoutCancel(ctx))
 	stream, err := in.link.plugin.Events(inner, grpc.ForceCodecV2(wire.StreamCodec()))
 	if err != nil {
@@ -79,7 +79,7 @@ func (in *instance) serve(ctx context.Context, q *queue, handlerTimeout time.Dur
 	q.setAway(false)
 	group.Go(func() error { return send(ctx, inner, stream, q) })
 	group.Go(func() error { return receive(stream, q) })
-	group.Go(func() error { return watchHang(inner, q, handlerTimeout+hangMargin) })
+	group.Go(func() error { return watchHang(inner, q, hang) })
 	group.Go(func() error {
 		select {
 		case <-ctx.Done():

@@ -127,7 +127,7 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 	for {
 		err := p.begin(ctx, in)
 		if err == nil {
-			err = in.serve(ctx, p.queue, p.set.config.HandlerTimeout)
+			err = in.serve(ctx, p.queue, p.set.config.HandlerTimeout+p.set.config.hangMargin)
 			graceful := errors.Is(err, errStopped)
 			how := in.end(graceful)
 			if graceful {

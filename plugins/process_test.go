@@ -481,6 +481,38 @@ func TestCloseEndsAStuckPlugin(t *testing.T) {
 	}
 }
 
+func TestHungProcessIsStartedAgain(t *testing.T) {
+	f := newFolder(t)
+	f.config.HandlerTimeout, f.config.hangMargin = time.Millisecond, 500*time.Millisecond
+	f.add("stuck", "stuck")
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	deliver(t, p, 0, 10)
+	until(t, "a restart", func() bool { return p.status().Restarts >= 1 })
+	if e := p.status().LastError; !strings.Contains(e, "hung: MESSAGE_CREATE not acknowledged for 501ms") {
+		t.Errorf("last error %q", e)
+	}
+}
+
+func TestStoppedProcessIsStartedAgain(t *testing.T) {
+	f := newFolder(t)
+	f.config.HandlerTimeout, f.config.hangMargin = time.Millisecond, 500*time.Millisecond
+	f.add("echo", "", "FILE="+filepath.Join(t.TempDir(), "seen"))
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	until(t, "running", func() bool { return p.status().PID != 0 })
+	if err := syscall.Kill(p.status().PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, p, 0, 10)
+	until(t, "everything handled by another process", func() bool { return p.status().Acked == 10 })
+	if st := p.status(); st.Restarts != 1 || st.Redelivered != 10 {
+		t.Errorf("%d restarts, %d redelivered, want 1 and 10", st.Restarts, st.Redelivered)
+	}
+}
+
 func TestSameNameTwice(t *testing.T) {
 	f := newFolder(t)
 	f.add("first", "")

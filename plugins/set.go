@@ -36,6 +36,8 @@ type Config struct {
 	// REST carries the plugins' requests to Discord.
 	REST REST
 	Log  hclog.Logger
+
+	hangMargin time.Duration // tests have less patience
 }
 
 // Set is all plugins of the folder.
@@ -61,6 +63,9 @@ func New(c Config) (*Set, error) {
 	}
 	if c.StartTimeout <= 0 {
 		c.StartTimeout = 10 * time.Second
+	}
+	if c.hangMargin <= 0 {
+		c.hangMargin = hangMargin
 	}
 	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Sockets} {
 		absolute, err := filepath.Abs(*dir)
