@@ -1,0 +1,138 @@
+package sdk_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/switchupcb/disgo"
+
+	"github.com/holdfast-bot/holdfast/sdk"
+)
+
+// A plugin is a main function that registers handlers and runs.
+func Example() {
+	p := sdk.New("hello")
+	p.Command(&disgo.CreateGlobalApplicationCommand{
+		Name:        "ping",
+		Description: disgo.Pointer("Replies with pong."),
+	}, func(context.Context, *sdk.Bot, *disgo.InteractionCreate) (*sdk.Reply, error) {
+		return sdk.Text("pong"), nil
+	})
+	p.Run()
+}
+
+// The event is that of the handler's last parameter.
+func ExampleOn() {
+	p := sdk.New("greeter")
+	sdk.On(p, func(_ context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+		if e.Content != "hello" {
+			return nil
+		}
+		_, err := (&disgo.CreateMessage{ChannelID: e.ChannelID, Content: disgo.Pointer("hello yourself")}).Send(bot.Client)
+		return err
+	})
+	p.Run()
+}
+
+// Events and fields that disgo does not have are decoded into your own types.
+func ExampleOnAs() {
+	type vote struct {
+		UserID   string `json:"user_id"`
+		AnswerID int    `json:"answer_id"`
+	}
+	p := sdk.New("polls")
+	sdk.OnAs(p, "MESSAGE_POLL_VOTE_ADD", func(_ context.Context, bot *sdk.Bot, v *vote) error {
+		bot.Log.Info("vote", "user", v.UserID, "answer", v.AnswerID)
+		return nil
+	})
+	p.Run()
+}
+
+// Raw handlers get Discord's bytes and cost no decoding.
+func ExampleOnRaw() {
+	p := sdk.New("archive")
+	sdk.OnRaw(p, "MESSAGE_CREATE", func(_ context.Context, bot *sdk.Bot, data json.RawMessage) error {
+		bot.Log.Debug("message", "bytes", len(data))
+		return nil
+	})
+	p.Run()
+}
+
+// WithGuild has the guild at hand before the handler runs.
+func ExampleWithGuild() {
+	p := sdk.New("welcome")
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.GuildMemberAdd) error {
+		guild, err := bot.Guild(ctx, e.GuildID)
+		if err != nil {
+			return err
+		}
+		bot.Log.Info("somebody joined", "name", guild.Name)
+		return nil
+	}, sdk.WithGuild())
+	p.Run()
+}
+
+// Commands that are newer than disgo are JSON as Discord takes it.
+func ExamplePlugin_Command() {
+	p := sdk.New("anywhere")
+	p.Command(json.RawMessage(`{
+		"name": "tide", "description": "Tells the tide.",
+		"integration_types": [0, 1], "contexts": [0, 1, 2]
+	}`), func(context.Context, *sdk.Bot, *disgo.InteractionCreate) (*sdk.Reply, error) {
+		return sdk.Text("Rising.").Ephemeral(), nil
+	})
+	p.Run()
+}
+
+// OnStart is for what must work before the first event.
+func ExamplePlugin_OnStart() {
+	p := sdk.New("careful")
+	p.OnStart(func(ctx context.Context, bot *sdk.Bot) error {
+		if _, err := bot.Guild(ctx, "1000000000000000004"); err != nil {
+			return fmt.Errorf("the bot must be in the home guild: %w", err)
+		}
+		return nil
+	})
+	p.Run()
+}
+
+// A handler's bot ends with the handler; a detached one goes on.
+func ExampleBot_Detach() {
+	p := sdk.New("reminder")
+	sdk.On(p, func(_ context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+		later := bot.Detach()
+		time.AfterFunc(time.Hour, func() {
+			if _, err := (&disgo.CreateMessage{ChannelID: e.ChannelID, Content: disgo.Pointer("An hour has passed.")}).Send(later.Client); err != nil {
+				later.Log.Warn("not reminded", "error", err)
+			}
+		})
+		return nil
+	})
+	p.Run()
+}
+
+// Reason puts a word into the guild's audit log.
+func ExampleBot_Reason() {
+	p := sdk.New("tidy")
+	sdk.On(p, func(_ context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+		if e.Content != "spam" {
+			return nil
+		}
+		return (&disgo.DeleteMessage{ChannelID: e.ChannelID, MessageID: e.ID}).Send(bot.Reason("it said spam"))
+	})
+	p.Run()
+}
+
+// Discord's own answer is behind each error of a request.
+func ExampleAsAPIError() {
+	const missingPermissions = 50013
+	refused := disgo.ErrorRequest{Err: &sdk.APIError{Status: 403, Code: missingPermissions, Message: "Missing Permissions"}}
+	err := errors.Join(errors.New("greet"), refused) // as a handler may get it from Send
+	if api, ok := sdk.AsAPIError(err); ok && api.Code == missingPermissions {
+		fmt.Println(api)
+	}
+	// Output: discord answered 403: Missing Permissions (50013)
+}
