@@ -29,6 +29,7 @@ type conn struct {
 	ses          atomic.Pointer[session]
 	over         atomic.Bool // we have decided to close: what still arrives is not looked at
 	noACK        atomic.Bool
+	perPayload   atomic.Bool // the writer is to compress each payload by itself
 	stalledShard atomic.Int64
 	leave        atomic.Int64 // when we close a client that ignored op 7, Unix nanoseconds
 
@@ -41,8 +42,7 @@ type conn struct {
 // note is something to send outside the session's numbering.
 type note struct {
 	payload []byte
-	pack    packer // from here on, when not nil
-	code    int    // close with this code
+	code    int // close with this code
 	reason  string
 	release bool // the connection has no session any more
 	last    bool // only after all frames of the session

@@ -130,7 +130,7 @@ func (c *conn) welcome(id identity) {
 	ses.push("READY", s.ready(ses), &s.cfg)
 	if id.compress {
 		if _, plain := c.pack.(plainPacker); plain {
-			c.send(note{pack: &perPayload{}})
+			c.perPayload.Store(true) // before the session is seen: READY is compressed already
 		}
 	}
 	s.tallyOf(id.shard).identifies.Add(1)

@@ -70,9 +70,6 @@ func (w *writer) note(n note) {
 
 // tell sends a note. An error shows in the next flush, because gorilla keeps it.
 func (w *writer) tell(n note) {
-	if n.pack != nil {
-		w.pack = n.pack
-	}
 	if n.release {
 		w.ses.Store(nil)
 	}
@@ -103,6 +100,9 @@ func (w *writer) step() (busy bool, err error) {
 	ses := w.ses.Load()
 	if w.shut {
 		return false, nil
+	}
+	if w.perPayload.CompareAndSwap(true, false) {
+		w.pack = &perPayload{}
 	}
 	if ses != nil {
 		frames, seq, ok := ses.next(w.conn, w.batch[:0])
