@@ -166,7 +166,7 @@ func TestLoadThroughBrokenConnections(t *testing.T) {
 	// Faults come while messages are sent, at fixed places of the sequence, and
 	// as soon as the shard is connected again: that is the densest there is.
 	const places = 20
-	pending := 0
+	pending, turn := 0, 0
 	all := sim.Guilds()
 	err := sim.Run(t.Context(), simulator.Rate{Count: n}, func(i int) bool {
 		g := all[i%guilds]
@@ -174,8 +174,9 @@ func TestLoadThroughBrokenConnections(t *testing.T) {
 		if i%(n/places) == n/places/2 {
 			pending++
 		}
-		if pending > 0 && breakOne(pending%shards) {
+		if pending > 0 && breakOne(turn%shards) {
 			pending--
+			turn++
 		}
 		return true
 	})
