@@ -33,6 +33,7 @@ type job struct {
 	route   *route
 	bot     Bot
 	client  clientParts
+	ctx     eventContext
 	log     eventLog
 	decoded []any // by slot: the value, or *unreadableError
 	failure *wire.Failure

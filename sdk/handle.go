@@ -36,15 +36,16 @@ func (d *delivery) prepare(j *job) {
 
 // handle runs the event's handlers one after another: the command's that it
 // calls, then the others in the order of their registration.
-func (d *delivery) handle(ctx context.Context, j *job) {
+func (d *delivery) handle(stream context.Context, j *job) {
 	if j.route == nil {
 		return // not asked for; acknowledged all the same
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, d.timeout, d.late)
+	j.ctx.begin(stream, j.started.Add(d.timeout), d.late)
+	ctx := &j.ctx
 	ticket := d.line.events.issue(ctx)
 	defer func() {
-		d.line.events.revoke(ticket) // before cancel, so that errors tell why
-		cancel()
+		d.line.events.revoke(ticket) // before the end, so that errors tell why
+		ctx.end()
 	}()
 	j.bot.ticket = ticket
 	d.line.fillClient(&j.client, clientHeader(ticket, j.event.Name))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -113,9 +114,23 @@ func Start(t testing.TB, p *sdk.Plugin, o Options) *Host {
 		pluginServer.Stop()
 		hostServer.Stop()
 		serving.Wait()
+		outliveCleaner()
 	})
 	h.begin(ctx, o)
 	return h
+}
+
+// cleanerLife is longer than what fasthttp's client needs to end its goroutine
+// after the last request.
+const cleanerLife = 2 * time.Second
+
+// outliveCleaner waits for the goroutine of disgo's HTTP client where that
+// costs nothing and must be: in a synctest bubble, which ends by a panic if
+// somebody still sleeps in it.
+func outliveCleaner() {
+	defer func() { _ = recover() }() // Wait panics outside of bubbles
+	synctest.Wait()
+	time.Sleep(cleanerLife)
 }
 
 // begin goes through the calls of a host in their order.
