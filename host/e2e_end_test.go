@@ -151,3 +151,15 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 	h.stop()
 	witness(t, files[0], 2, 100)
 }
+
+// TestHangupDoesNotEndTheBot: SIGHUP comes from closed terminals, and from
+// operators who know it as reload.
+func TestHangupDoesNotEndTheBot(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	h := start(t, sim, options{})
+	if err := h.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the host says what it does about it", func() bool { return strings.Contains(h.log.String(), "nothing reloaded") })
+	h.stop()
+}

@@ -312,5 +312,5 @@ var eventuallyLimit = func() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("HOLDFAST_HANG")); err == nil {
 		return d
 	}
-	return 5 * time.Minute
+	return 2 * time.Minute
 }()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -25,11 +28,32 @@ func (c *runCmd) Run(ctx context.Context, around surroundings) error {
 	if err != nil {
 		return usageError{err}
 	}
-	h, err := host.New(host.Config{Settings: settings, Token: token, Log: newLogger(settings, around.stderr)})
+	log := newLogger(settings, around.stderr)
+	h, err := host.New(host.Config{Settings: settings, Token: token, Log: log})
 	if err != nil {
 		return usageError{err}
 	}
+	defer surviveHangup(log)()
 	return h.Run(ctx)
+}
+
+// surviveHangup keeps SIGHUP, which will mean reload, from ending the bot: by
+// default it ends a process without any order. The returned function undoes it.
+func surviveHangup(log hclog.Logger) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range hangups {
+			log.Warn("nothing reloaded: this version takes new builds at its start only; stop it and start it again")
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
+	}
 }
 
 // prepare layers the settings and checks all that can be checked before anything
