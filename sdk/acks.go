@@ -26,7 +26,7 @@ func newAcks() *acks {
 // add acknowledges the event; failure is nil when all went well.
 func (a *acks) add(e *wire.Event, failure *wire.Failure) {
 	a.mu.Lock()
-	first := len(a.next.Indexes) == 0
+	first := len(a.next.GetIndexes()) == 0
 	a.next.Shards = append(a.next.Shards, e.Shard)
 	a.next.Indexes = append(a.next.Indexes, e.Index)
 	if failure != nil {
@@ -42,7 +42,7 @@ func (a *acks) add(e *wire.Event, failure *wire.Failure) {
 }
 
 // send is the sender: it runs until ctx or the stream ends.
-func (a *acks) send(ctx context.Context, stream interface{ Send(*wire.Acks) error }) {
+func (a *acks) send(ctx context.Context, stream interface{ Send(acks *wire.Acks) error }) {
 	spare := new(wire.Acks)
 	for {
 		select {
@@ -57,7 +57,7 @@ func (a *acks) send(ctx context.Context, stream interface{ Send(*wire.Acks) erro
 		if stream.Send(batch) != nil {
 			return // the receiver of the stream sees why
 		}
-		batch.Shards, batch.Indexes, batch.Failures = batch.Shards[:0], batch.Indexes[:0], batch.Failures[:0]
+		batch.Shards, batch.Indexes, batch.Failures = batch.GetShards()[:0], batch.GetIndexes()[:0], batch.GetFailures()[:0]
 		spare = batch
 		a.sent()
 	}
@@ -67,7 +67,7 @@ func (a *acks) sent() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sending = false
-	if a.flushed != nil && len(a.next.Indexes) == 0 {
+	if a.flushed != nil && len(a.next.GetIndexes()) == 0 {
 		close(a.flushed)
 		a.flushed = nil
 	}
@@ -76,7 +76,7 @@ func (a *acks) sent() {
 // flush waits until all that was added is on the stream, or ctx ends.
 func (a *acks) flush(ctx context.Context) error {
 	a.mu.Lock()
-	if !a.sending && len(a.next.Indexes) == 0 {
+	if !a.sending && len(a.next.GetIndexes()) == 0 {
 		a.mu.Unlock()
 		return nil
 	}

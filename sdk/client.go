@@ -70,7 +70,7 @@ func (l *line) roundTrip(request *fasthttp.Request, response *fasthttp.Response)
 		return err
 	}
 	r := &wire.RestRequest{Method: string(request.Header.Method()), Path: path, Header: make(map[string]string), Body: request.Body()}
-	if kind := request.Header.ContentType(); len(kind) > 0 && len(r.Body) > 0 {
+	if kind := request.Header.ContentType(); len(kind) > 0 && len(r.GetBody()) > 0 {
 		r.Header["Content-Type"] = string(kind)
 	}
 	if reason != "" {

@@ -25,7 +25,8 @@ func handle(t *testing.T, prepare func(*sdktest.Host), f func(context.Context, *
 	if prepare != nil {
 		prepare(h)
 	}
-	return h, h.Send("MESSAGE_CREATE", message(1, 0))
+	err := h.Send("MESSAGE_CREATE", message(1, 0))
+	return h, err
 }
 
 // TestRequestsOfDisgo sends one request of each form and compares what arrives.

@@ -73,7 +73,6 @@ func TestOptionsOfACommand(t *testing.T) {
 // TestFailedCommand holds that the user gets an apology with a reference which
 // the log has too, and that no token gets into the log.
 func TestFailedCommand(t *testing.T) {
-	unreadable := sdk.CommandHandler(reply(sdk.Text("never"), nil))
 	tests := []struct {
 		name    string
 		handler sdk.CommandHandler
@@ -88,7 +87,7 @@ func TestFailedCommand(t *testing.T) {
 		}, "", "discord answered 404"},
 		{"reply that Discord refuses", reply(sdk.RawReply(json.RawMessage(`{"type":99}`)), nil), "", "answer the interaction: discord answered 400"},
 		{"reply that is no JSON", reply(sdk.RawReply(json.RawMessage(`{`)), nil), "", "are no JSON"},
-		{"unreadable", unreadable, `{"id":"77","token":"token-of-77","type":2,"version":{},"data":{"name":"ask","type":1}}`, "decode INTERACTION_CREATE"},
+		{"unreadable", reply(sdk.Text("never"), nil), `{"id":"77","token":"token-of-77","type":2,"version":{},"data":{"name":"ask","type":1}}`, "decode INTERACTION_CREATE"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

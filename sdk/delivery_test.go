@@ -145,7 +145,7 @@ func TestHandlersOfOneEvent(t *testing.T) {
 	if got := strings.Join(calls, "|"); got != want {
 		t.Errorf("called %s, want %s", got, want)
 	}
-	var failure *sdktest.Failure
+	var failure *sdktest.HandlerError
 	if !errors.As(err, &failure) || failure.Reason != wire.Failure_ERROR || failure.Message != "broken on purpose" {
 		t.Errorf("told %v", err)
 	}
@@ -184,7 +184,7 @@ func TestUnreadableEvent(t *testing.T) {
 	})
 	h := sdktest.Start(t, p, sdktest.Options{})
 	err := h.Send("MESSAGE_CREATE", `{"id":{},"guild_id":"1"}`)
-	var failure *sdktest.Failure
+	var failure *sdktest.HandlerError
 	if !errors.As(err, &failure) || failure.Reason != wire.Failure_UNREADABLE {
 		t.Errorf("told %v", err)
 	}
@@ -219,7 +219,7 @@ func TestDeadline(t *testing.T) {
 		})
 		h := sdktest.Start(t, p, sdktest.Options{HandlerTimeout: 10 * time.Second})
 		start := time.Now()
-		var failure *sdktest.Failure
+		var failure *sdktest.HandlerError
 		err := h.Send("MESSAGE_CREATE", message(1, 0))
 		if !errors.As(err, &failure) || failure.Reason != wire.Failure_ERROR || time.Since(start) != 10*time.Second {
 			t.Errorf("obedient handler: told %v after %s", err, time.Since(start))
@@ -265,7 +265,7 @@ func TestHungInteraction(t *testing.T) {
 		})
 		h := sdktest.Start(t, p, sdktest.Options{})
 		answer := h.Slash("hang")
-		var failure *sdktest.Failure
+		var failure *sdktest.HandlerError
 		if !errors.As(answer.Err, &failure) || failure.Reason != wire.Failure_DEADLINE || answer.Type != 0 {
 			t.Errorf("got %+v", answer)
 		}

@@ -86,12 +86,10 @@ func flatten(path string, tree map[string]any, into []string) []string {
 // AsAPIError finds Discord's answer in an error, also in one that disgo's Send
 // returned.
 func AsAPIError(err error) (*APIError, bool) {
-	var api *APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*APIError](err); ok {
 		return api, true
 	}
-	var request disgo.ErrorRequest
-	if errors.As(err, &request) {
+	if request, ok := errors.AsType[disgo.ErrorRequest](err); ok {
 		return AsAPIError(request.Err)
 	}
 	return nil, false
@@ -101,8 +99,7 @@ func AsAPIError(err error) (*APIError, bool) {
 // those of interactions and webhooks contain tokens: they never reach a log.
 func tell(err error) string {
 	text := err.Error()
-	var request disgo.ErrorRequest
-	if errors.As(err, &request) && request.Err != nil {
+	if request, ok := errors.AsType[disgo.ErrorRequest](err); ok && request.Err != nil {
 		text = strings.ReplaceAll(text, request.Error(), "send request: "+request.Err.Error())
 	}
 	return mask(text)

@@ -21,7 +21,7 @@ func (l *eventLog) values() []any {
 func (l *eventLog) with() hclog.Logger { return l.Logger.With(l.values()...) }
 
 func (l *eventLog) Log(level hclog.Level, message string, args ...any) {
-	if l.Logger.GetLevel() <= level {
+	if l.GetLevel() <= level {
 		l.Logger.Log(level, message, append(l.values(), args...)...)
 	}
 }

@@ -1,3 +1,4 @@
+//nolint:testableexamples // a plugin runs until its host ends it
 package sdk_test
 
 import (

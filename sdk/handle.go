@@ -91,16 +91,15 @@ func (d *delivery) note(j *job, handler string, err error) {
 	text := tell(err)
 	values := append(factsOf(j), "handler", handler, "error", text)
 	reason, message := wire.Failure_ERROR, "handler failed"
-	var panicked *panicError
-	var failed *commandError
+	panicked, hasPanicked := errors.AsType[*panicError](err)
 	switch {
 	case isUnreadable(err):
 		reason, message = wire.Failure_UNREADABLE, "event not readable: handler skipped"
-	case errors.As(err, &panicked):
+	case hasPanicked:
 		message = "handler panicked"
 		values = append(values, "stack", mask(string(panicked.stack)))
 	}
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*commandError](err); ok {
 		values = append(values, "command", failed.command, "reference", failed.reference)
 	}
 	d.log.Error(message, values...)

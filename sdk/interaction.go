@@ -85,7 +85,7 @@ func (d *delivery) runCommand(ctx context.Context, j *job, e *envelope, c *comma
 		}
 		err = wrapAnswer(err)
 	}
-	failed := &commandError{command: c.commandKey.String(), reference: rand.Text()[:8], err: err}
+	failed := &commandError{command: c.String(), reference: rand.Text()[:8], err: err}
 	apology := Text("Something went wrong (reference " + failed.reference + ").").Ephemeral()
 	if err := d.answer(ctx, e, apology); err != nil {
 		j.bot.Log.Debug("apology not sent", "reference", failed.reference, "error", tell(err))

@@ -46,7 +46,7 @@ func openLine(r *wire.StartRequest, dial func(context.Context, string) (net.Conn
 		ticket:        r.GetTicket(),
 		applicationID: strconv.FormatUint(r.GetApplicationId(), 10),
 		userID:        strconv.FormatUint(r.GetBotUserId(), 10),
-		events:        tickets{open: make(map[uint64]context.Context)},
+		events:        tickets{open: make(map[uint64]*eventContext)},
 	}
 	l.config = clientConfig(l)
 	return l, nil
@@ -105,10 +105,10 @@ var errEventOver = errors.New("is over: use bot.Detach() for work that outlives 
 type tickets struct {
 	mu   sync.Mutex
 	last uint64
-	open map[uint64]context.Context
+	open map[uint64]*eventContext
 }
 
-func (t *tickets) issue(ctx context.Context) uint64 {
+func (t *tickets) issue(ctx *eventContext) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last++

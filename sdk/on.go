@@ -163,8 +163,8 @@ func decoded[T any](j *job, slot int) (*T, error) {
 
 // isUnreadable says whether the handler was skipped because of its event.
 func isUnreadable(err error) bool {
-	var unreadable *unreadableError
-	return errors.As(err, &unreadable)
+	_, ok := errors.AsType[*unreadableError](err)
+	return ok
 }
 
 // funcName is the name of a function as its author knows it.

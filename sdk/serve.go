@@ -55,12 +55,11 @@ func (p *Plugin) Run() {
 // is gone before there was one.
 func exitWithHost(s *Server) {
 	parent := os.Getppid()
-	tick := time.NewTicker(parentEvery)
-	defer tick.Stop()
+	tick := time.Tick(parentEvery)
 	for {
 		select {
 		case <-s.Done():
-		case <-tick.C:
+		case <-tick:
 			if os.Getppid() == parent {
 				continue
 			}

@@ -46,7 +46,7 @@ func talkative() *sdk.Plugin {
 		case `"log"`:
 			bot.Log.Warn("kelp", "depth", 7)
 		case `"print"`:
-			fmt.Println("printed to stdout") //nolint:forbidigo // what authors do
+			fmt.Println("printed to stdout")
 			fmt.Fprintln(os.Stderr, "printed to stderr")
 		case `"ask"`:
 			guild, err := bot.Guild(ctx, "1")

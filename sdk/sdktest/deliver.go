@@ -10,15 +10,17 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
-// Failure is what the plugin told of an event that did not go well. It counts
-// as handled all the same.
-type Failure struct {
+// HandlerError is what the plugin told of an event that did not go well. It
+// counts as handled all the same.
+type HandlerError struct {
 	Event   string
 	Reason  wire.Failure_Reason
 	Message string
 }
 
-func (f *Failure) Error() string { return fmt.Sprintf("%s: %s: %s", f.Event, f.Reason, f.Message) }
+func (e *HandlerError) Error() string {
+	return fmt.Sprintf("%s: %s: %s", e.Event, e.Reason, e.Message)
+}
 
 // Delivery is an event on its way.
 type Delivery struct {
@@ -28,7 +30,7 @@ type Delivery struct {
 }
 
 // Wait waits until all handlers of the event have returned. The error is a
-// *Failure if one of them did not go well.
+// *HandlerError if one of them did not go well.
 func (d *Delivery) Wait() error {
 	<-d.done
 	return d.err
@@ -49,7 +51,7 @@ func Shard(shard uint32) EventOption {
 
 // Send delivers an event and waits until all its handlers have returned. data
 // is the event's "d": json.RawMessage, []byte and string as they are, anything
-// else as encoding/json writes it. The error is a *Failure if a handler did not
+// else as encoding/json writes it. The error is a *HandlerError if a handler did not
 // go well. An event that the plugin did not register for fails the test: no
 // host would deliver it.
 func (h *Host) Send(event string, data any, options ...EventOption) error {
@@ -118,7 +120,7 @@ func (h *Host) receive() {
 func (h *Host) acknowledge(acks *wire.Acks) {
 	for _, f := range acks.GetFailures() {
 		if d, ok := h.deliveries[f.GetIndex()]; ok {
-			d.err = &Failure{Event: d.event, Reason: f.GetReason(), Message: f.GetMessage()}
+			d.err = &HandlerError{Event: d.event, Reason: f.GetReason(), Message: f.GetMessage()}
 		}
 	}
 	for _, index := range acks.GetIndexes() {

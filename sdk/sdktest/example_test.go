@@ -1,3 +1,4 @@
+//nolint:testableexamples // it is a test, which needs a *testing.T
 package sdktest_test
 
 import (

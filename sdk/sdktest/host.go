@@ -19,9 +19,10 @@ import (
 )
 
 const (
-	// ApplicationID and BotUserID are Discord's ids of the bot under test.
+	// ApplicationID is the application of the bot under test.
 	ApplicationID = "1000000000000000001"
-	BotUserID     = "1000000000000000002"
+	// BotUserID is its user.
+	BotUserID = "1000000000000000002"
 
 	applicationID = 1000000000000000001
 	botUserID     = 1000000000000000002

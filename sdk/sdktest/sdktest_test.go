@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,8 +54,8 @@ func failing(t *testing.T, body func(testing.TB)) string {
 	go func() {
 		defer close(done)
 		defer func() {
-			for n := len(f.cleanups) - 1; n >= 0; n-- {
-				f.cleanups[n]()
+			for _, cleanup := range slices.Backward(f.cleanups) {
+				cleanup()
 			}
 		}()
 		body(f)
@@ -109,14 +110,16 @@ func TestMistakesOfTheTestAreTold(t *testing.T) {
 
 func TestHandlerThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		release := make(chan struct{})
+		began, release := make(chan struct{}), make(chan struct{})
 		got := failing(t, func(t testing.TB) {
 			p := sdk.New("stuck")
 			sdk.OnRaw(p, "MESSAGE_CREATE", func(context.Context, *sdk.Bot, json.RawMessage) error {
+				close(began)
 				<-release
 				return nil
 			})
 			sdktest.Start(t, p, sdktest.Options{HandlerTimeout: time.Hour}).Deliver("MESSAGE_CREATE", hello)
+			<-began
 		})
 		close(release)
 		if !strings.Contains(got, "a handler is still running") {

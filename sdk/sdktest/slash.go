@@ -2,6 +2,7 @@ package sdktest
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,9 +23,11 @@ const (
 const (
 	commandInteraction = 2
 	ephemeral          = 1 << 6
-	// UserID is who calls the commands of Slash, in GuildID and ChannelID.
-	UserID    = "1000000000000000003"
-	GuildID   = "1000000000000000004"
+	// UserID is who calls the commands of Slash.
+	UserID = "1000000000000000003"
+	// GuildID is where, unless In says otherwise.
+	GuildID = "1000000000000000004"
+	// ChannelID is the channel in it.
 	ChannelID = "1000000000000000005"
 )
 
@@ -66,7 +69,7 @@ type Callback struct {
 	Ephemeral bool
 	// Data is the callback's data as it was sent.
 	Data json.RawMessage
-	// Err is a *Failure if the handler did not go well.
+	// Err is a *HandlerError if the handler did not go well.
 	Err error
 }
 
@@ -130,7 +133,7 @@ func (h *Host) Slash(name string, options ...SlashOption) Callback {
 // callbackOf finds the first answer among the requests.
 func (h *Host) callbackOf(id string) Callback {
 	for _, r := range h.Requests() {
-		if r.Method != "POST" || !strings.HasPrefix(r.Path, "/interactions/"+id+"/") {
+		if r.Method != http.MethodPost || !strings.HasPrefix(r.Path, "/interactions/"+id+"/") {
 			continue
 		}
 		var body struct {
