@@ -52,7 +52,7 @@ func FuzzScan(f *testing.F) {
 			t.Fatalf("refused %q", p)
 		}
 		if !utf8.Valid(e.name) {
-			want.name = e.name // encoding/json repairs it, the scanner leaves it to the link
+			want.name = e.name // encoding/json repairs it, the scanner leaves it as it is
 		}
 		if !same(&e, want) {
 			t.Fatalf("%q\ngot  %s\nwant %s", p, show(&e), show(want))
