@@ -42,7 +42,7 @@ func chaos(t *testing.T, compress string) {
 	discord, err := simulator.Start(simulator.Config{
 		Seed: seed, Shards: chaosShards, IdentifyInterval: 100 * time.Millisecond, HeartbeatInterval: time.Second,
 		HeartbeatGrace: 10 * time.Second, // a busy machine is not a fault of the session; the stories judge the times
-		World: simulator.World{Guilds: 40}, VaryKeys: true,
+		World:          simulator.World{Guilds: 40}, VaryKeys: true,
 	})
 	if err != nil {
 		t.Fatal(err)
