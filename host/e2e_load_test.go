@@ -19,7 +19,7 @@ import (
 const recorder = "./host/testdata/recorder"
 
 // recorders are options for n recorder plugins, each with a file of its own.
-func recorders(t *testing.T, n int, env map[string]string) (o options, files []string) {
+func recorders(t testing.TB, n int, env map[string]string) (o options, files []string) {
 	t.Helper()
 	o = options{plugins: map[string]string{}, env: map[string]map[string]string{}}
 	dir := t.TempDir()
@@ -40,7 +40,7 @@ type entry struct {
 	redelivered bool
 }
 
-func entries(t *testing.T, file string) []entry {
+func entries(t testing.TB, file string) []entry {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -73,7 +73,7 @@ func lines(file string) int {
 
 // sequence sends n messages round the guilds, numbered within each guild.
 // It returns when all are sent.
-func sequence(t *testing.T, sim *simulator.Server, n int, rate float64) {
+func sequence(t testing.TB, sim *simulator.Server, n int, rate float64) {
 	t.Helper()
 	guilds := sim.Guilds()
 	next := make([]int, len(guilds))

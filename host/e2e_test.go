@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 // program returns the path of the built package, which is named from the root.
-func program(t *testing.T, pkg string) string {
+func program(t testing.TB, pkg string) string {
 	t.Helper()
 	built.mu.Lock()
 	defer built.mu.Unlock()
@@ -82,7 +82,7 @@ func program(t *testing.T, pkg string) string {
 }
 
 // install puts a program into a plugins folder under a name.
-func install(t *testing.T, folder, name, pkg string) {
+func install(t testing.TB, folder, name, pkg string) {
 	t.Helper()
 	raw, err := os.ReadFile(program(t, pkg))
 	if err != nil {
@@ -95,7 +95,7 @@ func install(t *testing.T, folder, name, pkg string) {
 
 // discord starts a simulator that lets shards identify as fast as they like to
 // within its rules, and at the end demands that none was broken.
-func discord(t *testing.T, c simulator.Config) *simulator.Server {
+func discord(t testing.TB, c simulator.Config) *simulator.Server {
 	t.Helper()
 	if c.Shards > c.MaxConcurrency {
 		c.MaxConcurrency = c.Shards
@@ -117,7 +117,7 @@ func discord(t *testing.T, c simulator.Config) *simulator.Server {
 
 // running is one holdfast process.
 type running struct {
-	t       *testing.T
+	t       testing.TB
 	cmd     *exec.Cmd
 	plugins string
 	state   string
@@ -153,7 +153,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // launch starts holdfast run against sim and returns at once.
-func launch(t *testing.T, sim *simulator.Server, o options) *running {
+func launch(t testing.TB, sim *simulator.Server, o options) *running {
 	t.Helper()
 	r := &running{t: t, log: new(lockedBuffer), exited: make(chan struct{})}
 	if o.again != nil {
@@ -218,7 +218,7 @@ func tail(s string, lines int) string {
 }
 
 // start is launch, and waits until every shard and every plugin is up.
-func start(t *testing.T, sim *simulator.Server, o options) *running {
+func start(t testing.TB, sim *simulator.Server, o options) *running {
 	t.Helper()
 	r := launch(t, sim, o)
 	r.await("all shards ready and plugins running", func(s control.Status) bool {
@@ -280,7 +280,7 @@ func (r *running) await(what string, done func(control.Status) bool) {
 
 // eventually polls a condition of another process. Its limit is generous: it
 // keeps a broken test from hanging, it judges no speed.
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	limit := time.After(eventuallyLimit)
 	tick := time.NewTicker(10 * time.Millisecond)

@@ -36,6 +36,11 @@ func main() {
 		p.Run()
 		return
 	}
+	if os.Getenv("IDLE") != "" { // for benchmarks: what the way costs, not the handler
+		sdk.OnRaw(p, "MESSAGE_CREATE", func(context.Context, *sdk.Bot, json.RawMessage) error { return nil })
+		p.Run()
+		return
+	}
 	sdk.OnAs(p, "MESSAGE_CREATE", func(ctx context.Context, bot *sdk.Bot, m *message) error {
 		if delay > 0 {
 			select {
