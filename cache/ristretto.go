@@ -1,0 +1,3 @@
+package cache
+
+import _ "github.com/dgraph-io/ristretto/v2"
