@@ -228,3 +228,17 @@ func isModule(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "go.mod"))
 	return err == nil
 }
+
+// TestDisgoIsPinned: no other version of disgo resolves, and a later fasthttp
+// needs modules that cannot be had.
+func TestDisgoIsPinned(t *testing.T) {
+	raw, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pin := range []string{"github.com/switchupcb/disgo v1.10.1", "github.com/valyala/fasthttp v1.48.0"} {
+		if !strings.Contains(string(raw), "\t"+pin+"\n") {
+			t.Errorf("go.mod does not require %s directly", pin)
+		}
+	}
+}
