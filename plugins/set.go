@@ -90,7 +90,7 @@ func New(c Config) (*Set, error) {
 // fails is kept as Failed and told in the log, and the others go on: the error
 // is about the folder only.
 func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error {
-	files, err := s.stageAll()
+	files, err := s.stageAll(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 }
 
 // stageAll scans the folder and copies what is new, once it is quiet.
-func (s *Set) stageAll() ([]File, error) {
+func (s *Set) stageAll(ctx context.Context) ([]File, error) {
 	found, skipped, err := scan(s.config.Dir)
 	if err != nil {
 		return nil, err
@@ -152,7 +152,11 @@ func (s *Set) stageAll() ([]File, error) {
 	keep := make(map[string]bool)
 	for _, c := range found {
 		if wait := quiet - s.now().Sub(c.changed); wait > 0 && wait <= quiet {
-			time.Sleep(wait)
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
 		}
 		f, err := stage(c, s.config.Staging)
 		if err != nil {
