@@ -31,10 +31,10 @@ func (f *fixed) Status() Status {
 
 func full() Status {
 	return Status{
-		Version: "v1", PID: 7, Started: time.Unix(1700000000, 0).UTC(), UptimeSeconds: 1.5, StateDir: "/s", PluginsDir: "/p",
+		Version: "v1", Phase: "running", PID: 7, Started: time.Unix(1700000000, 0).UTC(), UptimeSeconds: 1.5, StateDir: "/s", PluginsDir: "/p",
 		Bot:     &User{ID: "18446744073709551615", Name: "bot", ApplicationID: "2"},
 		Shards:  []Shard{{Shard: 1, State: "ready", Seq: 1 << 60, LatencyMS: 41.5, Connections: 3, Identifies: 1, Resumes: 2}},
-		Plugins: []Plugin{{Name: "hello", Version: "1", File: "hello", State: "running", Generation: 2, PID: 9, Events: []string{"MESSAGE_CREATE"}, Queued: 1, QueuedBytes: 2, InFlight: 3, Delivered: 4, Acked: 5, Redelivered: 6, Dropped: 7, Errors: 8, Restarts: 9, LastError: "x"}},
+		Plugins: []Plugin{{Name: "hello", Version: "1", File: "hello", State: "running", Generation: 2, PID: 9, Events: []string{"MESSAGE_CREATE"}, Commands: 10, Queued: 1, QueuedBytes: 2, InFlight: 3, Delivered: 4, Acked: 5, Redelivered: 6, Dropped: 7, Errors: 8, Restarts: 9, LastError: "x", LastErrorAt: time.Unix(1700000001, 0).UTC()}},
 		REST:    REST{Requests: 1, Limited: 2, Invalid: 3, Queued: 4},
 		Events:  Events{Received: 1, Delivered: 2, Dropped: 3, DroppedByName: map[string]uint64{"TYPING_START": 3}},
 	}
@@ -317,7 +317,7 @@ func TestFieldNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What scripts rely on.
-	for _, key := range []string{`"version"`, `"pid"`, `"started"`, `"uptime_seconds"`, `"bot"`, `"application_id"`, `"shards"`, `"latency_ms"`, `"plugins"`, `"queued_bytes"`, `"in_flight"`, `"last_error"`, `"rest"`, `"limited"`, `"events"`, `"dropped_by_name"`} {
+	for _, key := range []string{`"version"`, `"phase"`, `"pid"`, `"started"`, `"uptime_seconds"`, `"bot"`, `"application_id"`, `"shards"`, `"latency_ms"`, `"plugins"`, `"queued_bytes"`, `"in_flight"`, `"commands"`, `"last_error"`, `"last_error_at"`, `"rest"`, `"limited"`, `"events"`, `"dropped_by_name"`} {
 		if !bytes.Contains(raw, []byte(key+":")) {
 			t.Errorf("no %s in %s", key, raw)
 		}

@@ -5,7 +5,9 @@ import "time"
 // Status is what a host says of itself, at one moment. Counters count from the
 // start of the host. Snowflakes are strings, as in Discord's JSON.
 type Status struct {
-	Version       string    `json:"version"`
+	Version string `json:"version"`
+	// Phase is starting, running or stopping; "" from a host that does not say.
+	Phase         string    `json:"phase"`
 	PID           int       `json:"pid"`
 	Started       time.Time `json:"started"`
 	UptimeSeconds float64   `json:"uptime_seconds"`
@@ -46,8 +48,9 @@ type Plugin struct {
 	File       string   `json:"file"`
 	State      string   `json:"state"`
 	Generation int      `json:"generation"`
-	PID        int      `json:"pid"`    // 0 while no instance runs
-	Events     []string `json:"events"` // the event names it asks for
+	PID        int      `json:"pid"`      // 0 while no instance runs
+	Events     []string `json:"events"`   // the event names it asks for
+	Commands   int      `json:"commands"` // how many application commands it has
 	// Queued events wait in the host, InFlight ones are with the plugin and not yet
 	// acknowledged.
 	Queued      int    `json:"queued"`
@@ -59,7 +62,10 @@ type Plugin struct {
 	Dropped     uint64 `json:"dropped"`
 	Errors      uint64 `json:"errors"` // handlers that returned an error
 	Restarts    int    `json:"restarts"`
-	LastError   string `json:"last_error,omitempty"`
+	// LastError stays after the plugin has recovered from it; LastErrorAt tells
+	// how old it is.
+	LastError   string    `json:"last_error,omitempty"`
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 }
 
 // REST counts what passed the gate.
