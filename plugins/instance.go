@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
@@ -24,8 +25,12 @@ const (
 	exitMargin = time.Second
 )
 
-// errStopped ends an instance that was asked to stop.
-var errStopped = errors.New("stopped")
+var (
+	// errStopped ends an instance that was asked to stop.
+	errStopped = errors.New("stopped")
+	// errHung ends one that acknowledges nothing.
+	errHung = errors.New("hung")
+)
 
 // instance is one running process of a plugin.
 type instance struct {
@@ -139,7 +144,7 @@ func watchHang(ctx context.Context, q *queue, limit time.Duration) error {
 		select {
 		case <-tick.C:
 			if oldest, name, ok := q.stuckSince(); ok && q.now().Sub(oldest) > limit {
-				return fmt.Errorf("hung: %s not acknowledged for %s", name, limit)
+				return fmt.Errorf("%w: %s not acknowledged for %s", errHung, name, limit)
 			}
 		case <-ctx.Done():
 			return ctx.Err()
@@ -155,27 +160,27 @@ func (in *instance) askToStop() {
 	_, _ = in.link.plugin.Stop(ctx, &wire.StopRequest{GraceMs: uint64(stopGrace.Milliseconds())})
 }
 
-// end stops the process for good: nothing of the instance is left when it
-// returns. It says how the process exited.
-func (in *instance) end(graceful bool) string {
+// stop asks the process to end. Nothing of the instance is left when it returns.
+func (in *instance) stop() {
+	in.link.stop()
 	if in.services != nil {
-		defer in.services.close()
+		in.services.close()
 	}
-	if graceful {
-		in.link.stop()
-	} else {
-		select { // its own exit says more than our kill
-		case <-in.link.process.exited:
-		case <-time.After(exitMargin):
-		}
-		in.link.kill()
+}
+
+// crashed ends what is left of an instance that failed for a reason, and says
+// what happened in the words that help most: those of the process.
+func (in *instance) crashed(reason error) error {
+	how := strings.TrimPrefix(in.link.end(), ", ")
+	if in.services != nil {
+		in.services.close()
 	}
-	how := "exit status 0"
-	if err := in.link.process.exit; err != nil {
-		how = err.Error()
+	switch {
+	case errors.Is(reason, errHung), how == "":
+		return reason
+	case strings.HasPrefix(how, "it ended"):
+		return errors.New(how)
+	default:
+		return fmt.Errorf("%w, %s", reason, how)
 	}
-	if words := in.link.output.lastWords(); words != "" && !graceful {
-		how += said(words)
-	}
-	return how
 }

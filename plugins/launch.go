@@ -30,7 +30,7 @@ type link struct {
 // This file is the one that knows go-plugin.
 func launch(ctx context.Context, f File, env []string, sockets string, timeout time.Duration, s *starter, g *guardian, log hclog.Logger) (*link, error) {
 	proc := newProcess(f.Staged, f.Name, s, g, log)
-	out := &output{log: log, level: hclog.Debug}
+	out := &output{log: log, level: hclog.Info}
 	l := &link{process: proc, output: out}
 	l.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
@@ -57,13 +57,11 @@ func launch(ctx context.Context, f File, env []string, sockets string, timeout t
 	defer stop()
 	protocol, err := l.client.Client()
 	if err != nil {
-		l.kill()
-		return nil, explainStart(ctx, f, out, timeout, err)
+		return nil, explainStart(ctx, f, l.end(), timeout, err)
 	}
 	dispensed, err := protocol.Dispense(wire.PluginKind)
 	if err != nil {
-		l.kill()
-		return nil, explainStart(ctx, f, out, timeout, err)
+		return nil, explainStart(ctx, f, l.end(), timeout, err)
 	}
 	var ok bool
 	if l.plugin, ok = dispensed.(wire.PluginClient); !ok {
@@ -85,6 +83,29 @@ func (l *link) kill() {
 	}
 }
 
+// end kills the process unless it exits by itself within a moment, and says in
+// a few words how it ended: its own exit says more than our kill.
+func (l *link) end() string {
+	own := false
+	if l.process.number() != 0 {
+		select {
+		case <-l.process.exited:
+			own = true
+		case <-time.After(exitMargin):
+		}
+	}
+	l.kill()
+	words := said(l.output.lastWords())
+	if !own {
+		return words
+	}
+	how := "exit status 0"
+	if err := l.process.exit; err != nil {
+		how = err.Error()
+	}
+	return ", it ended with " + how + words
+}
+
 // stop asks the process to end, and kills its group when it has not after
 // go-plugin's 2 s.
 func (l *link) stop() {
@@ -93,9 +114,8 @@ func (l *link) stop() {
 }
 
 // explainStart says in one line why a plugin did not come up and what to do.
-func explainStart(ctx context.Context, f File, out *output, timeout time.Duration, err error) error {
+func explainStart(ctx context.Context, f File, how string, timeout time.Duration, err error) error {
 	text := err.Error()
-	words := out.lastWords()
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("start plugin %s: %w", f.Name, ctx.Err())
@@ -104,15 +124,15 @@ func explainStart(ctx context.Context, f File, out *output, timeout time.Duratio
 	case strings.Contains(text, "incompatible API version"):
 		return fmt.Errorf("start plugin %s: built for another version of the plugin protocol (this host speaks %d): rebuild it with this host's SDK", f.Name, wire.ProtocolVersion)
 	case strings.Contains(text, "Unrecognized remote plugin message"), strings.Contains(text, "incompatible core API"), strings.Contains(text, "unsupported plugin protocol"):
-		return fmt.Errorf("start plugin %s: it is no Holdfast plugin (no handshake%s): build it with the SDK, or take %s out of the folder", f.Name, said(words), f.Path)
+		return fmt.Errorf("start plugin %s: it is no Holdfast plugin (no handshake%s): build it with the SDK, or take %s out of the folder", f.Name, how, f.Path)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("start plugin %s: %w: is the state folder mounted noexec? name another with --state", f.Name, err)
 	case strings.Contains(text, "exec format error"):
 		return fmt.Errorf("start plugin %s: not a program for this machine: build it here, or with its GOOS and GOARCH", f.Name)
 	case strings.Contains(text, "plugin exited"):
-		return fmt.Errorf("start plugin %s: it ended before the handshake%s: run it by hand to see why", f.Name, said(words))
+		return fmt.Errorf("start plugin %s: no handshake%s: run it by hand to see why", f.Name, how)
 	default:
-		return fmt.Errorf("start plugin %s: %s%s", f.Name, firstLine(text), said(words))
+		return fmt.Errorf("start plugin %s: %s%s", f.Name, firstLine(text), how)
 	}
 }
 

@@ -54,7 +54,7 @@ func (o *output) line(line []byte) {
 	if line[0] == '{' && o.structured(line) {
 		return
 	}
-	text := string(line)
+	text := plain(string(line))
 	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
 		o.panicky = true
 		o.last = text
@@ -83,6 +83,9 @@ func (o *output) structured(line []byte) bool {
 	level, _ := entry["@level"].(string)
 	values := make([]any, 0, 2*len(entry))
 	for _, key := range slices.Sorted(maps.Keys(entry)) {
+		if text, ok := entry[key].(string); ok {
+			entry[key] = plain(text)
+		}
 		if !strings.HasPrefix(key, "@") {
 			values = append(values, key, entry[key])
 		}
@@ -93,6 +96,11 @@ func (o *output) structured(line []byte) bool {
 	}
 	o.log.Log(parsed, message, values...)
 	return true
+}
+
+// plain makes text fit for a log on a terminal, where hclog would escape tabs.
+func plain(text string) string {
+	return strings.TrimRight(strings.ReplaceAll(text, "\t", "    "), " \n")
 }
 
 // lastWords returns the last panic or line that the plugin printed.

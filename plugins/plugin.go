@@ -95,8 +95,7 @@ func (p *Plugin) up(ctx context.Context) (*instance, *wire.Manifest, error) {
 	}
 	m, err := in.describe(ctx)
 	if err != nil {
-		in.end(false)
-		return nil, nil, fmt.Errorf("start plugin %s: %w: rebuild it with this host's SDK", p.file.Name, err)
+		return nil, nil, fmt.Errorf("start plugin %s: %w: rebuild it with this host's SDK", p.file.Name, in.crashed(err))
 	}
 	return in, m, nil
 }
@@ -110,8 +109,7 @@ func (p *Plugin) begin(ctx context.Context, in *instance) error {
 		err = in.begin(ctx, &p.set.config)
 	}
 	if err != nil {
-		how := in.end(false)
-		return fmt.Errorf("start plugin %s: %w (%s)", name, err, how)
+		return fmt.Errorf("start plugin %s: %w", name, in.crashed(err))
 	}
 	p.mu.Lock()
 	p.instance, p.state = in, Running
@@ -128,9 +126,8 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 		err := p.begin(ctx, in)
 		if err == nil {
 			err = in.serve(ctx, p.queue, p.set.config.HandlerTimeout+p.set.config.hangMargin)
-			graceful := errors.Is(err, errStopped)
-			how := in.end(graceful)
-			if graceful {
+			if errors.Is(err, errStopped) {
+				in.stop()
 				p.setState(Stopped, "")
 				p.log.Info("plugin stopped", "generation", in.generation)
 				return
@@ -138,7 +135,11 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 			if p.set.now().Sub(in.started) >= healthy {
 				pause = firstPause
 			}
-			err = fmt.Errorf("%w: %s", err, how)
+			err = in.crashed(err)
+		}
+		if ctx.Err() != nil {
+			p.setState(Stopped, "")
+			return
 		}
 		p.crashed(err)
 		p.queue.setAway(pause > quickPause)
@@ -177,7 +178,7 @@ func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, tim
 			p.log.Error("plugin not started", "error", err, "again_in", pause)
 			continue
 		case m.GetName() != p.Name():
-			in.end(true)
+			in.stop()
 			p.setState(Waiting, fmt.Sprintf("its manifest names it %q now", m.GetName()))
 			continue
 		}

@@ -398,8 +398,8 @@ func TestBrokenPluginsAreToldInOneLine(t *testing.T) {
 	for mode, want := range map[string]string{
 		"garbage":     "it is no Holdfast plugin",
 		"silent":      "no handshake within 1s: does its main call Run?",
-		"panic":       `it printed "panic: no config file"`,
-		"exit":        `it printed "cannot open /etc/bot.conf"`,
+		"panic":       `it ended with exit status 2, it printed "panic: no config file"`,
+		"exit":        `it ended with exit status 3, it printed "cannot open /etc/bot.conf"`,
 		"version":     "rebuild it with this host's SDK",
 		"badmanifest": "use 1 to 64 letters",
 	} {

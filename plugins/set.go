@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -122,11 +124,14 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 				r.err = fmt.Errorf("start plugin %s: %w", r.plugin.file.Name, err)
 			}
 			if r.err != nil {
-				r.instance.end(true)
+				r.instance.stop()
 			}
 		}
 		if r.err != nil {
 			r.plugin.setState(Failed, r.err.Error())
+			if ctx.Err() != nil {
+				continue // nobody asks any more why it is not up
+			}
 			s.config.Log.Error("plugin left out", "file", r.plugin.file.Path, "error", r.err)
 			continue
 		}
@@ -145,9 +150,12 @@ func (s *Set) stageAll(ctx context.Context) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range skipped {
-		s.config.Log.Info("file left alone: it is not executable", "file", filepath.Join(s.config.Dir, name), "hint", "chmod +x if it is a plugin")
+	if len(skipped) > 0 {
+		s.config.Log.Info("files left alone: they are not executable (chmod +x makes a plugin of one)",
+			"count", len(skipped), "files", strings.Join(skipped[:min(len(skipped), namedFiles)], ", "))
 	}
+	s.strangers(found)
+	s.config.Log.Info("starting plugins", "count", len(found), "folder", s.config.Dir)
 	var files []File
 	keep := make(map[string]bool)
 	for _, c := range found {
@@ -166,6 +174,20 @@ func (s *Set) stageAll(ctx context.Context) ([]File, error) {
 		files = append(files, f)
 	}
 	return files, sweep(s.config.Staging, keep)
+}
+
+// namedFiles is how many files that are left alone are named in one line.
+const namedFiles = 5
+
+// strangers tells which settings are for no plugin of the folder: a name that
+// was mistyped must not look like a setting that does nothing.
+func (s *Set) strangers(found []candidate) {
+	for _, name := range slices.Sorted(maps.Keys(s.config.Env)) {
+		if !slices.ContainsFunc(found, func(c candidate) bool { return c.name == name }) {
+			s.config.Log.Warn("settings for a plugin that is not in the folder: they go by the file's name, without its extension",
+				"plugin", name, "folder", s.config.Dir)
+		}
+	}
 }
 
 // Run starts the handlers of the plugins that Load brought up. They run until
@@ -224,7 +246,7 @@ func (s *Set) close() {
 	s.pending = nil
 	s.mu.Unlock()
 	for p, in := range pending {
-		in.end(true)
+		in.stop()
 		p.setState(Stopped, "")
 	}
 	s.running.Wait()

@@ -231,7 +231,7 @@ func (r ScopeReport) String() string {
 	for _, p := range []struct {
 		name string
 		of   []string
-	}{{"added", r.Added}, {"changed", r.Changed}, {"removed", r.Removed}, {"waiting for a prune", r.Waiting}} {
+	}{{"added", r.Added}, {"changed", r.Changed}, {"removed", r.Removed}, {"kept although no plugin declares them any more:", r.Waiting}} {
 		if len(p.of) > 0 {
 			parts = append(parts, p.name+" "+strings.Join(p.of, ", "))
 		}
