@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"reflect"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -54,33 +52,6 @@ func main() {
 	code := execute(ctx, os.Args[1:], surroundings{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()})
 	stop()
 	os.Exit(code)
-}
-
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM, for a
-// stop in order. Who asks a second time does not want to wait: then it calls
-// again. stop gives the signals back; it must be called.
-func untilSignal(again func()) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
-	over, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for _, act := range []func(){cancel, again} {
-			select {
-			case <-signals:
-				act()
-			case <-over:
-				return
-			}
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(over)
-		<-ended
-		cancel()
-	}
 }
 
 // execute runs one command line and returns the exit code.
