@@ -17,6 +17,12 @@ import (
 // statusTimeout is how long a host may take to answer its operator.
 const statusTimeout = 5 * time.Second
 
+// States of a plugin that the table treats in their own way.
+const (
+	stateRunning = "running"
+	stateFailed  = "failed"
+)
+
 type statusCmd struct {
 	Config string `env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"Settings file, for its state_dir (default holdfast.yaml, if there is one)."`
 	State  string `yaml:"state_dir" placeholder:"DIR" help:"State folder of the running host."`
@@ -56,8 +62,12 @@ func printStatus(w io.Writer, s control.Status) error {
 	if s.Bot != nil {
 		bot = fmt.Sprintf("%s (%s)", s.Bot.Name, s.Bot.ID)
 	}
+	phase := ""
+	if s.Phase != "" {
+		phase = s.Phase + ", "
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "holdfast\t%s, pid %d, up %s\n", s.Version, s.PID, time.Duration(s.UptimeSeconds*float64(time.Second)).Round(time.Second))
+	fmt.Fprintf(t, "holdfast\t%s, %spid %d, up %s\n", s.Version, phase, s.PID, uptime(s).Round(time.Second))
 	fmt.Fprintf(t, "bot\t%s\n", bot)
 	fmt.Fprintf(t, "events\t%d received, %d delivered, %d dropped\n", s.Events.Received, s.Events.Delivered, s.Events.Dropped)
 	fmt.Fprintf(t, "requests\t%d sent, %d queued, %d rate limited, %d invalid\n", s.REST.Requests, s.REST.Queued, s.REST.Limited, s.REST.Invalid)
@@ -67,19 +77,59 @@ func printStatus(w io.Writer, s control.Status) error {
 	for _, shard := range s.Shards {
 		fmt.Fprintf(t, "%d\t%s\t%d\t%s\t%d\t%d\t%d\n", shard.Shard, shard.State, shard.Seq, latency(shard.LatencyMS), shard.Connections, shard.Identifies, shard.Resumes)
 	}
-	fmt.Fprintf(t, "\nPLUGIN\tSTATE\tGENERATION\tPID\tQUEUED\tIN FLIGHT\tACKED\tREDELIVERED\tDROPPED\tERRORS\tRESTARTS\n")
+	fmt.Fprintf(t, "\nPLUGIN\tSTATE\tGENERATION\tPID\tEVENTS\tCOMMANDS\tQUEUED\tIN FLIGHT\tACKED\tREDELIVERED\tDROPPED\tERRORS\tRESTARTS\n")
 	for _, p := range s.Plugins {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", p.Name, p.State, p.Generation, orDash(p.PID), p.Queued, p.InFlight, p.Acked, p.Redelivered, p.Dropped, p.Errors, p.Restarts)
+		generation := p.Generation
+		if p.State == stateFailed {
+			generation = 0 // no instance is current
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", p.Name, p.State, orDash(generation), orDash(p.PID),
+			len(p.Events), p.Commands, p.Queued, p.InFlight, p.Acked, p.Redelivered, p.Dropped, p.Errors, p.Restarts)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, p := range s.Plugins {
-		if p.LastError != "" {
-			fmt.Fprintf(w, "\n%s: %s\n", p.Name, strings.ReplaceAll(p.LastError, "\n", " "))
-		}
-	}
+	printErrors(w, s)
 	return nil
+}
+
+// printErrors lists the plugins' last errors, one a line.
+func printErrors(w io.Writer, s control.Status) {
+	gap := "\n" // between the tables and the list
+	for _, p := range s.Plugins {
+		if p.LastError == "" {
+			continue
+		}
+		past := ""
+		if p.State == stateRunning { // it has recovered
+			past = "last error: "
+			if !p.LastErrorAt.IsZero() {
+				// The host's clock, which wrote the time of the error as well.
+				past = fmt.Sprintf("last error %s ago: ", age(s.Started.Add(uptime(s)).Sub(p.LastErrorAt)))
+			}
+		}
+		fmt.Fprintf(w, "%s%s: %s%s\n", gap, p.Name, past, strings.ReplaceAll(p.LastError, "\n", " "))
+		gap = ""
+	}
+}
+
+func uptime(s control.Status) time.Duration {
+	return time.Duration(s.UptimeSeconds * float64(time.Second))
+}
+
+// age rounds down to the largest unit that fits: how old an error is needs no more.
+func age(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d >= day:
+		return fmt.Sprintf("%dd", d/day)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	default: // a clock that was set back makes no error of the future
+		return fmt.Sprintf("%ds", max(d, 0)/time.Second)
+	}
 }
 
 func latency(ms float64) string {
