@@ -77,16 +77,13 @@ func dispatch(ctx context.Context, args []string, around surroundings) error {
 		kong.Writers(around.stdout, around.stderr),
 		// After printing a help text kong goes on parsing unless Exit ends the process.
 		kong.Exit(func(int) { exited = true }),
-		kong.ValueFormatter(nameVariable),
+		kong.ValueFormatter(describe),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
 		return fmt.Errorf("describe the command line: %w", err)
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(habits(args))
 	if exited {
 		return nil
 	}
@@ -105,14 +102,6 @@ func dispatch(ctx context.Context, args []string, around surroundings) error {
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(around)
-}
-
-// nameVariable adds to a setting's help the environment variable that sets it.
-func nameVariable(value *kong.Value) string {
-	if key := value.Tag.Get("yaml"); key != "" {
-		return value.Help + " ($HOLDFAST_" + strings.ToUpper(key) + ")"
-	}
-	return kong.DefaultHelpValueFormatter(value)
 }
 
 // lines lists the single faults of a joined error, each as one line.

@@ -25,7 +25,7 @@ const (
 
 type statusCmd struct {
 	Config string `env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"Settings file, for its state_dir (default holdfast.yaml, if there is one)."`
-	State  string `yaml:"state_dir" placeholder:"DIR" help:"State folder of the running host."`
+	State  string `yaml:"state_dir" placeholder:"DIR" help:"State folder of the running host, by default ./.holdfast."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
