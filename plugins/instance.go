@@ -21,6 +21,8 @@ const (
 	// hangMargin is how much longer than a handler's deadline and the SDK's own
 	// grace an acknowledgement may take before the instance counts as hung.
 	hangMargin = 20 * time.Second
+	// stopLimit is how long a process may take to exit when it is asked to.
+	stopLimit = 2 * time.Second
 	// exitMargin is how long a process whose stream has ended may take to exit.
 	exitMargin = time.Second
 )

@@ -48,8 +48,8 @@ func launch(ctx context.Context, f File, env []string, sockets string, timeout t
 		// go-plugin from doing it too.
 		Logger:     hclog.NewNullLogger(),
 		Stderr:     out,
-		SyncStdout: out,
-		SyncStderr: out,
+		SyncStdout: &output{log: log, level: hclog.Info},
+		SyncStderr: &output{log: log, level: hclog.Info},
 		GRPCDialOptions: append(wire.DialOptions(),
 			grpc.WithDisableRetry()), // it would keep copies of what was sent
 	})
@@ -107,8 +107,10 @@ func (l *link) end() string {
 }
 
 // stop asks the process to end, and kills its group when it has not after
-// go-plugin's 2 s.
+// stopLimit. go-plugin's own 2 s begin only when the process has answered.
 func (l *link) stop() {
+	late := time.AfterFunc(stopLimit, func() { _ = l.process.Kill(context.Background()) })
+	defer late.Stop()
 	l.client.Kill()
 	l.kill()
 }

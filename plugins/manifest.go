@@ -13,9 +13,29 @@ import (
 // settings and in the state folder.
 var pluginName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// checkManifest says what is wrong with a manifest, all at once.
+const (
+	// maxEvents and maxCommands are far beyond what Discord has and takes.
+	maxEvents   = 1000
+	maxCommands = 10_000
+	maxVersion  = 100
+	// toldFaults is how many faults of a manifest are told in full.
+	toldFaults = 5
+)
+
+// checkManifest says what is wrong with a manifest, all at once, in a bounded
+// number of words.
 func checkManifest(m *wire.Manifest) error {
-	var errs []error
+	if e, c, v := len(m.GetEvents()), len(m.GetCommands()), len(m.GetVersion()); e > maxEvents || c > maxCommands || v > maxVersion {
+		return fmt.Errorf("%d events, %d commands, a version of %d bytes: at most %d, %d and %d are taken", e, c, v, maxEvents, maxCommands, maxVersion)
+	}
+	errs := manifestFaults(m)
+	if more := len(errs) - toldFaults; more > 0 {
+		errs = append(errs[:toldFaults:toldFaults], fmt.Errorf("and %d more", more))
+	}
+	return errors.Join(errs...)
+}
+
+func manifestFaults(m *wire.Manifest) (errs []error) {
 	if !pluginName.MatchString(m.GetName()) {
 		errs = append(errs, fmt.Errorf("name %q: use 1 to 64 letters, digits, '-' or '_'", m.GetName()))
 	}
@@ -34,5 +54,5 @@ func checkManifest(m *wire.Manifest) error {
 			errs = append(errs, fmt.Errorf("command %d has no name", n+1))
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }

@@ -7,16 +7,22 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/hashicorp/go-hclog"
 )
 
-// maxLine bounds what is kept of one line that a plugin prints, in bytes.
-const maxLine = 16 << 10
+const (
+	// maxLine bounds what is kept of one line that a plugin prints, in bytes.
+	maxLine = 16 << 10
+	// maxRecord bounds one of hclog's lines: a stack or an answer may be inside.
+	maxRecord = 256 << 10
+)
 
 // output turns what a plugin prints into log lines of the host: hclog's JSON
 // with its level and values, all else as text. It remembers the last words of
-// a plugin that dies, for the operator.
+// a plugin that dies, for the operator. Each stream of a plugin has an output
+// of its own, so that an unfinished line of one does not swallow the other's.
 type output struct {
 	log   hclog.Logger
 	level hclog.Level // of lines that are not hclog's
@@ -34,7 +40,11 @@ func (o *output) Write(p []byte) (int, error) {
 	rest := p
 	for {
 		line, after, found := bytes.Cut(rest, []byte{'\n'})
-		if space := maxLine - len(o.partial); len(line) > space {
+		limit := maxLine
+		if isRecord(o.partial) || len(o.partial) == 0 && isRecord(line) {
+			limit = maxRecord
+		}
+		if space := limit - len(o.partial); len(line) > space {
 			line = line[:space]
 		}
 		o.partial = append(o.partial, line...)
@@ -47,6 +57,12 @@ func (o *output) Write(p []byte) (int, error) {
 	}
 }
 
+// isRecord says whether a line begins like hclog's JSON, whose keys are sorted.
+func isRecord(line []byte) bool {
+	const start = `{"@`
+	return len(line) >= len(start) && string(line[:len(start)]) == start
+}
+
 func (o *output) line(line []byte) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return
@@ -55,6 +71,10 @@ func (o *output) line(line []byte) {
 		return
 	}
 	text := plain(string(line))
+	if isRecord(line) {
+		o.log.Warn("plugin logged a record that cannot be read", "line", text[:min(len(text), maxLine)])
+		return
+	}
 	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
 		o.panicky = true
 		o.last = text
@@ -94,8 +114,18 @@ func (o *output) structured(line []byte) bool {
 	if parsed == hclog.NoLevel {
 		parsed = hclog.Info
 	}
-	o.log.Log(parsed, message, values...)
+	o.log.Log(parsed, oneLine(message), values...)
 	return true
+}
+
+// oneLine keeps a message from looking like lines of the host's own.
+func oneLine(message string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, message)
 }
 
 // plain makes text fit for a log on a terminal, where hclog would escape tabs.

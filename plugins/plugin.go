@@ -172,6 +172,8 @@ func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, tim
 		pause = min(2*pause, lastPause)
 		in, m, err := p.up(ctx)
 		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, pause
 		case err != nil:
 			p.queue.setAway(true)
 			p.setState(Waiting, err.Error())
@@ -179,7 +181,10 @@ func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, tim
 			continue
 		case m.GetName() != p.Name():
 			in.stop()
-			p.setState(Waiting, fmt.Sprintf("its manifest names it %q now", m.GetName()))
+			p.queue.setAway(true)
+			err := fmt.Errorf("start plugin %s: its manifest names it %q now: stop the host to take it as another plugin", p.Name(), m.GetName())
+			p.setState(Waiting, err.Error())
+			p.log.Error("plugin not started", "error", err, "again_in", pause)
 			continue
 		}
 		p.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -134,6 +135,12 @@ func (p *process) reap(pid int) {
 	p.mu.Unlock()
 	p.exit = p.cmd.Wait()
 	p.guardian.forget(pid)
+	// The pipes end with the group, but for what left it (setsid) and holds
+	// them on: go-plugin waits for their end, and nobody else closes them.
+	time.AfterFunc(exitMargin, func() {
+		p.stdout.Close()
+		p.stderr.Close()
+	})
 }
 
 func (p *process) killGroup() {

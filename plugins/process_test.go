@@ -74,9 +74,10 @@ func (b *bare) Start(context.Context, *wire.StartRequest) (*wire.StartResponse, 
 	switch b.mode {
 	case "refuse":
 		return nil, errors.New("database is locked")
-	case "fork":
+	case "fork", "escape":
 		child := exec.Command("/bin/sleep", "3600")
-		child.Stdout = os.Stderr // keeps the host's pipe open
+		child.Stderr = os.NewFile(2, "stderr") // keeps the host's pipe open
+		child.SysProcAttr = &syscall.SysProcAttr{Setsid: b.mode == "escape"}
 		if err := child.Start(); err != nil {
 			return nil, err
 		}
@@ -391,6 +392,110 @@ func TestForkedChildrenEndWithTheirPlugin(t *testing.T) {
 			}
 			until(t, "the forked child is gone", func() bool { return !alive(child) })
 		})
+	}
+}
+
+// TestEscapedChildHoldsUpNobody: a child that left its process group holds the
+// host's pipe, which go-plugin reads to its end.
+func TestEscapedChildHoldsUpNobody(t *testing.T) {
+	f := newFolder(t)
+	file := filepath.Join(t.TempDir(), "pid")
+	f.add("escape", "escape", "FILE="+file)
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	var escaped []int
+	t.Cleanup(func() {
+		for _, pid := range escaped {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+	child := func() {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid, err := strconv.Atoi(string(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		escaped = append(escaped, pid)
+	}
+	until(t, "running", func() bool { return p.status().PID != 0 })
+	child()
+	first := p.status().PID
+	if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "another instance", func() bool { pid := p.status().PID; return pid != 0 && pid != first })
+	child()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCloseEndsAStoppedProcess(t *testing.T) {
+	f := newFolder(t)
+	f.add("echo", "")
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	until(t, "running", func() bool { return p.status().PID != 0 })
+	pid := p.status().PID
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if alive(pid) {
+		t.Errorf("process %d outlived Close", pid)
+	}
+}
+
+// TestFoldersInOneAnother: the host cleans up its own folder, so it must not be
+// the operator's.
+func TestFoldersInOneAnother(t *testing.T) {
+	base := t.TempDir()
+	inner := filepath.Join(base, "inner")
+	if err := os.Mkdir(inner, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(inner, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, pair := range [][2]string{{base, base}, {base, inner}, {inner, base}, {link, inner}, {inner, link}} {
+		s, err := New(Config{Dir: pair[0], Staging: pair[1], Log: hclog.NewNullLogger()})
+		if err == nil || !strings.Contains(err.Error(), "give another --plugins or --state") {
+			t.Errorf("plugins in %s, copies in %s: %v", pair[0], pair[1], err)
+		}
+		if s != nil {
+			_ = s.Close()
+		}
+	}
+}
+
+func TestSweepRemovesOnlyCopies(t *testing.T) {
+	dir := t.TempDir()
+	hash := strings.Repeat("b", 64)
+	for _, name := range []string{hash, "hello", ".staging-1"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, strings.Repeat("c", 64)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := sweep(dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 2 || entries[1].Name() != "hello" {
+		t.Errorf("left: %v", entries)
 	}
 }
 

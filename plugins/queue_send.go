@@ -31,6 +31,7 @@ func (q *queue) take(b *wire.Batch) int {
 	}
 	if q.count.queued < queued {
 		q.signal(q.room)
+		q.checkIdle() // what was dropped leaves nothing to acknowledge
 	}
 	return b.Len()
 }

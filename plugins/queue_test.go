@@ -135,11 +135,17 @@ func TestOldInteractionIsNotDelivered(t *testing.T) {
 		i.Name, i.Received = interactionCreate, time.Now().UnixNano()
 		pushAll(t, q, i)
 		time.Sleep(interactionLife + time.Second)
+		idle := make(chan error, 1)
+		go func() { idle <- q.waitIdle(t.Context()) }()
+		synctest.Wait()
 		if got := sentBy(t, q); len(got) != 0 {
 			t.Fatalf("delivered after its token had ended: %v", got)
 		}
 		if c, _ := q.snapshot(); c.dropped[interactionCreate] != 1 || c.queued != 0 {
 			t.Fatalf("counts %+v", c)
+		}
+		if err := <-idle; err != nil {
+			t.Fatalf("the queue is empty, and still waited for: %v", err)
 		}
 	})
 }

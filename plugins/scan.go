@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 	"syscall"
@@ -84,24 +85,29 @@ func unwrapPath(err error) error {
 	return err
 }
 
+// errStaging says that the host's own folder does not take a copy.
+var errStaging = errors.New("free some space, or name another folder with --state")
+
 // stage copies the candidate into dir under its hash. What was hashed is what
-// runs: hash and copy are made from the same read.
+// runs: hash and copy are made from the same read. The error wraps errStaging
+// when it is about dir.
 func stage(c candidate, dir string) (File, error) {
+	f := File{Name: c.name, Path: c.path}
 	src, err := os.Open(c.path)
 	if err != nil {
-		return File{}, fmt.Errorf("read plugin %s: %w", c.path, unwrapPath(err))
+		return f, fmt.Errorf("read %s: %w: make it readable for the host's user", c.path, unwrapPath(err))
 	}
 	defer src.Close()
 	hash, temp, err := copyExecutable(src, dir)
 	if err != nil {
-		return File{}, fmt.Errorf("stage plugin %s in %s: %w", c.path, dir, unwrapPath(err))
+		return f, fmt.Errorf("copy %s to %s: %w: %w", c.path, dir, unwrapPath(err), errStaging)
 	}
-	staged := filepath.Join(dir, hash)
-	if err := os.Rename(temp, staged); err != nil {
+	f.Hash, f.Staged = hash, filepath.Join(dir, hash)
+	if err := os.Rename(temp, f.Staged); err != nil {
 		os.Remove(temp)
-		return File{}, fmt.Errorf("stage plugin %s: %w", c.path, err)
+		return f, fmt.Errorf("copy %s to %s: %w: %w", c.path, dir, err, errStaging)
 	}
-	return File{Name: c.name, Path: c.path, Hash: hash, Staged: staged}, nil
+	return f, nil
 }
 
 // copyExecutable writes src to a temporary executable in dir. ForkLock keeps
@@ -124,8 +130,11 @@ func copyExecutable(src io.Reader, dir string) (hash, temp string, err error) {
 	return hex.EncodeToString(sum.Sum(nil)), dst.Name(), nil
 }
 
+// copies are the names that stage gives.
+var copies = regexp.MustCompile(`^([0-9a-f]{64}|\.staging-.*)$`)
+
 // sweep removes staged copies that nothing in keep refers to, so that the
-// folder does not grow with every build.
+// folder does not grow with every build, and nothing else.
 func sweep(dir string, keep map[string]bool) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -133,7 +142,7 @@ func sweep(dir string, keep map[string]bool) error {
 	}
 	var errs []error
 	for _, entry := range entries {
-		if !keep[entry.Name()] {
+		if entry.Type().IsRegular() && copies.MatchString(entry.Name()) && !keep[entry.Name()] {
 			errs = append(errs, os.Remove(filepath.Join(dir, entry.Name())))
 		}
 	}

@@ -34,8 +34,15 @@ type services struct {
 	done   chan struct{}
 }
 
-// maxCalls bounds the requests that one instance may have open at a time.
-const maxCalls = 256
+const (
+	// maxCalls bounds the requests that one instance may have open at a time;
+	// further ones wait in the plugin. grpc reads each whole before the gate's
+	// bounds can refuse it.
+	maxCalls = 32
+	// maxCall bounds one request in bytes: Discord's largest upload, 25 MiB,
+	// and what surrounds it.
+	maxCall = 27 << 20
+)
 
 // serveInstance opens the socket; number is unique among all instances, so
 // that the path stays short whatever the plugin is called.
@@ -57,6 +64,7 @@ func serveInstance(dir, plugin string, number uint64, rest REST) (*services, err
 	}
 	s.server = grpc.NewServer(append(wire.ServerOptions(),
 		grpc.MaxConcurrentStreams(maxCalls),
+		grpc.MaxRecvMsgSize(maxCall),
 		grpc.UnaryInterceptor(s.authorize))...)
 	wire.RegisterHostServer(s.server, s)
 	go func() {

@@ -76,6 +76,9 @@ func New(c Config) (*Set, error) {
 		}
 		*dir = absolute
 	}
+	if err := apart(c.Dir, c.Staging); err != nil {
+		return nil, err
+	}
 	s := &Set{config: c, now: time.Now, starter: newStarter(), pending: make(map[*Plugin]*instance)}
 	var err error
 	if s.guardian, err = startGuardian(s.starter.start); err != nil {
@@ -105,7 +108,11 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 	results := make([]result, len(files))
 	var wait sync.WaitGroup
 	for n, f := range files {
-		p := &Plugin{set: s, file: f, state: Starting, log: s.config.Log.Named(f.Name), queue: newQueue(defaultLimits(), s.now)}
+		p := &Plugin{set: s, file: f.file, state: Starting, log: s.config.Log.Named(f.file.Name), queue: newQueue(defaultLimits(), s.now)}
+		if f.err != nil {
+			results[n] = result{plugin: p, err: fmt.Errorf("start plugin %s: %w", f.file.Name, f.err)}
+			continue
+		}
 		wait.Go(func() {
 			in, m, err := p.up(ctx)
 			results[n] = result{p, in, m, err}
@@ -144,8 +151,37 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 	return ctx.Err()
 }
 
-// stageAll scans the folder and copies what is new, once it is quiet.
-func (s *Set) stageAll(ctx context.Context) ([]File, error) {
+// apart refuses a plugins folder that the host would clean up as its own, and
+// one whose plugins would be the host's copies.
+func apart(dir, staging string) error {
+	for _, pair := range [][2]string{{dir, staging}, {staging, dir}} {
+		for parent := pair[1]; ; parent = filepath.Dir(parent) {
+			if sameFolder(pair[0], parent) {
+				return fmt.Errorf("plugins folder %s and the host's own folder %s lie in one another: give another --plugins or --state", dir, staging)
+			}
+			if parent == filepath.Dir(parent) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func sameFolder(a, b string) bool {
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// staged is a file of the folder, or why it could not be copied.
+type staged struct {
+	file File
+	err  error
+}
+
+// stageAll scans the folder and copies what is in it, once it is quiet. A file
+// that cannot be read is its own fault; the error is about the folders.
+func (s *Set) stageAll(ctx context.Context) ([]staged, error) {
 	found, skipped, err := scan(s.config.Dir)
 	if err != nil {
 		return nil, err
@@ -156,7 +192,7 @@ func (s *Set) stageAll(ctx context.Context) ([]File, error) {
 	}
 	s.strangers(found)
 	s.config.Log.Info("starting plugins", "count", len(found), "folder", s.config.Dir)
-	var files []File
+	var files []staged
 	keep := make(map[string]bool)
 	for _, c := range found {
 		if wait := quiet - s.now().Sub(c.changed); wait > 0 && wait <= quiet {
@@ -167,13 +203,16 @@ func (s *Set) stageAll(ctx context.Context) ([]File, error) {
 			}
 		}
 		f, err := stage(c, s.config.Staging)
-		if err != nil {
-			return nil, fmt.Errorf("%w: free some space, or name another folder with --state", err)
+		if errors.Is(err, errStaging) {
+			return nil, err
 		}
 		keep[f.Hash] = true
-		files = append(files, f)
+		files = append(files, staged{f, err})
 	}
-	return files, sweep(s.config.Staging, keep)
+	if err := sweep(s.config.Staging, keep); err != nil {
+		s.config.Log.Warn("old copies of plugins not removed", "error", err)
+	}
+	return files, nil
 }
 
 // namedFiles is how many files that are left alone are named in one line.

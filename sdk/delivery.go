@@ -154,9 +154,10 @@ func (d *delivery) newLane() *lane {
 // watch has given it another goroutine.
 func (d *delivery) run(ctx context.Context, l *lane) {
 	returned := false
+	var mine *job // l.current may be another goroutine's when mine was abandoned
 	defer func() {
 		if !returned {
-			d.survive(ctx, l)
+			d.survive(ctx, l, mine)
 		}
 	}()
 	for {
@@ -168,6 +169,7 @@ func (d *delivery) run(ctx context.Context, l *lane) {
 				continue // as for refused ones
 			}
 			j.started = time.Now()
+			mine = j
 			l.current.Store(j)
 			d.handle(ctx, j)
 			if !j.end(finished) {
@@ -186,8 +188,7 @@ func (d *delivery) run(ctx context.Context, l *lane) {
 
 // survive goes on with a lane whose handler ended its goroutine with
 // runtime.Goexit, as testing's FailNow does.
-func (d *delivery) survive(ctx context.Context, l *lane) {
-	j := l.current.Load()
+func (d *delivery) survive(ctx context.Context, l *lane, j *job) {
 	if !j.end(finished) {
 		d.leaked.Add(-1)
 		return
