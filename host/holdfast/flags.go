@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -32,4 +35,19 @@ func describe(value *kong.Value) string {
 		also = "default " + value.Default + "; " + also
 	}
 	return strings.TrimSuffix(value.Help, ".") + " (" + also + ")."
+}
+
+// readDuration reads a flag's duration and says what the settings file's reader
+// says when it is none.
+func readDuration(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is not a duration: write it like 30s or 5m", text)
+	}
+	target.SetInt(int64(d))
+	return nil
 }

@@ -78,6 +78,7 @@ func dispatch(ctx context.Context, args []string, around surroundings) error {
 		// After printing a help text kong goes on parsing unless Exit ends the process.
 		kong.Exit(func(int) { exited = true }),
 		kong.ValueFormatter(describe),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
