@@ -129,6 +129,9 @@ func makeFolder(dir string) error {
 		return adoptFolder(dir)
 	case errors.Is(err, fs.ErrNotExist):
 		parent := filepath.Dir(dir)
+		if _, err := os.Stat(parent); err == nil { // a kernel's folder, such as /proc
+			return fmt.Errorf("create state folder %s: %s takes no folders: give another --state", dir, parent)
+		}
 		return fmt.Errorf("create state folder %s: its parent %s is missing: create it (mkdir -p %s), or give another --state", dir, parent, parent)
 	default:
 		return fmt.Errorf("create state folder %s: %w: make its parent writable, or give another --state", dir, reason(err))
