@@ -38,13 +38,9 @@ func (c *statusCmd) Run(ctx context.Context, around surroundings) error {
 	if err != nil && c.State == "" {
 		return usageError{err}
 	}
-	socket, err := settings.ControlSocket()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	status, err := control.GetStatus(ctx, socket)
+	status, err := settings.AskStatus(ctx)
 	if err != nil {
 		return err
 	}
