@@ -84,13 +84,26 @@ func (in *instance) serve(ctx context.Context, q *queue, hang time.Duration) err
 		return fmt.Errorf("open the event stream: %w", err)
 	}
 	q.setAway(false)
-	group.Go(func() error { return send(ctx, inner, stream, q) })
-	group.Go(func() error { return receive(stream, q) })
+	sent, received := make(chan struct{}), make(chan struct{})
+	group.Go(func() error {
+		defer close(sent)
+		return send(ctx, inner, stream, q)
+	})
+	group.Go(func() error {
+		defer close(received)
+		return receive(stream, q)
+	})
 	group.Go(func() error { return watchHang(inner, q, hang) })
 	group.Go(func() error {
 		select {
 		case <-ctx.Done():
 			in.askToStop()
+			<-sent // it ends with ctx; closing beside it is not allowed
+			_ = stream.CloseSend()
+			select { // acknowledgements that are on their way
+			case <-received:
+			case <-time.After(exitMargin):
+			}
 			return errStopped
 		case <-in.link.process.exited:
 			return errors.New("the process exited")

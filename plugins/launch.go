@@ -29,8 +29,8 @@ type link struct {
 // launch starts the staged file and shakes hands. ctx ends the attempt only.
 // This file is the one that knows go-plugin.
 func launch(ctx context.Context, f File, env []string, sockets string, timeout time.Duration, s *starter, g *guardian, log hclog.Logger) (*link, error) {
-	proc := newProcess(f.Staged, f.Name, s, g, log)
 	out := &output{log: log, level: hclog.Info}
+	proc := newProcess(f.Staged, f.Name, s, g, &output{log: log, level: hclog.Info}, log)
 	l := &link{process: proc, output: out}
 	l.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),

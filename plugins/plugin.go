@@ -46,13 +46,14 @@ type Plugin struct {
 	log   hclog.Logger
 	queue *queue
 
-	mu         sync.Mutex
-	state      State
-	manifest   *wire.Manifest
-	instance   *instance
-	generation uint64
-	restarts   int
-	lastError  string
+	mu          sync.Mutex
+	state       State
+	manifest    *wire.Manifest
+	instance    *instance
+	generation  uint64
+	restarts    int
+	lastError   string
+	lastErrorAt time.Time
 }
 
 // Name is the manifest's name, or the file's before there is a manifest.
@@ -202,6 +203,6 @@ func (p *Plugin) setState(s State, lastError string) {
 		p.instance = nil
 	}
 	if lastError != "" {
-		p.lastError = lastError
+		p.lastError, p.lastErrorAt = lastError, p.set.now()
 	}
 }

@@ -62,6 +62,7 @@ type process struct {
 	starter  *starter
 	guardian *guardian
 	log      hclog.Logger
+	printed  io.Writer // what comes on standard output after the handshake
 
 	stdout, stderr *os.File
 	exited         chan struct{} // closed when the whole group has been killed and the process reaped
@@ -75,11 +76,11 @@ type process struct {
 
 // newProcess prepares path to run under name, without standard input. Its
 // environment is set before Start.
-func newProcess(path, name string, s *starter, g *guardian, log hclog.Logger) *process {
+func newProcess(path, name string, s *starter, g *guardian, printed io.Writer, log hclog.Logger) *process {
 	cmd := exec.Command(path) //nolint:noctx // its end is Kill, which takes the whole group
 	cmd.Args = []string{name} // a hash in the list of processes says nothing
 	cmd.SysProcAttr = childAttributes()
-	return &process{path: path, cmd: cmd, starter: s, guardian: g, log: log, exited: make(chan struct{})}
+	return &process{path: path, cmd: cmd, starter: s, guardian: g, log: log, printed: printed, exited: make(chan struct{})}
 }
 
 // Start implements runner.Runner. A process that was killed before does not
@@ -167,8 +168,9 @@ func (p *process) Wait(context.Context) error {
 	return p.exit
 }
 
-// Stdout implements runner.Runner.
-func (p *process) Stdout() io.ReadCloser { return p.stdout }
+// Stdout implements runner.Runner: it gives go-plugin the line with the
+// handshake.
+func (p *process) Stdout() io.ReadCloser { return &handshakeLine{from: p.stdout, rest: p.printed} }
 
 // Stderr implements runner.Runner.
 func (p *process) Stderr() io.ReadCloser { return p.stderr }

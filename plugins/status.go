@@ -28,6 +28,7 @@ type Status struct {
 	Dropped             map[string]uint64
 	Restarts            int
 	LastError           string
+	LastErrorAt         time.Time
 }
 
 // Status of every plugin of the folder, failed ones included.
@@ -52,7 +53,8 @@ func (p *Plugin) status() Status {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out.State, out.Generation, out.Restarts, out.LastError = p.state, p.generation, p.restarts, p.lastError
+	out.State, out.Generation, out.Restarts = p.state, p.generation, p.restarts
+	out.LastError, out.LastErrorAt = p.lastError, p.lastErrorAt
 	if p.instance != nil {
 		out.PID, out.Started = p.instance.link.process.number(), p.instance.started
 	}
