@@ -119,7 +119,7 @@ func TestStopLeavesNothing(t *testing.T) {
 			if dir == temp && path != temp {
 				t.Errorf("temporary file left: %s", path)
 			}
-			if rel, _ := filepath.Rel(h.state, path); dir == h.state && info.Mode().IsRegular() && filepath.Dir(rel) != "plugins" {
+			if rel, _ := filepath.Rel(h.state, path); dir == h.state && info.Mode().IsRegular() && filepath.Dir(rel) != "staged" {
 				found = append(found, rel)
 			}
 			return nil

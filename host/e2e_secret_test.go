@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -86,4 +87,34 @@ func TestTokenStaysWithTheHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestOpenFilesStayWithTheHost: what the host was started with open, such as a
+// token file, is not inherited by plugins.
+func TestOpenFilesStayWithTheHost(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	secret := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(secret, []byte(sim.Token()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	o, _ := recorders(t, 1, nil)
+	o.prepare = func(cmd *exec.Cmd, _ *running) { cmd.ExtraFiles = []*os.File{file} }
+	h := start(t, sim, o)
+	for _, pid := range append(children(t, h.cmd.Process.Pid), h.pids()...) {
+		links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil || len(links) == 0 {
+			t.Fatalf("files of process %d: %v, %v", pid, links, err)
+		}
+		for _, link := range links {
+			if to, _ := os.Readlink(link); to == secret {
+				t.Errorf("process %d has the token file open as %s", pid, link)
+			}
+		}
+	}
+	h.stop()
 }

@@ -45,6 +45,7 @@ type Host struct {
 	started time.Time
 
 	mu       sync.Mutex // guards what Status reads while Run builds it
+	phase    string
 	bot      *bot
 	gate     *rest.Gate
 	plugins  *plugins.Set
@@ -70,14 +71,25 @@ func New(c Config) (*Host, error) {
 // A Host runs once.
 func (h *Host) Run(ctx context.Context) (err error) {
 	h.started = time.Now()
-	if err := hideMemory(); err != nil {
-		h.log.Warn("plugins of this user could read the host's environment", "error", err)
+	if err := errors.Join(hideMemory(), keepFiles()); err != nil {
+		h.log.Warn("plugins of this user could read the host's environment, or files that it was started with", "error", err)
 	}
 	folder, err := state.Open(h.config.Settings.StateDir, h.log.Named("state"))
 	if err != nil {
 		return err
 	}
 	defer closing(&err, folder.Close)
+	h.set(func() { h.phase, h.stateDir = "starting", folder.Path() })
+	closeDoor, err := h.openDoor(folder)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, closeDoor)
+	announced := context.AfterFunc(ctx, func() {
+		h.set(func() { h.phase = "stopping" })
+		h.log.Info("stopping: plugins finish their events", "at_most", h.config.Settings.DrainTimeout.String())
+	})
+	defer announced()
 	gate, err := rest.New(rest.Config{Token: h.config.Token, BaseURL: h.config.Settings.APIURL, Log: h.log.Named("rest")})
 	if err != nil {
 		return err
@@ -88,7 +100,7 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return stoppedOr(ctx, err)
 	}
 	gate.SetApplication(discord.bot.applicationID)
-	h.set(func() { h.gate, h.bot, h.stateDir = gate, &discord.bot, folder.Path() })
+	h.set(func() { h.gate, h.bot = gate, &discord.bot })
 	h.log.Info("bot known", "name", discord.bot.name, "id", discord.bot.id)
 
 	set, commands, err := h.loadPlugins(ctx, folder, gate, &discord.bot)
@@ -96,12 +108,11 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return stoppedOr(ctx, err)
 	}
 	defer closing(&err, set.Close)
-	h.syncCommands(ctx, gate, folder, &discord.bot, commands)
 	return stoppedOr(ctx, h.serve(ctx, folder, gate, set, commands, discord))
 }
 
-// serve runs sessions, router and control until ctx ends or one of them fails,
-// and then lets the plugins finish what they have.
+// serve runs sessions and router until ctx ends or one of them fails, and then
+// lets the plugins finish what they have.
 func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, set *plugins.Set, commands *router.CommandSet, discord *discord) error {
 	events := make(chan gateway.Event, eventQueue)
 	sessions, err := h.newSessions(folder, discord, set, events)
@@ -116,17 +127,22 @@ func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, 
 		Log:     h.log.Named("router"),
 	})
 	h.set(func() { h.sessions, h.router = sessions, route })
-	door, err := h.listenControl(folder)
-	if err != nil {
-		return err
-	}
 	set.Run()
+	h.set(func() {
+		if h.phase == "starting" { // and not stopping already
+			h.phase = "running"
+		}
+	})
 
 	group, running := errgroup.WithContext(ctx)
 	// The router outlives the sessions: what they have read is delivered.
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDelivering()
-	group.Go(func() error { return door.Serve(running) })
+	group.Go(func() error {
+		// Beside everything else: Discord may keep a write waiting for minutes.
+		h.syncCommands(running, gate, folder, &discord.bot, commands)
+		return nil
+	})
 	group.Go(func() error {
 		defer close(events)
 		return sessions.Run(running)
@@ -150,7 +166,6 @@ func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, 
 
 // drain gives the plugins drain_timeout to finish what the sessions have read.
 func (h *Host) drain(set *plugins.Set, routed <-chan struct{}) {
-	h.log.Info("stopping: plugins finish their events", "at_most", h.config.Settings.DrainTimeout)
 	ctx, cancel := context.WithTimeout(context.Background(), h.config.Settings.DrainTimeout)
 	defer cancel()
 	select {
@@ -197,7 +212,9 @@ func (h *Host) newSessions(folder *state.State, d *discord, set *plugins.Set, ev
 	})
 }
 
-func (h *Host) listenControl(folder *state.State) (*control.Server, error) {
+// openDoor lets operators ask for the status from now until the returned
+// function has been called, also while the host starts and stops.
+func (h *Host) openDoor(folder *state.State) (closeDoor func() error, err error) {
 	sockets, err := folder.SocketDir()
 	if err != nil {
 		return nil, err
@@ -209,7 +226,13 @@ func (h *Host) listenControl(folder *state.State) (*control.Server, error) {
 	if err := folder.SetRuntime(runtimeOf(door.Path(), h.started)); err != nil {
 		return nil, errors.Join(err, door.Close())
 	}
-	return door, nil
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- door.Serve(ctx) }()
+	return func() error {
+		cancel()
+		return <-served
+	}, nil
 }
 
 func (h *Host) set(change func()) {

@@ -15,7 +15,7 @@ import (
 // loadPlugins brings the folder's plugins up as far as their manifests, and
 // merges their commands. A plugin whose commands cannot be merged is left out.
 func (h *Host) loadPlugins(ctx context.Context, folder *state.State, gate *rest.Gate, owner *bot) (*plugins.Set, *router.CommandSet, error) {
-	staging, err := folder.Dir("plugins")
+	staging, err := folder.Dir("staged")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -15,10 +15,11 @@ import (
 // is still building.
 func (h *Host) Status() control.Status {
 	h.mu.Lock()
-	owner, gate, set, route, sessions, dir := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir
+	owner, gate, set, route, sessions, dir, phase := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir, h.phase
 	h.mu.Unlock()
 	out := control.Status{
 		Version:       Version(),
+		Phase:         phase,
 		PID:           os.Getpid(),
 		Started:       h.started,
 		UptimeSeconds: time.Since(h.started).Seconds(),
@@ -74,7 +75,8 @@ func pluginStatus(p plugins.Status) control.Plugin {
 		Name: p.Name, Version: p.Version, File: p.File, State: string(p.State), Generation: int(p.Generation), PID: p.PID,
 		Events: p.Events, Queued: p.Queued, QueuedBytes: p.QueuedBytes, InFlight: p.InFlight,
 		Delivered: p.Delivered, Acked: p.Acked, Redelivered: p.Redelivered,
-		Errors: p.Errors + p.Deadlines + p.Unreadable, Restarts: p.Restarts, LastError: p.LastError,
+		Errors: p.Errors + p.Deadlines + p.Unreadable, Restarts: p.Restarts,
+		Commands: p.Commands, LastError: p.LastError, LastErrorAt: p.LastErrorAt,
 	}
 	for _, n := range p.Dropped {
 		out.Dropped += n
