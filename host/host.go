@@ -158,6 +158,7 @@ func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, 
 		h.drain(set, routed)
 		return nil
 	})
+	h.log.Info("the host is up", "shards", len(sessions.Status()), "plugins", len(set.Plugins()))
 	if h.config.Ready != nil {
 		h.config.Ready()
 	}

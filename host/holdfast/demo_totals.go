@@ -8,7 +8,7 @@ import (
 
 // totals is what the record plugin wrote down, held against what was said.
 type totals struct {
-	said, handled          int
+	said, own, handled     int // own: the bot's answers come back as messages
 	lost, twice, disorder  int
 	again                  int // marked as delivered again after the kill
 	identifies, resumes    uint64
@@ -78,6 +78,7 @@ func (s *story) totals() *totals {
 		last[r.guild] = max(last[r.guild], r.message)
 	}
 	t.handled = len(times)
+	t.own = t.handled + t.lost - t.said
 	status := s.host.Status()
 	for _, shard := range status.Shards {
 		t.identifies += shard.Identifies
@@ -101,7 +102,7 @@ func (s *story) totals() *totals {
 func (t *totals) report(show *narrator) error {
 	show.sayf("totals")
 	fmt.Fprintf(show.out, `
-            messages   %d said, %d handled
+            messages   %d said by people, %d by the bot; %d handled
             lost       %d
             twice      %d  (besides %d that came again after the kill, marked)
             disorder   %d
@@ -110,7 +111,7 @@ func (t *totals) report(show *narrator) error {
             requests   %d to Discord's API
             breaches   %d of Discord's rules
 %s
-`, t.said, t.handled, t.lost, t.twice, t.again, t.disorder, t.identifies, t.resumes, t.interactions, t.unanswered, t.requests, len(t.breaches), t.plugins)
+`, t.said, t.own, t.handled, t.lost, t.twice, t.again, t.disorder, t.identifies, t.resumes, t.interactions, t.unanswered, t.requests, len(t.breaches), t.plugins)
 	for _, breach := range t.breaches {
 		show.sayf("breach: %s", breach)
 	}
