@@ -1,4 +1,44 @@
-// Package cache will hold the guild cache: guilds loaded on demand, kept while
-// they are active, bounded in bytes, behind a guard against mass events. It is
-// empty until then: a plugin's bot.Guild is one REST request through the gate.
+// Package cache is the guild cache: guilds loaded on demand, kept true by
+// events, kept while they are active, bounded in bytes, behind a guard against
+// mass events.
+//
+// A guild is Discord's JSON in parts (the guild with roles, emojis and stickers
+// inside; channels; active threads; the bot's own member). A [Snapshot] is
+// immutable; an event makes the next one, with the next version of one counter
+// for the whole cache.
+//
+//	Guild ── hit ───────────────────────────────> Snapshot
+//	  └─ miss ─> record? ─> guard ─> load (one for all who wait, at most 4 requests)
+//	                │         │         ├─ events of the meantime on top, in order
+//	                └─ reason ┘         └─ entry: pinned ─> resident ─> gone
+//	Apply ─┬─ changes nothing: touch
+//	       └─ changes: into the load under way, else onto the entry
+//
+// # An entry's life
+//
+//	pinned    in the overlay; ristretto has not taken it, or not at its new size
+//	resident  in ristretto, found by Get
+//	gone      evicted, rejected, idle, removed: its charge is 0, everyone takes it for a miss
+//
+// Ristretto admits, evicts and expires; it may drop or refuse what is put, late
+// and in silence. So what it holds is a pointer whose snapshot is swapped
+// inside, and a new or grown entry stays in the overlay until a read has shown
+// that ristretto has it. An entry is charged what it holds and a little more;
+// when it outgrows that it is deleted and set anew, because an update that
+// grows would break the bound. Bytes in the overlay are bounded too, so that
+// all together stays below 1.05 times the bound.
+//
+// # Goroutines and locks
+//
+// The keeper is the only goroutine that writes to ristretto: entries queue up
+// for it (each at most once), it puts, removes and re-arms them, waits until
+// ristretto has worked that off, and looks. Close waits for it. Each load has a
+// goroutine and, after its first request, one for each further part; Close
+// cancels and waits for them. A load closes its own done channel.
+//
+// A shard's lock guards its loads, its overlay and its records. It is held for
+// every change, so that an event meets the load, the overlay or ristretto and
+// never falls between them; a hit and a touch take no lock. Ristretto's
+// callbacks take none either: they run while others wait for ristretto. Order:
+// shard, then guard or keeper.
 package cache

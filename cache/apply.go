@@ -1,0 +1,149 @@
+package cache
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// Apply takes note of an event before it is dispatched: a loaded guild becomes
+// what the event says, and stays for being active. Guild is the one that the
+// event belongs to, 0 for none; data is Discord's d and is never changed, but
+// may be kept until a load of the guild ends. Events of a guild must come in
+// their order.
+func (c *Cache) Apply(name string, guild uint64, data []byte) {
+	switch {
+	case guild == 0:
+		if name == "READY" {
+			if id := idOf(field(data, "user")); id != 0 {
+				c.know(id)
+			}
+		}
+	case !changes(name) || ofOneMember(name) && !c.mayBeMe(data):
+		if e := c.store.get(guild); e != nil {
+			c.active(e)
+		}
+	default:
+		c.change(guild, event{name, data})
+	}
+}
+
+// active re-arms the expiry when an eighth of the idle time is gone: so a guild
+// goes between idle and 1.125 idle after its last event, and ristretto is
+// written to at most eight times in an idle time.
+func (c *Cache) active(e *entry) {
+	now, armed := c.now(), e.armed.Load()
+	if now-armed > int64(c.idle/8) && e.armed.CompareAndSwap(armed, now) {
+		c.keeper.enqueue(e)
+	}
+}
+
+func (c *Cache) change(guild uint64, ev event) {
+	sh := c.shard(guild)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if l := sh.loads[guild]; l != nil {
+		l.remember(ev)
+		return
+	}
+	e := c.find(sh, guild)
+	if e == nil {
+		c.changeAbsent(sh, guild, ev)
+		return
+	}
+	was := e.held.Load()
+	w := world{held: *was, guild: guild, self: c.me()}
+	if !w.apply(ev) {
+		c.active(e)
+		return
+	}
+	c.counts.applied.Add(1)
+	if w.removed {
+		e.left = true
+		e.die()
+		sh.records.fail(guild, Removed, 0, c.guard.options)
+		c.keeper.enqueue(e)
+		return
+	}
+	w.tighten(&was.Snapshot)
+	w.Version = c.version.Add(1)
+	e.held.Store(&w.held)
+	c.resized(sh, e, w.size())
+	c.active(e)
+}
+
+// resized brings an entry's charge up to date. One that grows beyond what is
+// free on the way to ristretto goes as a whole: the next reader loads it.
+func (c *Cache) resized(sh *shard, e *entry, size int64) {
+	charge, want := e.charge.Load(), chargeFor(size)
+	switch {
+	case charge == 0:
+		return
+	case size > charge:
+		if want > c.books.limit || !c.books.enter(want-charge) {
+			if e.die() {
+				c.store.evicted.Add(1)
+			}
+			break
+		}
+		if !e.recharge(want) {
+			c.books.transit.Add(charge - want)
+			return
+		}
+		e.transit += want - charge
+		sh.pin(e)
+	case size < charge/4*3:
+		e.recharge(want)
+	default:
+		return
+	}
+	c.keeper.enqueue(e)
+}
+
+// changeAbsent remembers what an event says of a guild that is not loaded.
+func (c *Cache) changeAbsent(sh *shard, guild uint64, ev event) {
+	why := Reason("")
+	switch ev.name {
+	case "GUILD_CREATE":
+		if bytes.Contains(ev.data, []byte("unavailable")) && isTrue(field(ev.data, "unavailable")) {
+			why = Outage
+			break
+		}
+		switch sh.records.byGuild[guild].reason {
+		case Removed, Outage, Forbidden:
+			sh.records.forget(guild)
+		}
+	case "GUILD_DELETE":
+		if why = Removed; isTrue(field(ev.data, "unavailable")) {
+			why = Outage
+		}
+	case "GUILD_MEMBER_REMOVE":
+		w := world{self: c.me()}
+		if w.own(ev.data) {
+			why = Removed
+		}
+	}
+	if why != "" {
+		sh.records.fail(guild, why, 0, c.guard.options)
+	}
+}
+
+// me is the bot's user id, 0 if it is not known yet.
+func (c *Cache) me() uint64 {
+	if me := c.self.Load(); me != nil {
+		return me.id
+	}
+	return 0
+}
+
+// mayBeMe tells most events of other members from those of the bot, without
+// reading them. As long as the bot does not know itself, any may be.
+func (c *Cache) mayBeMe(data []byte) bool {
+	me := c.self.Load()
+	return me == nil || bytes.Contains(data, me.text)
+}
+
+func (c *Cache) know(self uint64) {
+	if c.me() != self {
+		c.self.Store(&identity{id: self, text: strconv.AppendUint(nil, self, 10)})
+	}
+}

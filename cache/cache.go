@@ -1,0 +1,204 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// Options of a Cache. Load is needed; the zero value of all else is its default.
+type Options struct {
+	Idle    time.Duration // a guild that has no event and no reader for so long goes; 1 h, at least 1 s
+	Bytes   int64         // bound of all guilds together; 256 MiB, at least 64 KiB. A guild above a tenth of it does not fit
+	Timeout time.Duration // of a whole load; 10 s
+	Load    Loader
+	Self    uint64 // the bot's user id if it is known; else READY or the first own member tells it
+	Guard   GuardOptions
+	Log     hclog.Logger // none
+}
+
+// Cache keeps guilds. All of it is for any goroutine, but for Close.
+type Cache struct {
+	idle, timeout time.Duration
+	load          Loader
+	log           hclog.Logger
+	began         time.Time
+
+	store   *store
+	keeper  *keeper
+	guard   *guard
+	books   books
+	version atomic.Uint64
+	self    atomic.Pointer[identity]
+	shards  [shards]shard
+	running sync.WaitGroup // loads
+	closed  atomic.Bool
+	counts  counts
+}
+
+// shards divide the locks.
+const shards = 64
+
+type shard struct {
+	mu      sync.Mutex
+	loads   map[uint64]*load
+	overlay map[uint64]*entry
+	records records
+}
+
+// identity is the bot's user id, as a number and as it stands in JSON.
+type identity struct {
+	id   uint64
+	text []byte
+}
+
+// New makes a cache. Close it.
+func New(o Options) (*Cache, error) {
+	if o.Load == nil {
+		return nil, errors.New("make a guild cache: it needs a Load function")
+	}
+	o.Idle = orDefault(o.Idle, time.Hour)
+	o.Bytes = orDefault(o.Bytes, 256<<20)
+	if o.Idle < time.Second || o.Bytes < 64<<10 {
+		return nil, fmt.Errorf("make a guild cache of %d bytes, idle %v: give it at least 64 KiB and 1s", o.Bytes, o.Idle)
+	}
+	// Ristretto has 15/16, what is on its way to it at most 1/10: never above 1.04.
+	s, err := newStore(o.Bytes - o.Bytes/16)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cache{
+		idle: o.Idle, timeout: orDefault(o.Timeout, 10*time.Second), load: o.Load, log: o.Log, began: time.Now(),
+		store: s, keeper: newKeeper(), guard: newGuard(o.Guard.withDefaults()),
+		books: books{limit: o.Bytes / 10},
+	}
+	if c.log == nil {
+		c.log = hclog.NewNullLogger()
+	}
+	if o.Self != 0 {
+		c.know(o.Self)
+	}
+	for i := range c.shards {
+		sh := &c.shards[i]
+		sh.loads, sh.overlay = make(map[uint64]*load), make(map[uint64]*entry)
+		sh.records.limit = max(c.guard.options.Remembered/shards, 1)
+	}
+	go c.keep() // Close waits for it
+	return c, nil
+}
+
+// Close ends loads and waits for every goroutine. Calls of Apply and Guild must
+// have ended, but for those that wait for a load: they return Closed.
+func (c *Cache) Close() {
+	if !c.closed.CompareAndSwap(false, true) {
+		return
+	}
+	for i := range c.shards {
+		sh := &c.shards[i]
+		sh.mu.Lock()
+		for _, l := range sh.loads {
+			l.cancel()
+		}
+		sh.mu.Unlock()
+	}
+	c.running.Wait()
+	c.keeper.close()
+	c.store.close()
+}
+
+// Guild returns a guild as it is after all events that were applied before the
+// call: from the cache, or loaded, together with all who want it now. It waits
+// until ctx ends; a load goes on without it. The error is a *MissingError.
+func (c *Cache) Guild(ctx context.Context, guild uint64, why Cause) (*Snapshot, error) {
+	if e := c.store.get(guild); e != nil {
+		return c.hit(e)
+	}
+	s, l, err := c.join(ctx, guild, why)
+	if l == nil {
+		return s, err
+	}
+	select {
+	case <-l.done:
+		err, s = l.err, l.snapshot
+	case <-ctx.Done():
+		err = &MissingError{Guild: guild, Reason: Timeout, Err: ctx.Err()}
+	}
+	c.counts.refuse(err)
+	return s, err
+}
+
+func (c *Cache) hit(e *entry) (*Snapshot, error) {
+	c.counts.hits.Add(1)
+	c.active(e)
+	h := e.held.Load()
+	if h.down {
+		err := &MissingError{Guild: e.guild, Reason: Outage}
+		c.counts.refuse(err)
+		return nil, err
+	}
+	return &h.Snapshot, nil
+}
+
+// join finds the guild on its way into the cache, joins its load, or starts one
+// if nothing speaks against it.
+func (c *Cache) join(ctx context.Context, guild uint64, why Cause) (*Snapshot, *load, error) {
+	sh := c.shard(guild)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if e := c.find(sh, guild); e != nil {
+		s, err := c.hit(e)
+		return s, nil, err
+	}
+	c.counts.misses.Add(1)
+	if l := sh.loads[guild]; l != nil {
+		return nil, l, nil
+	}
+	err := error(&MissingError{Guild: guild, Reason: Closed})
+	if !c.closed.Load() {
+		if rec, holds := sh.records.look(guild, time.Now()); holds {
+			err = refusal(guild, rec)
+		} else if t, r, until := c.guard.admit(why); t.admitted {
+			return nil, c.start(ctx, sh, guild, t), nil
+		} else {
+			err = &MissingError{Guild: guild, Reason: r, Until: until}
+		}
+	}
+	c.counts.refuse(err)
+	return nil, nil, err
+}
+
+func (c *Cache) shard(guild uint64) *shard {
+	hash, _ := spread(guild)
+	return &c.shards[hash%shards]
+}
+
+// find returns a guild's entry wherever it is, or nil; the caller holds the
+// shard's lock.
+func (c *Cache) find(sh *shard, guild uint64) *entry {
+	if e := sh.overlay[guild]; e != nil && !e.gone() {
+		return e
+	}
+	return c.store.get(guild)
+}
+
+func (sh *shard) pin(e *entry) {
+	e.pinned = true
+	sh.overlay[e.guild] = e
+}
+
+func (sh *shard) unpin(e *entry) {
+	if !e.pinned {
+		return
+	}
+	e.pinned = false
+	if sh.overlay[e.guild] == e {
+		delete(sh.overlay, e.guild)
+	}
+	e.books.transit.Add(-e.transit)
+	e.transit = 0
+}

@@ -1,0 +1,213 @@
+package cache
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// event is one that may change a guild. Data is shared and never changed.
+type event struct {
+	name string
+	data []byte
+}
+
+// changes reports whether events of this name may change what is kept of a guild.
+func changes(name string) bool {
+	switch name {
+	case "GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE",
+		"CHANNEL_CREATE", "CHANNEL_UPDATE", "CHANNEL_DELETE",
+		"THREAD_CREATE", "THREAD_UPDATE", "THREAD_DELETE", "THREAD_LIST_SYNC",
+		"THREAD_MEMBER_UPDATE", "THREAD_MEMBERS_UPDATE",
+		"GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_ROLE_DELETE",
+		"GUILD_EMOJIS_UPDATE", "GUILD_STICKERS_UPDATE",
+		"GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE":
+		return true
+	}
+	return false
+}
+
+// ofOneMember are the names whose events matter only when they tell of the bot.
+func ofOneMember(name string) bool {
+	return name == "GUILD_MEMBER_UPDATE" || name == "GUILD_MEMBER_REMOVE"
+}
+
+// world is a guild as it is being changed; a zero one is not loaded.
+type world struct {
+	held
+	guild, self uint64
+	removed     bool // the bot is out
+}
+
+func (w *world) loaded() bool { return w.Guild != nil }
+
+// apply changes the guild as an event says, and reports whether it did. An event
+// that says nothing sensible changes nothing.
+func (w *world) apply(e event) bool {
+	if !json.Valid(e.data) {
+		return false
+	}
+	before := w.held
+	gone := w.removed
+	switch e.name {
+	case "GUILD_CREATE":
+		w.created(e.data)
+	case "GUILD_DELETE":
+		if idOf(e.data) == w.guild {
+			w.down = isTrue(field(e.data, "unavailable"))
+			w.removed = !w.down
+		}
+	case "GUILD_MEMBER_REMOVE":
+		w.removed = w.removed || w.own(e.data)
+	default:
+		if w.loaded() {
+			w.edit(e)
+		}
+	}
+	return gone != w.removed || w.down != before.down || !same(&before.Snapshot, &w.Snapshot)
+}
+
+func (w *world) edit(e event) {
+	switch e.name {
+	case "GUILD_UPDATE":
+		if isObject(e.data) {
+			w.Guild = merge(w.Guild, e.data, beside...)
+		}
+	case "GUILD_EMOJIS_UPDATE":
+		w.list("emojis", e.data)
+	case "GUILD_STICKERS_UPDATE":
+		w.list("stickers", e.data)
+	case "GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE":
+		if role := field(e.data, "role"); idOf(role) != 0 {
+			w.Guild = with(w.Guild, "roles", upsert(field(w.Guild, "roles"), idOf(role), role))
+		}
+	case "GUILD_ROLE_DELETE":
+		w.roleDeleted(snowflake(field(e.data, "role_id")))
+	case "GUILD_MEMBER_UPDATE":
+		if w.own(e.data) {
+			w.Member = merge(w.Member, e.data, "guild_id")
+		}
+	case "CHANNEL_CREATE", "CHANNEL_UPDATE":
+		if id := idOf(e.data); id != 0 {
+			w.Channels = upsert(w.Channels, id, trim(e.data))
+		}
+	case "CHANNEL_DELETE":
+		if id := idOf(e.data); id != 0 {
+			w.Channels = or(without(w.Channels, has("id", id)), w.Channels)
+			w.Threads = or(without(w.Threads, has("parent_id", id)), w.Threads)
+		}
+	default:
+		w.thread(e)
+	}
+}
+
+// beside are members of GUILD_CREATE that are parts of their own, or are not
+// kept.
+var beside = []string{ //nolint:gochecknoglobals // a table
+	"channels", "threads", "members", "presences", "voice_states", "stage_instances", "guild_scheduled_events",
+	"soundboard_sounds", "embedded_activities", "activity_instances", "unavailable",
+}
+
+// created replaces all that GUILD_CREATE tells. What only REST tells of a guild
+// stays; what the event does not carry is empty.
+func (w *world) created(d []byte) {
+	if idOf(d) != w.guild {
+		return
+	}
+	if isTrue(field(d, "unavailable")) {
+		w.down = true
+		return
+	}
+	w.down, w.removed = false, false
+	w.Guild = merge(w.Guild, d, beside...)
+	w.Channels = w.adopt(field(d, "channels"))
+	w.Threads = w.adopt(field(d, "threads"))
+	elements(field(d, "members"), func(m []byte) bool {
+		if w.own(m) {
+			w.Member = merge(nil, m, "guild_id")
+			return false
+		}
+		return true
+	})
+	if w.Member == nil {
+		w.Member = json.RawMessage("null")
+	}
+}
+
+// adopt gives the channels of GUILD_CREATE the guild_id that they have
+// everywhere else.
+func (w *world) adopt(list []byte) json.RawMessage {
+	var all [][]byte
+	id := quoted(w.guild)
+	elements(list, func(e []byte) bool {
+		if idOf(e) == 0 {
+			return true
+		}
+		if field(e, "guild_id") == nil {
+			e = with(e, "guild_id", id)
+		}
+		all = append(all, e)
+		return true
+	})
+	return listOf(all)
+}
+
+// list replaces a list of the guild by that of an event.
+func (w *world) list(name string, data []byte) {
+	if l := field(data, name); isList(l) {
+		w.Guild = with(w.Guild, name, l)
+	}
+}
+
+func (w *world) roleDeleted(id uint64) {
+	if id == 0 {
+		return
+	}
+	if rest := without(field(w.Guild, "roles"), has("id", id)); rest != nil {
+		w.Guild = with(w.Guild, "roles", rest)
+	}
+	if rest := without(field(w.Member, "roles"), func(e []byte) bool { return snowflake(e) == id }); rest != nil {
+		w.Member = with(w.Member, "roles", rest)
+	}
+}
+
+// own reports whether an object's user is the bot.
+func (w *world) own(object []byte) bool {
+	return w.self != 0 && idOf(field(object, "user")) == w.self
+}
+
+func has(name string, id uint64) func([]byte) bool {
+	return func(e []byte) bool { return snowflake(field(e, name)) == id }
+}
+
+func or(changed, before json.RawMessage) json.RawMessage {
+	if changed == nil {
+		return before
+	}
+	return changed
+}
+
+func same(a, b *Snapshot) bool {
+	return sameBytes(a.Guild, b.Guild) && sameBytes(a.Channels, b.Channels) &&
+		sameBytes(a.Threads, b.Threads) && sameBytes(a.Member, b.Member)
+}
+
+// sameBytes compares where bytes are, then what they are: most parts are the
+// very same.
+func sameBytes(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	return len(a) == 0 || &a[0] == &b[0] || string(a) == string(b)
+}
+
+// tighten lets go of room that edits left, and of larger bytes that parts were
+// cut from.
+func (s *Snapshot) tighten(was *Snapshot) {
+	for _, p := range [...]struct{ now, was *json.RawMessage }{
+		{&s.Guild, &was.Guild}, {&s.Channels, &was.Channels}, {&s.Threads, &was.Threads}, {&s.Member, &was.Member},
+	} {
+		if n := *p.now; len(n) > 0 && (len(*p.was) == 0 || &n[0] != &(*p.was)[0]) {
+			*p.now = slices.Clone(n)
+		}
+	}
+}

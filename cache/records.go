@@ -1,0 +1,64 @@
+package cache
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// record is why a guild is not to be loaded now.
+type record struct {
+	reason   Reason
+	failures int
+	until    time.Time
+	err      error
+}
+
+// records remember failures of a shard's guilds; the shard's lock guards them.
+type records struct {
+	byGuild map[uint64]record
+	limit   int
+}
+
+// look returns the record that holds at this moment.
+func (r *records) look(guild uint64, now time.Time) (record, bool) {
+	rec, ok := r.byGuild[guild]
+	return rec, ok && now.Before(rec.until)
+}
+
+// fail remembers a failure: twice as long as the one before it, within the
+// guard's limits and not less than the given time. What will not mend soon
+// (403, 404, removal) is remembered for the longest time at once.
+func (r *records) fail(guild uint64, why Reason, least time.Duration, o GuardOptions) record {
+	n := r.byGuild[guild].failures + 1
+	wait := o.BackoffMin << min(n-1, 20)
+	if wait <= 0 || wait > o.BackoffMax || why == Removed || why == Forbidden || why == Outage {
+		wait = o.BackoffMax
+	}
+	wait -= time.Duration(rand.Int64N(int64(wait)/4 + 1)) // so that guilds that failed together do not come back together
+	rec := record{reason: why, failures: n, until: time.Now().Add(max(wait, least))}
+	r.put(guild, rec)
+	return rec
+}
+
+// put bounds what is remembered: of a few, the one that runs out first goes.
+func (r *records) put(guild uint64, rec record) {
+	if _, known := r.byGuild[guild]; !known && len(r.byGuild) >= r.limit {
+		var least uint64
+		looked := 0
+		for g, old := range r.byGuild { // in random order
+			if looked == 0 || old.until.Before(r.byGuild[least].until) {
+				least = g
+			}
+			if looked++; looked == 8 {
+				break
+			}
+		}
+		delete(r.byGuild, least)
+	}
+	if r.byGuild == nil {
+		r.byGuild = make(map[uint64]record)
+	}
+	r.byGuild[guild] = rec
+}
+
+func (r *records) forget(guild uint64) { delete(r.byGuild, guild) }
