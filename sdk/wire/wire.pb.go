@@ -129,7 +129,9 @@ type Manifest struct {
 	Events   []*Subscription `protobuf:"bytes,4,rep,name=events,proto3" json:"events,omitempty"`
 	Commands []*Command      `protobuf:"bytes,5,rep,name=commands,proto3" json:"commands,omitempty"`
 	// Intents beyond those that the events need, as Discord's bit set.
-	Intents       uint64 `protobuf:"varint,6,opt,name=intents,proto3" json:"intents,omitempty"`
+	Intents uint64 `protobuf:"varint,6,opt,name=intents,proto3" json:"intents,omitempty"`
+	// Has_state says that SaveState and RestoreState are there.
+	HasState      bool `protobuf:"varint,7,opt,name=has_state,json=hasState,proto3" json:"has_state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -204,6 +206,13 @@ func (x *Manifest) GetIntents() uint64 {
 		return x.Intents
 	}
 	return 0
+}
+
+func (x *Manifest) GetHasState() bool {
+	if x != nil {
+		return x.HasState
+	}
+	return false
 }
 
 type Subscription struct {
@@ -617,6 +626,133 @@ func (x *Failure) GetMessage() string {
 	return ""
 }
 
+type SaveStateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaveStateRequest) Reset() {
+	*x = SaveStateRequest{}
+	mi := &file_wire_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaveStateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaveStateRequest) ProtoMessage() {}
+
+func (x *SaveStateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaveStateRequest.ProtoReflect.Descriptor instead.
+func (*SaveStateRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{9}
+}
+
+// State of a plugin in memory, in a form that only the plugin reads.
+type State struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Schema is the version of that form, counted by the plugin's author.
+	Schema uint32 `protobuf:"varint,1,opt,name=schema,proto3" json:"schema,omitempty"`
+	// Data is at most 16 MiB.
+	Data          []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *State) Reset() {
+	*x = State{}
+	mi := &file_wire_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *State) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*State) ProtoMessage() {}
+
+func (x *State) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use State.ProtoReflect.Descriptor instead.
+func (*State) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *State) GetSchema() uint32 {
+	if x != nil {
+		return x.Schema
+	}
+	return 0
+}
+
+func (x *State) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type RestoreStateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreStateResponse) Reset() {
+	*x = RestoreStateResponse{}
+	mi := &file_wire_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreStateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreStateResponse) ProtoMessage() {}
+
+func (x *RestoreStateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreStateResponse.ProtoReflect.Descriptor instead.
+func (*RestoreStateResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{11}
+}
+
 type StopRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Grace_ms is how long handlers may go on before their contexts end.
@@ -627,7 +763,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +775,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +788,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StopRequest) GetGraceMs() uint64 {
@@ -670,7 +806,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -682,7 +818,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -695,7 +831,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 type RestRequest struct {
@@ -714,7 +850,7 @@ type RestRequest struct {
 
 func (x *RestRequest) Reset() {
 	*x = RestRequest{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -726,7 +862,7 @@ func (x *RestRequest) String() string {
 func (*RestRequest) ProtoMessage() {}
 
 func (x *RestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -739,7 +875,7 @@ func (x *RestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestRequest.ProtoReflect.Descriptor instead.
 func (*RestRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RestRequest) GetMethod() string {
@@ -781,7 +917,7 @@ type RestResponse struct {
 
 func (x *RestResponse) Reset() {
 	*x = RestResponse{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +929,7 @@ func (x *RestResponse) String() string {
 func (*RestResponse) ProtoMessage() {}
 
 func (x *RestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +942,7 @@ func (x *RestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestResponse.ProtoReflect.Descriptor instead.
 func (*RestResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RestResponse) GetStatus() uint32 {
@@ -836,14 +972,15 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
 	"wire.proto\x12\vholdfast.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\xc9\x01\n" +
+	"\x0fDescribeRequest\"\xe6\x01\n" +
 	"\bManifest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x10\n" +
 	"\x03sdk\x18\x03 \x01(\tR\x03sdk\x121\n" +
 	"\x06events\x18\x04 \x03(\v2\x19.holdfast.v1.SubscriptionR\x06events\x120\n" +
 	"\bcommands\x18\x05 \x03(\v2\x14.holdfast.v1.CommandR\bcommands\x12\x18\n" +
-	"\aintents\x18\x06 \x01(\x04R\aintents\"C\n" +
+	"\aintents\x18\x06 \x01(\x04R\aintents\x12\x1b\n" +
+	"\thas_state\x18\a \x01(\bR\bhasState\"C\n" +
 	"\fSubscription\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x1d\n" +
 	"\n" +
@@ -878,7 +1015,12 @@ const file_wire_proto_rawDesc = "" +
 	"\x05ERROR\x10\x00\x12\f\n" +
 	"\bDEADLINE\x10\x01\x12\x0e\n" +
 	"\n" +
-	"UNREADABLE\x10\x02\"(\n" +
+	"UNREADABLE\x10\x02\"\x12\n" +
+	"\x10SaveStateRequest\"3\n" +
+	"\x05State\x12\x16\n" +
+	"\x06schema\x18\x01 \x01(\rR\x06schema\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"\x16\n" +
+	"\x14RestoreStateResponse\"(\n" +
 	"\vStopRequest\x12\x19\n" +
 	"\bgrace_ms\x18\x01 \x01(\x04R\agraceMs\"\x0e\n" +
 	"\fStopResponse\"\xc6\x01\n" +
@@ -896,11 +1038,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x1a9\n" +
 	"\vHeaderEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\x80\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\x87\x03\n" +
 	"\x06Plugin\x12?\n" +
 	"\bDescribe\x12\x1c.holdfast.v1.DescribeRequest\x1a\x15.holdfast.v1.Manifest\x12>\n" +
 	"\x05Start\x12\x19.holdfast.v1.StartRequest\x1a\x1a.holdfast.v1.StartResponse\x128\n" +
-	"\x06Events\x12\x17.holdfast.v1.EventBatch\x1a\x11.holdfast.v1.Acks(\x010\x01\x12;\n" +
+	"\x06Events\x12\x17.holdfast.v1.EventBatch\x1a\x11.holdfast.v1.Acks(\x010\x01\x12>\n" +
+	"\tSaveState\x12\x1d.holdfast.v1.SaveStateRequest\x1a\x12.holdfast.v1.State\x12E\n" +
+	"\fRestoreState\x12\x12.holdfast.v1.State\x1a!.holdfast.v1.RestoreStateResponse\x12;\n" +
 	"\x04Stop\x12\x18.holdfast.v1.StopRequest\x1a\x19.holdfast.v1.StopResponse2A\n" +
 	"\x04Host\x129\n" +
 	"\x02Do\x12\x18.holdfast.v1.RestRequest\x1a\x19.holdfast.v1.RestResponseB+Z)github.com/holdfast-bot/holdfast/sdk/wireb\x06proto3"
@@ -918,44 +1062,51 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_wire_proto_goTypes = []any{
-	(Failure_Reason)(0),     // 0: holdfast.v1.Failure.Reason
-	(*DescribeRequest)(nil), // 1: holdfast.v1.DescribeRequest
-	(*Manifest)(nil),        // 2: holdfast.v1.Manifest
-	(*Subscription)(nil),    // 3: holdfast.v1.Subscription
-	(*Command)(nil),         // 4: holdfast.v1.Command
-	(*StartRequest)(nil),    // 5: holdfast.v1.StartRequest
-	(*StartResponse)(nil),   // 6: holdfast.v1.StartResponse
-	(*EventBatch)(nil),      // 7: holdfast.v1.EventBatch
-	(*Acks)(nil),            // 8: holdfast.v1.Acks
-	(*Failure)(nil),         // 9: holdfast.v1.Failure
-	(*StopRequest)(nil),     // 10: holdfast.v1.StopRequest
-	(*StopResponse)(nil),    // 11: holdfast.v1.StopResponse
-	(*RestRequest)(nil),     // 12: holdfast.v1.RestRequest
-	(*RestResponse)(nil),    // 13: holdfast.v1.RestResponse
-	nil,                     // 14: holdfast.v1.RestRequest.HeaderEntry
-	nil,                     // 15: holdfast.v1.RestResponse.HeaderEntry
+	(Failure_Reason)(0),          // 0: holdfast.v1.Failure.Reason
+	(*DescribeRequest)(nil),      // 1: holdfast.v1.DescribeRequest
+	(*Manifest)(nil),             // 2: holdfast.v1.Manifest
+	(*Subscription)(nil),         // 3: holdfast.v1.Subscription
+	(*Command)(nil),              // 4: holdfast.v1.Command
+	(*StartRequest)(nil),         // 5: holdfast.v1.StartRequest
+	(*StartResponse)(nil),        // 6: holdfast.v1.StartResponse
+	(*EventBatch)(nil),           // 7: holdfast.v1.EventBatch
+	(*Acks)(nil),                 // 8: holdfast.v1.Acks
+	(*Failure)(nil),              // 9: holdfast.v1.Failure
+	(*SaveStateRequest)(nil),     // 10: holdfast.v1.SaveStateRequest
+	(*State)(nil),                // 11: holdfast.v1.State
+	(*RestoreStateResponse)(nil), // 12: holdfast.v1.RestoreStateResponse
+	(*StopRequest)(nil),          // 13: holdfast.v1.StopRequest
+	(*StopResponse)(nil),         // 14: holdfast.v1.StopResponse
+	(*RestRequest)(nil),          // 15: holdfast.v1.RestRequest
+	(*RestResponse)(nil),         // 16: holdfast.v1.RestResponse
+	nil,                          // 17: holdfast.v1.RestRequest.HeaderEntry
+	nil,                          // 18: holdfast.v1.RestResponse.HeaderEntry
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: holdfast.v1.Manifest.events:type_name -> holdfast.v1.Subscription
 	4,  // 1: holdfast.v1.Manifest.commands:type_name -> holdfast.v1.Command
 	9,  // 2: holdfast.v1.Acks.failures:type_name -> holdfast.v1.Failure
 	0,  // 3: holdfast.v1.Failure.reason:type_name -> holdfast.v1.Failure.Reason
-	14, // 4: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
-	15, // 5: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
+	17, // 4: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
+	18, // 5: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
 	1,  // 6: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
 	5,  // 7: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
 	7,  // 8: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
-	10, // 9: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
-	12, // 10: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
-	2,  // 11: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
-	6,  // 12: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
-	8,  // 13: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
-	11, // 14: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
-	13, // 15: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
-	11, // [11:16] is the sub-list for method output_type
-	6,  // [6:11] is the sub-list for method input_type
+	10, // 9: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
+	11, // 10: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
+	13, // 11: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
+	15, // 12: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
+	2,  // 13: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
+	6,  // 14: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
+	8,  // 15: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
+	11, // 16: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
+	12, // 17: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
+	14, // 18: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
+	16, // 19: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
+	13, // [13:20] is the sub-list for method output_type
+	6,  // [6:13] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name
@@ -972,7 +1123,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -26,10 +26,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Plugin_Describe_FullMethodName = "/holdfast.v1.Plugin/Describe"
-	Plugin_Start_FullMethodName    = "/holdfast.v1.Plugin/Start"
-	Plugin_Events_FullMethodName   = "/holdfast.v1.Plugin/Events"
-	Plugin_Stop_FullMethodName     = "/holdfast.v1.Plugin/Stop"
+	Plugin_Describe_FullMethodName     = "/holdfast.v1.Plugin/Describe"
+	Plugin_Start_FullMethodName        = "/holdfast.v1.Plugin/Start"
+	Plugin_Events_FullMethodName       = "/holdfast.v1.Plugin/Events"
+	Plugin_SaveState_FullMethodName    = "/holdfast.v1.Plugin/SaveState"
+	Plugin_RestoreState_FullMethodName = "/holdfast.v1.Plugin/RestoreState"
+	Plugin_Stop_FullMethodName         = "/holdfast.v1.Plugin/Stop"
 )
 
 // PluginClient is the client API for Plugin service.
@@ -46,6 +48,13 @@ type PluginClient interface {
 	// Events is the one stream of a plugin's life: the host sends batches of
 	// frames, the plugin acknowledges. When it ends the plugin shall exit.
 	Events(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[EventBatch, Acks], error)
+	// SaveState asks for what a new instance shall go on with. It is called when
+	// no handler runs and none will begin, and may be called again: a reload can
+	// be called off after it.
+	SaveState(ctx context.Context, in *SaveStateRequest, opts ...grpc.CallOption) (*State, error)
+	// RestoreState gives an instance the state of the one before it, before its
+	// Start. An error refuses the state, and with it the instance.
+	RestoreState(ctx context.Context, in *State, opts ...grpc.CallOption) (*RestoreStateResponse, error)
 	// Stop asks the plugin to end its handlers and to answer when they have
 	// ended. The host then ends the stream and the process.
 	Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error)
@@ -92,6 +101,26 @@ func (c *pluginClient) Events(ctx context.Context, opts ...grpc.CallOption) (grp
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Plugin_EventsClient = grpc.BidiStreamingClient[EventBatch, Acks]
 
+func (c *pluginClient) SaveState(ctx context.Context, in *SaveStateRequest, opts ...grpc.CallOption) (*State, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(State)
+	err := c.cc.Invoke(ctx, Plugin_SaveState_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *pluginClient) RestoreState(ctx context.Context, in *State, opts ...grpc.CallOption) (*RestoreStateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RestoreStateResponse)
+	err := c.cc.Invoke(ctx, Plugin_RestoreState_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *pluginClient) Stop(ctx context.Context, in *StopRequest, opts ...grpc.CallOption) (*StopResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StopResponse)
@@ -116,6 +145,13 @@ type PluginServer interface {
 	// Events is the one stream of a plugin's life: the host sends batches of
 	// frames, the plugin acknowledges. When it ends the plugin shall exit.
 	Events(grpc.BidiStreamingServer[EventBatch, Acks]) error
+	// SaveState asks for what a new instance shall go on with. It is called when
+	// no handler runs and none will begin, and may be called again: a reload can
+	// be called off after it.
+	SaveState(context.Context, *SaveStateRequest) (*State, error)
+	// RestoreState gives an instance the state of the one before it, before its
+	// Start. An error refuses the state, and with it the instance.
+	RestoreState(context.Context, *State) (*RestoreStateResponse, error)
 	// Stop asks the plugin to end its handlers and to answer when they have
 	// ended. The host then ends the stream and the process.
 	Stop(context.Context, *StopRequest) (*StopResponse, error)
@@ -137,6 +173,12 @@ func (UnimplementedPluginServer) Start(context.Context, *StartRequest) (*StartRe
 }
 func (UnimplementedPluginServer) Events(grpc.BidiStreamingServer[EventBatch, Acks]) error {
 	return status.Error(codes.Unimplemented, "method Events not implemented")
+}
+func (UnimplementedPluginServer) SaveState(context.Context, *SaveStateRequest) (*State, error) {
+	return nil, status.Error(codes.Unimplemented, "method SaveState not implemented")
+}
+func (UnimplementedPluginServer) RestoreState(context.Context, *State) (*RestoreStateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RestoreState not implemented")
 }
 func (UnimplementedPluginServer) Stop(context.Context, *StopRequest) (*StopResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Stop not implemented")
@@ -205,6 +247,42 @@ func _Plugin_Events_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Plugin_EventsServer = grpc.BidiStreamingServer[EventBatch, Acks]
 
+func _Plugin_SaveState_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SaveStateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PluginServer).SaveState(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Plugin_SaveState_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PluginServer).SaveState(ctx, req.(*SaveStateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Plugin_RestoreState_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(State)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PluginServer).RestoreState(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Plugin_RestoreState_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PluginServer).RestoreState(ctx, req.(*State))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Plugin_Stop_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StopRequest)
 	if err := dec(in); err != nil {
@@ -237,6 +315,14 @@ var Plugin_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Start",
 			Handler:    _Plugin_Start_Handler,
+		},
+		{
+			MethodName: "SaveState",
+			Handler:    _Plugin_SaveState_Handler,
+		},
+		{
+			MethodName: "RestoreState",
+			Handler:    _Plugin_RestoreState_Handler,
 		},
 		{
 			MethodName: "Stop",
