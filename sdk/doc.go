@@ -27,6 +27,18 @@
 // An event whose acknowledgement is missing when the plugin ends is delivered
 // again to the next process, with Bot.Redelivered set.
 //
+// # Reloads
+//
+// A new build of a plugin takes over while its host runs on: the old process
+// gets nothing more and its handlers return, the new one starts and gets what
+// follows. What the old one has in memory goes along if the plugin says what:
+// Plugin.State, or Plugin.SaveRestore for a form of its own.
+//
+//	old: SaveState ──> new: RestoreState ──> old: Stop ──> new: Start, OnStart, events
+//
+// No handler runs while the state is saved or restored. What else a plugin has
+// running is its own to stop or to lock out.
+//
 // # Inside
 //
 //	stream ── receive ── push ──> lane ── handle ──> acks ── send ── stream
@@ -40,6 +52,7 @@
 // Close wait for the lanes. The channels: acks.wake and the idle and flushed
 // channels of those who wait, each closed by the one who empties what it
 // guards; Server.ended is closed by Events. How much is in flight is bounded
-// by the host's credit. Run adds a goroutine that ends the process when the
+// by the host's credit. SaveState and RestoreState run the plugin's functions on
+// the goroutines of their calls, one at a time. Run adds a goroutine that ends the process when the
 // stream has ended or the parent is gone.
 package sdk

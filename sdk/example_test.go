@@ -3,9 +3,11 @@ package sdk_test
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/switchupcb/disgo"
@@ -97,6 +99,47 @@ func ExamplePlugin_OnStart() {
 		}
 		return nil
 	})
+	p.Run()
+}
+
+// State lives on when a new build of the plugin takes over.
+func ExamplePlugin_State() {
+	var seen struct {
+		Messages int
+		Last     time.Time
+	}
+	p := sdk.New("lookout")
+	p.State(&seen)
+	var mu sync.Mutex // handlers of different guilds run in parallel
+	sdk.OnRaw(p, "MESSAGE_CREATE", func(_ context.Context, bot *sdk.Bot, _ json.RawMessage) error {
+		mu.Lock()
+		defer mu.Unlock()
+		seen.Messages++
+		seen.Last = bot.Received
+		return nil
+	})
+	p.Run()
+}
+
+// SaveRestore is for a form of your own, and for reading older ones: here
+// State's JSON, which is schema 1.
+func ExamplePlugin_SaveRestore() {
+	var total uint64
+	p := sdk.New("lookout")
+	save := func() ([]byte, error) {
+		return binary.BigEndian.AppendUint64(nil, total), nil
+	}
+	restore := func(schema uint32, data []byte) error {
+		if schema == 1 {
+			var old struct{ Messages uint64 }
+			err := json.Unmarshal(data, &old)
+			total = old.Messages
+			return err
+		}
+		_, err := binary.Decode(data, binary.BigEndian, &total)
+		return err
+	}
+	p.SaveRestore(2, save, restore)
 	p.Run()
 }
 

@@ -25,6 +25,7 @@ type Plugin struct {
 	order    []*route // as registered
 	commands []*command
 	onStart  []func(context.Context, *Bot) error
+	state    *stateForm // nil if none is kept
 	serving  bool
 }
 
@@ -85,7 +86,7 @@ func (p *Plugin) routeOf(event string) *route {
 
 // manifest is what the plugin says of itself.
 func (p *Plugin) manifest() *wire.Manifest {
-	m := &wire.Manifest{Name: p.name, Version: p.version, Sdk: sdkName + " " + moduleVersion(), Intents: p.intents}
+	m := &wire.Manifest{Name: p.name, Version: p.version, Sdk: sdkName + " " + moduleVersion(), Intents: p.intents, HasState: p.state != nil}
 	for _, r := range p.order {
 		if r.subscribed {
 			m.Events = append(m.Events, &wire.Subscription{Event: r.event, WithGuild: r.withGuild})

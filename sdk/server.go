@@ -26,12 +26,16 @@ type ServerConfig struct {
 
 // Server is a plugin as its host sees it: wire.PluginServer. Run makes one by
 // itself; sdktest, or a program that serves the plugin in another way, makes
-// its own. It is good for one life: one Start, one Events.
+// its own. It is good for one life: at most one RestoreState, then one Start and
+// one Events.
 type Server struct {
 	wire.UnimplementedPluginServer
 	plugin *Plugin
 	config ServerConfig
 	ended  chan struct{} // closed when the event stream has ended
+
+	calls sync.Mutex // held through Start, SaveState and RestoreState, one at a time
+	phase phase      // guarded by calls
 
 	mu       sync.Mutex
 	line     *line
@@ -59,15 +63,24 @@ func (s *Server) Describe(context.Context, *wire.DescribeRequest) (*wire.Manifes
 // Start implements wire.PluginServer: it opens the line to the host and runs
 // what OnStart registered.
 func (s *Server) Start(ctx context.Context, r *wire.StartRequest) (*wire.StartResponse, error) {
+	if !s.calls.TryLock() {
+		return nil, status.Error(codes.FailedPrecondition, "Start was called while another call goes on")
+	}
+	defer s.calls.Unlock()
+	if s.phase == refused {
+		return nil, status.Error(codes.FailedPrecondition, "Start was called after the state was refused: start another process")
+	}
 	line, err := s.begin(r)
 	if err != nil {
 		return nil, err
 	}
+	s.phase = starting
 	for _, start := range s.plugin.onStart {
 		if err := protected(func() error { return start(ctx, line.detachedBot(s.config.Log)) }); err != nil {
 			return nil, status.Error(codes.Aborted, "OnStart: "+tell(err))
 		}
 	}
+	s.phase = started
 	return &wire.StartResponse{}, nil
 }
 

@@ -13,7 +13,8 @@
 //
 // Send delivers an event and waits for its handlers, Slash calls a command and
 // returns its answer, Requests are what the plugin sent to Discord's REST API,
-// and Handle answers them. It works inside a testing/synctest bubble, where
+// and Handle answers them. Reload hands the plugin's state over to another
+// value of it, as a new build gets it. It works inside a testing/synctest bubble, where
 // deadlines pass at once.
 //
 // A Host is safe for concurrent use. Its goroutines are the two gRPC servers'

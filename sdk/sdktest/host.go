@@ -39,14 +39,20 @@ type Options struct {
 	HandlerTimeout time.Duration
 	// Log takes the plugin's lines. Default: the test's log.
 	Log hclog.Logger
+	// State is restored before the plugin starts, as after a reload. Default:
+	// none, as at the first start.
+	State *State
 }
 
 // Host is the host of one plugin under test.
 type Host struct {
 	wire.UnimplementedHostServer
 	t        testing.TB
+	options  Options
+	end      func() // stops the plugin and waits for everything, once
 	plugin   wire.PluginClient
 	manifest *wire.Manifest
+	ordinal  uint64 // the generation
 	stream   grpc.BidiStreamingClient[wire.EventBatch, wire.Acks]
 	received chan struct{} // closed when receive has ended
 
@@ -66,12 +72,26 @@ type Host struct {
 // the test if the plugin does not start, or if a handler does not end.
 func Start(t testing.TB, p *sdk.Plugin, o Options) *Host {
 	t.Helper()
+	ctx, h := serve(t, p, o)
+	if o.State != nil {
+		h.restore(ctx, *o.State)
+	}
+	h.begin(ctx)
+	return h
+}
+
+// serve makes a plugin that is described and not started. Its calls belong to
+// the context, which ends with the host.
+func serve(t testing.TB, p *sdk.Plugin, o Options) (context.Context, *Host) {
+	t.Helper()
 	log := o.Log
 	if log == nil {
 		log = testLog(t)
 	}
 	h := &Host{
 		t:          t,
+		options:    o,
+		ordinal:    1,
 		received:   make(chan struct{}),
 		last:       firstID,
 		deliveries: make(map[uint64]*Delivery),
@@ -100,7 +120,7 @@ func Start(t testing.TB, p *sdk.Plugin, o Options) *Host {
 	}
 	h.plugin = wire.NewPluginClient(conn)
 	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(func() {
+	h.end = sync.OnceFunc(func() {
 		h.stop(ctx)
 		cancel()
 		closing, done := context.WithTimeout(context.Background(), closeLimit)
@@ -115,10 +135,15 @@ func Start(t testing.TB, p *sdk.Plugin, o Options) *Host {
 		pluginServer.Stop()
 		hostServer.Stop()
 		serving.Wait()
+	})
+	t.Cleanup(func() {
+		h.end()
 		outliveCleaner()
 	})
-	h.begin(ctx, o)
-	return h
+	if h.manifest, err = h.plugin.Describe(ctx, &wire.DescribeRequest{}); err != nil {
+		t.Fatalf("ask for the manifest: %v", err)
+	}
+	return ctx, h
 }
 
 // cleanerLife is longer than what fasthttp's client needs to end its goroutine
@@ -134,16 +159,12 @@ func outliveCleaner() {
 	time.Sleep(cleanerLife)
 }
 
-// begin goes through the calls of a host in their order.
-func (h *Host) begin(ctx context.Context, o Options) {
+// begin starts the plugin and opens its stream.
+func (h *Host) begin(ctx context.Context) {
 	h.t.Helper()
-	var err error
-	if h.manifest, err = h.plugin.Describe(ctx, &wire.DescribeRequest{}); err != nil {
-		h.t.Fatalf("ask for the manifest: %v", err)
-	}
-	_, err = h.plugin.Start(ctx, &wire.StartRequest{
-		HostSocket: "in memory", Ticket: ticket, ApplicationId: applicationID, BotUserId: botUserID, Generation: 1,
-		HandlerTimeoutMs: uint64(o.HandlerTimeout.Milliseconds()),
+	_, err := h.plugin.Start(ctx, &wire.StartRequest{
+		HostSocket: "in memory", Ticket: ticket, ApplicationId: applicationID, BotUserId: botUserID, Generation: h.ordinal,
+		HandlerTimeoutMs: uint64(h.options.HandlerTimeout.Milliseconds()),
 	})
 	if err != nil {
 		h.t.Fatalf("start the plugin: %v", err)
@@ -151,7 +172,7 @@ func (h *Host) begin(ctx context.Context, o Options) {
 	if h.stream, err = h.plugin.Events(ctx); err != nil {
 		h.t.Fatalf("open the event stream: %v", err)
 	}
-	go h.receive() // the cleanup waits for received
+	go h.receive() // end waits for received
 }
 
 // stop asks the plugin to end its handlers.
