@@ -46,12 +46,17 @@ type Host struct {
 
 	mu       sync.Mutex // guards what Status reads while Run builds it
 	phase    string
+	live     *live // while the host is up
 	bot      *bot
 	gate     *rest.Gate
 	plugins  *plugins.Set
 	router   *router.Router
 	sessions *gateway.Set
 	stateDir string
+
+	reloads   chan struct{} // a place for the reload that runs and one that waits
+	reloading sync.Mutex
+	syncing   sync.Mutex // commands are written by one at a time
 }
 
 // New checks the settings and prepares a host. It touches nothing yet.
@@ -63,7 +68,7 @@ func New(c Config) (*Host, error) {
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
-	return &Host{config: c, log: c.Log}, nil
+	return &Host{config: c, log: c.Log, reloads: make(chan struct{}, 2)}, nil
 }
 
 // Run runs the bot until ctx ends; then it stops in order and returns nil. It
@@ -131,6 +136,7 @@ func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, 
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already
 			h.phase = "running"
+			h.live = &live{ctx: ctx, folder: folder, gate: gate, set: set, route: route, bot: &discord.bot, intents: router.Intents(manifests(set))}
 		}
 	})
 
@@ -140,7 +146,7 @@ func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, 
 	defer stopDelivering()
 	group.Go(func() error {
 		// Beside everything else: Discord may keep a write waiting for minutes.
-		h.syncCommands(running, gate, folder, &discord.bot, commands)
+		h.syncCommands(running, gate, folder, &discord.bot, commands, false)
 		return nil
 	})
 	group.Go(func() error {

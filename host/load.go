@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-bot/holdfast/host/rest"
 	"github.com/holdfast-bot/holdfast/host/router"
@@ -42,16 +43,13 @@ func (h *Host) loadPlugins(ctx context.Context, folder *state.State, gate *rest.
 		return nil, nil, err
 	}
 	h.set(func() { h.plugins = set })
-	var declared []router.Command
+	var accepted []*wire.Manifest
 	var merged *router.CommandSet
 	err = set.Load(ctx, func(m *wire.Manifest) error {
-		with := slices.Clone(declared)
-		for _, c := range m.GetCommands() {
-			with = append(with, router.Command{Plugin: m.GetName(), Guild: c.GetGuild(), JSON: c.GetJson()})
-		}
-		all, err := router.Merge(with)
+		with := append(slices.Clone(accepted), m)
+		all, err := router.Merge(commandsOf(with))
 		if err == nil {
-			declared, merged = with, all
+			accepted, merged = with, all
 		}
 		return err
 	})
@@ -79,18 +77,25 @@ func (h *Host) pluginEnv() (map[string][]string, error) {
 }
 
 // syncCommands makes Discord's commands those of the plugins. The bot runs
-// without, so a fault here is told and does not stop it.
-func (h *Host) syncCommands(ctx context.Context, gate *rest.Gate, folder *state.State, owner *bot, commands *router.CommandSet) {
+// without, so a fault here is told and does not stop it. It returns what was
+// done, in words.
+func (h *Host) syncCommands(ctx context.Context, gate *rest.Gate, folder *state.State, owner *bot, commands *router.CommandSet, prune bool) string {
 	mode := h.config.Settings.Commands
 	if mode == "off" {
-		return
+		return "commands: off"
 	}
+	h.syncing.Lock()
+	defer h.syncing.Unlock()
 	report, err := router.SyncCommands(ctx, restFor(gate, "host"), folder, owner.applicationID, commands,
-		router.SyncOptions{Exclusive: mode == "exclusive"})
+		router.SyncOptions{Exclusive: mode == "exclusive", Prune: prune})
+	var told []string
 	for _, scope := range report.Scopes {
 		h.log.Info("commands compared", "result", scope.String())
+		told = append(told, scope.String())
 	}
 	if err != nil && ctx.Err() == nil {
 		h.log.Error("commands not registered", "error", err)
+		told = append(told, "commands not registered: "+err.Error())
 	}
+	return strings.Join(told, "; ")
 }

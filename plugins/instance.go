@@ -30,6 +30,8 @@ const (
 var (
 	// errStopped ends an instance that was asked to stop.
 	errStopped = errors.New("stopped")
+	// errSwapped ends the goroutines of one that gave its place to another.
+	errSwapped = errors.New("swapped")
 	// errHung ends one that acknowledges nothing.
 	errHung = errors.New("hung")
 )
@@ -38,6 +40,7 @@ var (
 type instance struct {
 	generation uint64
 	started    time.Time
+	manifest   *wire.Manifest
 	link       *link
 	services   *services
 }
@@ -77,45 +80,76 @@ func (in *instance) begin(ctx context.Context, c *Config) error {
 // serve carries events to the instance until it ends or ctx does, or an event
 // is not acknowledged for as long as hang, and always returns why. Its goroutines end before it returns: one sends, one receives
 // acknowledgements, one watches for a hang, one for the end.
-func (in *instance) serve(ctx context.Context, q *queue, hang time.Duration) error {
+//
+// A swap that arrives on swaps is tried at the barrier; if it succeeds it is
+// returned as the reason, and the instance has been asked to stop.
+func (in *instance) serve(ctx context.Context, q *queue, swaps <-chan *swap, hang time.Duration) error {
 	group, inner := errgroup.WithContext(context.WithoutCancel(ctx))
 	stream, err := in.link.plugin.Events(inner, grpc.ForceCodecV2(wire.StreamCodec()))
 	if err != nil {
 		return fmt.Errorf("open the event stream: %w", err)
 	}
 	q.setAway(false)
+	q.resume()
+	sending, stopSending := context.WithCancel(ctx)
+	defer stopSending()
 	sent, received := make(chan struct{}), make(chan struct{})
 	group.Go(func() error {
 		defer close(sent)
-		return send(ctx, inner, stream, q)
+		return send(sending, inner, stream, q)
 	})
 	group.Go(func() error {
 		defer close(received)
 		return receive(stream, q)
 	})
 	group.Go(func() error { return watchHang(inner, q, hang) })
+	var swapped *swap
 	group.Go(func() error {
-		select {
-		case <-ctx.Done():
-			in.askToStop()
-			<-sent // it ends with ctx; closing beside it is not allowed
-			_ = stream.CloseSend()
-			select { // acknowledgements that are on their way
-			case <-received:
-			case <-time.After(exitMargin):
-			}
-			return errStopped
-		case <-in.link.process.exited:
-			return errors.New("the process exited")
-		case <-inner.Done():
-			return nil
+		reason := error(errStopped)
+		var err error
+		if swapped, err = in.untilEnd(ctx, inner, q, swaps); err != nil {
+			return err
 		}
+		if swapped != nil {
+			reason = errSwapped
+		}
+		in.askToStop()
+		stopSending()
+		<-sent // closing beside a send is not allowed
+		_ = stream.CloseSend()
+		select { // acknowledgements that are on their way
+		case <-received:
+		case <-time.After(exitMargin):
+		}
+		return reason
 	})
 	err = group.Wait()
-	if ctx.Err() != nil {
+	switch {
+	case swapped != nil:
+		return swapped
+	case ctx.Err() != nil:
 		return errStopped // whichever goroutine noticed first
 	}
 	return err
+}
+
+// untilEnd waits until the instance is to stop, for good (ctx) or for the swap
+// that it returns, or has ended by itself (the error).
+func (in *instance) untilEnd(ctx, inner context.Context, q *queue, swaps <-chan *swap) (*swap, error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case s := <-swaps:
+			if in.handOver(ctx, inner, q, s) {
+				return s, nil
+			}
+		case <-in.link.process.exited:
+			return nil, errors.New("the process exited")
+		case <-inner.Done():
+			return nil, inner.Err()
+		}
+	}
 }
 
 // send drains the queue into the stream: as much as there is, without waiting

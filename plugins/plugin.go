@@ -45,6 +45,8 @@ type Plugin struct {
 	file  File
 	log   hclog.Logger
 	queue *queue
+	swaps chan *swap    // taken by run
+	ended chan struct{} // closed when run has returned
 
 	mu          sync.Mutex
 	state       State
@@ -81,24 +83,22 @@ func (p *Plugin) Deliver(ctx context.Context, e *wire.Event) error {
 	return p.queue.push(ctx, e)
 }
 
-// up brings up a new instance as far as its manifest.
-func (p *Plugin) up(ctx context.Context) (*instance, *wire.Manifest, error) {
+// up brings up a new instance of f as far as its manifest.
+func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
 	p.mu.Lock()
-	p.state = Starting
 	p.generation++
 	in := &instance{generation: p.generation, started: p.set.now()}
 	p.mu.Unlock()
 	var err error
 	c := &p.set.config
-	in.link, err = launch(ctx, p.file, p.set.environment(p.file.Name), c.Sockets, c.StartTimeout, p.set.starter, p.set.guardian, p.log)
+	in.link, err = launch(ctx, f, p.set.environment(f.Name), c.Sockets, c.StartTimeout, p.set.starter, p.set.guardian, p.log)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	m, err := in.describe(ctx)
-	if err != nil {
-		return nil, nil, fmt.Errorf("start plugin %s: %w: rebuild it with this host's SDK", p.file.Name, in.crashed(err))
+	if in.manifest, err = in.describe(ctx); err != nil {
+		return nil, fmt.Errorf("start plugin %s: %w: rebuild it with this host's SDK", f.Name, in.crashed(err))
 	}
-	return in, m, nil
+	return in, nil
 }
 
 // begin gives an instance that is up its services and its start.
@@ -119,14 +119,22 @@ func (p *Plugin) begin(ctx context.Context, in *instance) error {
 	return nil
 }
 
-// run serves the plugin with one instance after another until ctx ends, and
-// leaves no process behind. in is up already.
+// run serves the plugin with one instance after another until ctx ends or the
+// plugin is removed, and leaves no process behind. in is up already.
 func (p *Plugin) run(ctx context.Context, in *instance) {
+	defer close(p.ended)
 	pause := firstPause
+	err := p.begin(ctx, in)
 	for {
-		err := p.begin(ctx, in)
 		if err == nil {
-			err = in.serve(ctx, p.queue, p.set.config.HandlerTimeout+p.set.config.hangMargin)
+			err = in.serve(ctx, p.queue, p.swaps, p.set.config.HandlerTimeout+p.set.config.hangMargin)
+			if s, swapped := errors.AsType[*swap](err); swapped {
+				pause = firstPause
+				if in, err = p.swapped(ctx, in, s); in == nil && err == nil {
+					return // removed
+				}
+				continue
+			}
 			if errors.Is(err, errStopped) {
 				in.stop()
 				p.setState(Stopped, "")
@@ -144,7 +152,7 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 		}
 		p.crashed(err)
 		p.queue.setAway(pause > quickPause)
-		if in, pause = p.again(ctx, pause); in == nil {
+		if in, pause, err = p.again(ctx, pause); in == nil && err == nil {
 			p.setState(Stopped, "")
 			return
 		}
@@ -153,45 +161,51 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 
 // crashed takes back what was in flight and tells what happened.
 func (p *Plugin) crashed(err error) {
-	for _, e := range p.queue.crashed() {
-		p.log.Error("event dropped: the plugin crashed each time it was alone with it",
-			"event", e.Name, "guild", e.Guild, "shard", e.Shard, "seq", e.Seq)
-	}
+	p.takeBack()
 	p.setState(Waiting, err.Error())
 	p.log.Error("plugin crashed and is started again", "error", err)
 }
 
-// again brings up the next instance, after longer and longer pauses. It
-// returns nil when ctx ends.
-func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, time.Duration) {
+// takeBack puts what was in flight first in the queue again.
+func (p *Plugin) takeBack() {
+	for _, e := range p.queue.crashed() {
+		p.log.Error("event dropped: the plugin crashed each time it was alone with it",
+			"event", e.Name, "guild", e.Guild, "shard", e.Shard, "seq", e.Seq)
+	}
+}
+
+// again brings up the next instance, after longer and longer pauses, and
+// begins it; the error says why it has not begun. Without an instance and an
+// error ctx has ended, or the plugin is removed.
+func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, time.Duration, error) {
 	for {
 		select {
 		case <-time.After(pause):
+		case s := <-p.swaps: // nothing runs: the new build takes the place at once
+			in, err := p.replaceAbsent(ctx, s)
+			return in, firstPause, err
 		case <-ctx.Done():
-			return nil, pause
+			return nil, pause, nil
 		}
 		pause = min(2*pause, lastPause)
-		in, m, err := p.up(ctx)
+		in, err := p.up(ctx, p.current())
+		if err == nil && in.manifest.GetName() != p.Name() {
+			err = fmt.Errorf("start plugin %s: its manifest names it %q now: reload to take it as another plugin", p.Name(), in.manifest.GetName())
+			in.stop()
+		}
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return nil, pause
+			return nil, pause, nil
 		case err != nil:
 			p.queue.setAway(true)
 			p.setState(Waiting, err.Error())
-			p.log.Error("plugin not started", "error", err, "again_in", pause)
-			continue
-		case m.GetName() != p.Name():
-			in.stop()
-			p.queue.setAway(true)
-			err := fmt.Errorf("start plugin %s: its manifest names it %q now: stop the host to take it as another plugin", p.Name(), m.GetName())
-			p.setState(Waiting, err.Error())
-			p.log.Error("plugin not started", "error", err, "again_in", pause)
+			p.log.Error("plugin not started", "error", err, "again_in", pause.String())
 			continue
 		}
 		p.mu.Lock()
 		p.restarts++
 		p.mu.Unlock()
-		return in, pause
+		return in, pause, p.begin(ctx, in)
 	}
 }
 

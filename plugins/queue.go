@@ -74,6 +74,7 @@ type queue struct {
 	room   chan struct{} // something left the queue; capacity 1
 
 	mu           sync.Mutex
+	paused       bool // at the barrier of a reload: nothing is sent
 	away         bool // no instance takes events, and none is expected soon
 	lanes        map[uint64]*lane
 	readyHead    *lane
@@ -87,6 +88,7 @@ type queue struct {
 	flightBytes  int // without interactions
 	order        uint64
 	idle         chan struct{} // closed when nothing is left, nil when nobody waits
+	landed       chan struct{} // closed when nothing is in flight, nil when nobody waits
 	freeItems    *item
 	freeLanes    *lane
 	count        counts
@@ -338,11 +340,15 @@ func (q *queue) signal(c chan struct{}) {
 	}
 }
 
-// checkIdle tells those who wait that nothing is left.
+// checkIdle tells those who wait that nothing is left, or nothing in flight.
 func (q *queue) checkIdle() {
 	if q.idle != nil && q.empty() {
 		close(q.idle)
 		q.idle = nil
+	}
+	if q.landed != nil && len(q.inFlight) == 0 {
+		close(q.landed)
+		q.landed = nil
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 func (q *queue) take(b *wire.Batch) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.paused {
+		return 0
+	}
 	if q.recovering && !q.takeRedelivered(b) {
 		return b.Len()
 	}

@@ -50,11 +50,14 @@ type Set struct {
 	guardian *guardian
 	numbers  atomic.Uint64
 
+	reloading sync.Mutex // one reload at a time
+
 	mu      sync.Mutex
 	plugins []*Plugin
 	pending map[*Plugin]*instance // loaded, not yet running
 	running sync.WaitGroup
 	cancel  context.CancelFunc
+	enter   func(p *Plugin, in *instance) bool // starts a plugin's run; false when the set is closed
 	closed  sync.Once
 }
 
@@ -102,32 +105,33 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 	type result struct {
 		plugin   *Plugin
 		instance *instance
-		manifest *wire.Manifest
 		err      error
 	}
 	results := make([]result, len(files))
 	var wait sync.WaitGroup
 	for n, f := range files {
-		p := &Plugin{set: s, file: f.file, state: Starting, log: s.config.Log.Named(f.file.Name), queue: newQueue(defaultLimits(), s.now)}
+		p := s.newPlugin(f.file)
 		if f.err != nil {
 			results[n] = result{plugin: p, err: fmt.Errorf("start plugin %s: %w", f.file.Name, f.err)}
 			continue
 		}
 		wait.Go(func() {
-			in, m, err := p.up(ctx)
-			results[n] = result{p, in, m, err}
+			in, err := p.up(ctx, f.file)
+			results[n] = result{p, in, err}
 		})
 	}
 	wait.Wait()
+	defer s.sweepStaged()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names := make(map[string]string)
 	for _, r := range results {
 		s.plugins = append(s.plugins, r.plugin)
 		if r.err == nil {
-			if other, taken := names[r.manifest.GetName()]; taken {
-				r.err = fmt.Errorf("start plugin %s: it is called %q like %s: rename one of them in its sdk.New", r.plugin.file.Name, r.manifest.GetName(), other)
-			} else if err := check(r.manifest); err != nil {
+			name := r.instance.manifest.GetName()
+			if other, taken := names[name]; taken {
+				r.err = fmt.Errorf("start plugin %s: it is called %q like %s: rename one of them in its sdk.New", r.plugin.file.Name, name, other)
+			} else if err := check(r.instance.manifest); err != nil {
 				r.err = fmt.Errorf("start plugin %s: %w", r.plugin.file.Name, err)
 			}
 			if r.err != nil {
@@ -142,10 +146,8 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 			s.config.Log.Error("plugin left out", "file", r.plugin.file.Path, "error", r.err)
 			continue
 		}
-		names[r.manifest.GetName()] = r.plugin.file.Path
-		r.plugin.mu.Lock()
-		r.plugin.manifest = r.manifest
-		r.plugin.mu.Unlock()
+		names[r.instance.manifest.GetName()] = r.plugin.file.Path
+		r.plugin.adopt(r.plugin.current(), r.instance.manifest)
 		s.pending[r.plugin] = r.instance
 	}
 	return ctx.Err()
@@ -193,7 +195,6 @@ func (s *Set) stageAll(ctx context.Context) ([]staged, error) {
 	s.strangers(found)
 	s.config.Log.Info("starting plugins", "count", len(found), "folder", s.config.Dir)
 	var files []staged
-	keep := make(map[string]bool)
 	for _, c := range found {
 		if wait := quiet - s.now().Sub(c.changed); wait > 0 && wait <= quiet {
 			select {
@@ -206,13 +207,20 @@ func (s *Set) stageAll(ctx context.Context) ([]staged, error) {
 		if errors.Is(err, errStaging) {
 			return nil, err
 		}
-		keep[f.Hash] = true
 		files = append(files, staged{f, err})
+	}
+	return files, nil
+}
+
+// sweepStaged removes copies that no plugin runs.
+func (s *Set) sweepStaged() {
+	keep := make(map[string]bool)
+	for _, p := range s.all() {
+		keep[p.current().Hash] = true
 	}
 	if err := sweep(s.config.Staging, keep); err != nil {
 		s.config.Log.Warn("old copies of plugins not removed", "error", err)
 	}
-	return files, nil
 }
 
 // namedFiles is how many files that are left alone are named in one line.
@@ -236,10 +244,36 @@ func (s *Set) Run() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cancel = cancel
+	s.enter = func(p *Plugin, in *instance) bool {
+		if ctx.Err() != nil {
+			return false
+		}
+		s.running.Go(func() { p.run(ctx, in) })
+		return true
+	}
 	for p, in := range s.pending {
 		delete(s.pending, p)
-		s.running.Go(func() { p.run(ctx, in) })
+		s.enter(p, in)
 	}
+}
+
+func (s *Set) newPlugin(f File) *Plugin {
+	return &Plugin{
+		set: s, file: f, state: Starting, log: s.config.Log.Named(f.Name), queue: newQueue(defaultLimits(), s.now),
+		swaps: make(chan *swap), ended: make(chan struct{}),
+	}
+}
+
+func (s *Set) all() []*Plugin {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.plugins)
+}
+
+func (s *Set) forget(p *Plugin) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plugins = slices.DeleteFunc(slices.Clone(s.plugins), func(o *Plugin) bool { return o == p })
 }
 
 // Plugins returns the plugins that Load accepted, in the order of their file

@@ -1,7 +1,6 @@
 package plugins
 
 import (
-	"slices"
 	"time"
 )
 
@@ -33,9 +32,7 @@ type Status struct {
 
 // Status of every plugin of the folder, failed ones included.
 func (s *Set) Status() []Status {
-	s.mu.Lock()
-	all := slices.Clone(s.plugins)
-	s.mu.Unlock()
+	all := s.all()
 	out := make([]Status, 0, len(all))
 	for _, p := range all {
 		out = append(out, p.status())
@@ -46,7 +43,7 @@ func (s *Set) Status() []Status {
 func (p *Plugin) status() Status {
 	c, inFlight := p.queue.snapshot()
 	out := Status{
-		Name: p.Name(), File: p.file.Path,
+		Name: p.Name(), File: p.current().Path,
 		Queued: c.queued, QueuedBytes: c.queuedBytes, InFlight: inFlight,
 		Delivered: c.delivered, Acked: c.acked, Redelivered: c.redelivered, DeadLetters: c.deadLetters,
 		Errors: c.errors, Deadlines: c.deadlines, Unreadable: c.unreadable, Dropped: c.dropped,

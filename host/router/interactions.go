@@ -40,14 +40,15 @@ type interaction struct {
 // interactionTargets says who gets an interaction: the plugin that owns the
 // command, else those that registered for interactions, else nobody, and then
 // the host answers.
-func (r *Router) interactionTargets(ctx context.Context, e *gateway.Event, registered []Plugin) []Plugin {
+func (r *Router) interactionTargets(ctx context.Context, e *gateway.Event, t *table) []Plugin {
+	registered := t.byEvent[e.Name]
 	var i interaction
 	if err := json.Unmarshal(e.Data, &i); err != nil {
 		// Whoever asked for interactions gets it raw; nobody else could read it.
 		r.config.Log.Warn("interaction not readable", "shard", e.Shard, "seq", e.Seq, "error", err)
 		return registered
 	}
-	if owner := r.owner(&i, e.Guild); owner != nil {
+	if owner := t.ownerOf(&i, e.Guild); owner != nil {
 		return []Plugin{owner}
 	}
 	if len(registered) == 0 {
@@ -57,18 +58,18 @@ func (r *Router) interactionTargets(ctx context.Context, e *gateway.Event, regis
 	return registered
 }
 
-func (r *Router) owner(i *interaction, guild uint64) Plugin {
-	if r.config.Owner == nil || i.Type != interactionCommand && i.Type != interactionAutocomplete {
+func (t *table) ownerOf(i *interaction, guild uint64) Plugin {
+	if t.owner == nil || i.Type != interactionCommand && i.Type != interactionAutocomplete {
 		return nil
 	}
 	if i.Data.GuildID == "" {
 		guild = 0
 	}
-	name, ok := r.config.Owner(max(i.Data.Type, 1), i.Data.Name, guild)
+	name, ok := t.owner(max(i.Data.Type, 1), i.Data.Name, guild)
 	if !ok {
 		return nil
 	}
-	return r.byName[name]
+	return t.byName[name]
 }
 
 // answer tells the user that nobody takes the interaction, instead of leaving

@@ -21,9 +21,8 @@ type Plugin interface {
 // Config of a Router. Log is needed.
 type Config struct {
 	Plugins []Plugin
-	// Owner names the plugin that registered an application command of a kind
-	// (1 chat input, 2 user, 3 message), in a guild or globally.
-	Owner func(kind int, name string, guild uint64) (plugin string, ok bool)
+	// Owner may be nil: then commands go to those that register for interactions.
+	Owner Owner
 	// Handled is told which seq of a shard is in every queue that wants it, or
 	// wanted by nobody.
 	Handled func(shard int, seq uint64)
@@ -37,8 +36,7 @@ type Config struct {
 // order; Status is for any goroutine.
 type Router struct {
 	config   Config
-	byEvent  map[string][]Plugin
-	byName   map[string]Plugin
+	table    atomic.Pointer[table]
 	indexes  map[int]uint64 // last journal index of each shard
 	answers  sync.WaitGroup
 	answerer chan struct{} // a place for each answer that is under way
@@ -59,26 +57,43 @@ type Status struct {
 // maxAnswers bounds the answers to unclaimed interactions under way.
 const maxAnswers = 16
 
+// table says who gets what. It does not change.
+type table struct {
+	byEvent map[string][]Plugin
+	byName  map[string]Plugin
+	owner   Owner
+}
+
+// Owner names the plugin that registered an application command of a kind
+// (1 chat input, 2 user, 3 message), in a guild or globally.
+type Owner func(kind int, name string, guild uint64) (plugin string, ok bool)
+
 // New builds a router over the plugins' manifests.
 func New(c Config) *Router {
 	r := &Router{
 		config:   c,
-		byEvent:  make(map[string][]Plugin),
-		byName:   make(map[string]Plugin),
 		indexes:  make(map[int]uint64),
 		answerer: make(chan struct{}, maxAnswers),
 	}
-	for _, p := range c.Plugins {
-		r.byName[p.Name()] = p
+	r.Change(c.Plugins, c.Owner)
+	return r
+}
+
+// Change routes the next event by these plugins' manifests as they are now, and
+// by that owner of commands. It may be called at any time.
+func (r *Router) Change(plugins []Plugin, owner Owner) {
+	t := &table{byEvent: make(map[string][]Plugin), byName: make(map[string]Plugin), owner: owner}
+	for _, p := range plugins {
+		t.byName[p.Name()] = p
 		seen := make(map[string]bool)
 		for _, s := range p.Manifest().GetEvents() {
 			if name := s.GetEvent(); !seen[name] {
 				seen[name] = true
-				r.byEvent[name] = append(r.byEvent[name], p)
+				t.byEvent[name] = append(t.byEvent[name], p)
 			}
 		}
 	}
-	return r
+	r.table.Store(t)
 }
 
 // Run routes events until the channel is closed or ctx ends, and returns when
@@ -102,9 +117,10 @@ func (r *Router) Run(ctx context.Context, events <-chan gateway.Event) error {
 
 func (r *Router) route(ctx context.Context, e *gateway.Event) error {
 	r.received.Add(1)
-	targets := r.byEvent[e.Name]
+	t := r.table.Load()
+	targets := t.byEvent[e.Name]
 	if e.Name == interactionCreate {
-		targets = r.interactionTargets(ctx, e, targets)
+		targets = r.interactionTargets(ctx, e, t)
 	}
 	r.indexes[e.Shard]++
 	if len(targets) > 0 {

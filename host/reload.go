@@ -1,0 +1,109 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/rest"
+	"github.com/holdfast-bot/holdfast/host/router"
+	"github.com/holdfast-bot/holdfast/host/state"
+	"github.com/holdfast-bot/holdfast/plugins"
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+)
+
+// live is what a reload works on: the rooms of a host that is up.
+type live struct {
+	ctx     context.Context //nolint:containedctx // the host's life: a reload outlives whoever asked for it
+	folder  *state.State
+	gate    *rest.Gate
+	set     *plugins.Set
+	route   *router.Router
+	bot     *bot
+	intents uint64 // of the sessions
+}
+
+// Reload brings the running plugins into line with the folder and returns when
+// it is done. It goes on when ctx ends: whoever asked may leave. One reload
+// runs at a time and one more may wait. An error means that nothing was
+// reloaded; what became of each plugin is in the report.
+func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.ReloadReport, error) {
+	var report control.ReloadReport
+	h.mu.Lock()
+	l, phase := h.live, h.phase
+	h.mu.Unlock()
+	if l == nil || phase != "running" {
+		return report, fmt.Errorf("nothing reloaded: the host is %s: try again when it runs", phase)
+	}
+	select {
+	case h.reloads <- struct{}{}:
+		defer func() { <-h.reloads }()
+	default:
+		return report, errors.New("nothing reloaded: a reload is running and another one waits for it: try again later")
+	}
+	h.reloading.Lock()
+	defer h.reloading.Unlock()
+	steps, err := l.set.Reload(l.ctx, plugins.ReloadOptions{
+		Names:   o.Names,
+		Force:   o.Force,
+		DryRun:  o.DryRun,
+		Drain:   h.config.Settings.DrainTimeout,
+		Check:   l.check,
+		Changed: func() { h.reroute(l) },
+	})
+	if err != nil {
+		return report, err
+	}
+	for _, step := range steps {
+		report.Steps = append(report.Steps, control.ReloadStep{
+			Plugin: step.Plugin, File: step.File, Action: string(step.Action), Result: string(step.Result),
+			Detail: step.Detail, PauseMS: float64(step.Pause.Microseconds()) / 1000, Generation: int(step.Generation),
+		})
+	}
+	if !o.DryRun {
+		report.Commands = h.resyncCommands(l, o.Prune)
+	}
+	return report, nil
+}
+
+// check says whether a new build may run beside the others: its commands must
+// not be theirs, and the sessions must get the events that it asks for.
+func (l *live) check(others []*wire.Manifest, m *wire.Manifest) error {
+	all := append(others[:len(others):len(others)], m)
+	if _, err := router.Merge(commandsOf(all)); err != nil {
+		return err
+	}
+	if missing := router.Intents(all) &^ l.intents; missing != 0 {
+		return fmt.Errorf("its events need gateway intents (bits %#x) that the running sessions do not have: stop the host and start it again", missing)
+	}
+	return nil
+}
+
+// reroute lets the router follow the plugins as they are now.
+func (h *Host) reroute(l *live) {
+	commands, err := router.Merge(commandsOf(manifests(l.set)))
+	if err != nil {
+		h.log.Error("commands of the plugins not merged", "error", err) // each was checked before
+	}
+	l.route.Change(targets(l.set), commands.Owner)
+}
+
+// resyncCommands tells Discord what has changed and the operator what was done.
+func (h *Host) resyncCommands(l *live, prune bool) string {
+	commands, err := router.Merge(commandsOf(manifests(l.set)))
+	if err != nil {
+		return err.Error()
+	}
+	return h.syncCommands(l.ctx, l.gate, l.folder, l.bot, commands, prune)
+}
+
+func commandsOf(all []*wire.Manifest) []router.Command {
+	var out []router.Command
+	for _, m := range all {
+		for _, c := range m.GetCommands() {
+			out = append(out, router.Command{Plugin: m.GetName(), Guild: c.GetGuild(), JSON: c.GetJson()})
+		}
+	}
+	return out
+}
