@@ -53,6 +53,6 @@
 // channels of those who wait, each closed by the one who empties what it
 // guards; Server.ended is closed by Events. How much is in flight is bounded
 // by the host's credit. SaveState and RestoreState run the plugin's functions on
-// the goroutines of their calls, one at a time. Run adds a goroutine that ends the process when the
-// stream has ended or the parent is gone.
+// the goroutines of their calls, one at a time. Run adds a goroutine that ends
+// the process when the stream has ended or the parent is gone.
 package sdk
