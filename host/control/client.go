@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,18 +24,35 @@ var ErrNotRunning = errors.New("no holdfast answers")
 // wraps [ErrNotRunning] if there is none. It waits as long as ctx allows.
 func GetStatus(ctx context.Context, socket string) (Status, error) {
 	var status Status
-	err := get(ctx, socket, "/v1/status", &status)
+	err := ask(ctx, socket, http.MethodGet, "/v1/status", http.NoBody, &status)
 	return status, err
 }
 
-func get(ctx context.Context, socket, path string, into any) error {
+// Reload asks the host behind the control socket to reload plugins and returns
+// what became of each; the error is for a request that was turned down as a whole,
+// and wraps [ErrNotRunning] if there is no host. It waits as long as ctx allows.
+// A reload that has begun goes on when ctx ends: only the report is lost.
+func Reload(ctx context.Context, socket string, o ReloadOptions) (ReloadReport, error) {
+	var report ReloadReport
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return report, fmt.Errorf("ask for a reload: %w", err)
+	}
+	err = ask(ctx, socket, http.MethodPost, "/v1/reload", bytes.NewReader(raw), &report)
+	if err != nil && ctx.Err() != nil {
+		return report, fmt.Errorf("wait for the reload: %w: if it has begun it goes on, and holdfast's log tells how it went", ctx.Err())
+	}
+	return report, err
+}
+
+func ask(ctx context.Context, socket, method, path string, body io.Reader, into any) error {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 		},
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://holdfast"+path, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, method, "http://holdfast"+path, body)
 	if err != nil {
 		return fmt.Errorf("ask holdfast: %w", err)
 	}
@@ -47,8 +65,15 @@ func get(ctx context.Context, socket, path string, into any) error {
 	if err != nil {
 		return fmt.Errorf("read holdfast's answer on %s: %w", socket, err)
 	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("holdfast answered %s to %s: %s", response.Status, path, strings.TrimSpace(string(raw)))
+	said := strings.TrimSpace(string(raw))
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusConflict: // the host's own sentence
+		return errors.New(said)
+	case http.StatusNotFound:
+		return fmt.Errorf("the running holdfast does not know %s: it is another version: restart it with this one", path)
+	default:
+		return fmt.Errorf("holdfast answered %s to %s: %s", response.Status, path, said)
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
 		return fmt.Errorf("decode holdfast's answer to %s: %w: use the same version as the running host", path, err)
@@ -62,6 +87,8 @@ func explain(ctx context.Context, socket string, err error) error {
 		return fmt.Errorf("wait for holdfast on %s: %w: it hangs, or the machine is overloaded", socket, ctx.Err())
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w on %s: start one with holdfast run", ErrNotRunning, socket)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("holdfast on %s ended before it answered: its log tells why", socket)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("open %s: %w: ask as the user that runs holdfast", socket, os.ErrPermission)
 	default:

@@ -20,6 +20,7 @@ import (
 
 // fixed is a source that always says the same and counts how often it was asked.
 type fixed struct {
+	noReload
 	status Status
 	asked  atomic.Int64
 }
@@ -27,6 +28,13 @@ type fixed struct {
 func (f *fixed) Status() Status {
 	f.asked.Add(1)
 	return f.status
+}
+
+// noReload is a source that has nothing to reload.
+type noReload struct{}
+
+func (noReload) Reload(context.Context, ReloadOptions) (ReloadReport, error) {
+	return ReloadReport{}, errors.New("nobody should have asked for a reload")
 }
 
 func full() Status {
@@ -58,6 +66,12 @@ func serve(t *testing.T, path string, source Source, log hclog.Logger) (stop fun
 	if err != nil {
 		t.Fatal(err)
 	}
+	return run(t, s)
+}
+
+// run serves until the test ends, or until stop is called.
+func run(t *testing.T, s *Server) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx) }()
@@ -216,7 +230,10 @@ func TestManyOperatorsAtOnce(t *testing.T) {
 }
 
 // stuck is a source that answers only when it is let go.
-type stuck struct{ entered, free chan struct{} }
+type stuck struct {
+	noReload
+	entered, free chan struct{}
+}
 
 func (s stuck) Status() Status {
 	close(s.entered)
@@ -226,7 +243,7 @@ func (s stuck) Status() Status {
 
 func TestARequestUnderWayIsAnsweredAtStop(t *testing.T) {
 	path := filepath.Join(folder(t), "control")
-	source := stuck{make(chan struct{}), make(chan struct{})}
+	source := stuck{entered: make(chan struct{}), free: make(chan struct{})}
 	stop := serve(t, path, source, nil)
 	answer := make(chan error, 1)
 	go func() {
@@ -255,7 +272,7 @@ func TestARequestUnderWayIsAnsweredAtStop(t *testing.T) {
 
 func TestTheClientGivesUpWithItsContext(t *testing.T) {
 	path := filepath.Join(folder(t), "control")
-	source := stuck{make(chan struct{}), make(chan struct{})}
+	source := stuck{entered: make(chan struct{}), free: make(chan struct{})}
 	serve(t, path, source, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-source.entered; cancel() }()

@@ -1,12 +1,21 @@
 // Package control is the operator's door into a running host: HTTP over a unix
 // socket, and the client for it.
 //
-//	GET /v1/status   the [Status] as JSON
+//	GET  /v1/status   the [Status] as JSON
+//	POST /v1/reload   takes [ReloadOptions] as JSON, answers with a [ReloadReport]
+//
+// A request that the host turns down is answered 409 with its reason as text, one
+// that cannot be read 400.
+//
+// A reload takes as long as the plugins need to drain. It is not cut by a
+// time-out here, and it goes on when the operator goes away: half a plan is worse
+// than a whole one that nobody watches. Then the log tells how it went.
 //
 // Who may open the socket may ask: it is 0600 in a private folder that the host
 // gives, so that only the host's user and root can. There is no other check.
 //
 // Ownership: [Server.Serve] runs in its caller's goroutine and starts one that
-// accepts; it returns when that one and all requests have ended. The package
-// has no channel of its own but the one on which that goroutine reports its end.
+// accepts; it returns when that one has ended and no reload runs any more. The
+// package has no channel of its own but the one on which that goroutine reports
+// its end.
 package control

@@ -45,7 +45,7 @@ type ReloadReport struct {
 type ReloadStep struct {
 	// Plugin is the manifest's name; "" if the file has never told it.
 	Plugin string `json:"plugin"`
-	File   string `json:"file"`
+	File   string `json:"file"`   // its path
 	Action string `json:"action"` // one of the Action constants
 	Result string `json:"result"` // one of the Result constants, or ""
 	// Detail is the reason with its remedy, for a person.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -31,6 +32,11 @@ type Server struct {
 	listen net.Listener
 	source Source
 	log    hclog.Logger
+
+	timeout time.Duration // requestTimeout
+	// reloads is held for reading by each that is under way. Serve's end takes it
+	// whole, when its context has ended and no other begins.
+	reloads sync.RWMutex
 }
 
 // Listen opens the socket at path, which must lie in a private folder that this
@@ -55,7 +61,7 @@ func Listen(path string, source Source, log hclog.Logger) (*Server, error) {
 		_ = listen.Close()
 		return nil, fmt.Errorf("make control socket %s private: %w", path, err)
 	}
-	return &Server{path: path, listen: listen, source: source, log: log}, nil
+	return &Server{path: path, listen: listen, source: source, log: log, timeout: requestTimeout}, nil
 }
 
 // removeSocket removes a left-over socket, and nothing that is not one.
@@ -83,14 +89,18 @@ func (s *Server) Path() string { return s.path }
 func (s *Server) Close() error { return s.listen.Close() }
 
 // Serve answers until ctx ends, then lets requests under way finish for a moment,
-// removes the socket and returns nil.
+// removes the socket and returns nil. A reload under way sees ctx end and is
+// waited for. A Server serves once.
 func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.awaitReloads()
+	defer cancel() // before that
 	server := &http.Server{
-		Handler:           s.routes(),
-		ReadHeaderTimeout: requestTimeout,
-		ReadTimeout:       requestTimeout,
-		WriteTimeout:      requestTimeout,
-		IdleTimeout:       requestTimeout,
+		Handler:           s.routes(ctx),
+		ReadHeaderTimeout: s.timeout,
+		ReadTimeout:       s.timeout,
+		WriteTimeout:      s.timeout,
+		IdleTimeout:       s.timeout,
 		MaxHeaderBytes:    headerLimit,
 		ErrorLog:          s.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
@@ -98,11 +108,12 @@ func (s *Server) Serve(ctx context.Context) error {
 	go func() { ended <- server.Serve(s.listen) }()
 	select {
 	case err := <-ended:
+		_ = server.Close() // nobody is answered by half a server
 		return fmt.Errorf("serve control socket %s: %w", s.path, err)
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
+	grace, giveUp := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer giveUp()
 	if err := server.Shutdown(grace); err != nil {
 		_ = server.Close() // cuts what did not finish
 	}
@@ -112,12 +123,19 @@ func (s *Server) Serve(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) routes() http.Handler {
+func (s *Server) routes(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		s.answer(w, s.source.Status())
 	})
+	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) { s.reload(ctx, w, r) })
 	return mux
+}
+
+// awaitReloads returns when no reload is under way; Serve's context has ended.
+func (s *Server) awaitReloads() {
+	s.reloads.Lock()
+	defer s.reloads.Unlock()
 }
 
 // answer sends one JSON value.

@@ -86,9 +86,3 @@ type Events struct {
 	// DroppedByName splits Dropped by event name.
 	DroppedByName map[string]uint64 `json:"dropped_by_name,omitempty"`
 }
-
-// Source is where the server learns the status; it is asked from several
-// goroutines at once.
-type Source interface {
-	Status() Status
-}

@@ -26,6 +26,7 @@ const (
 type cli struct {
 	Run     runCmd     `cmd:"" help:"Run the bot until SIGINT or SIGTERM."`
 	Status  statusCmd  `cmd:"" help:"Show how a running host is."`
+	Reload  reloadCmd  `cmd:"" help:"Have a running host take in plugins that are new, changed or gone."`
 	Demo    demoCmd    `cmd:"" help:"Run a bot of example plugins on a built-in Discord: no token, no network."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/holdfast-bot/holdfast/host"
+	"github.com/holdfast-bot/holdfast/host/control"
 )
 
 // settingsFlags are the settings as flags. It has none of their methods: kong
@@ -29,31 +27,16 @@ func (c *runCmd) Run(ctx context.Context, around surroundings) error {
 		return usageError{err}
 	}
 	log := newLogger(settings, around.stderr)
-	h, err := host.New(host.Config{Settings: settings, Token: token, Log: log})
+	ready := make(chan struct{})
+	h, err := host.New(host.Config{Settings: settings, Token: token, Log: log, Ready: func() { close(ready) }})
 	if err != nil {
 		return usageError{err}
 	}
-	defer surviveHangup(log)()
+	stop := onHangup(ctx, ready, func(ctx context.Context) (control.ReloadReport, error) {
+		return h.Reload(ctx, control.ReloadOptions{})
+	}, log)
+	defer stop()
 	return h.Run(ctx)
-}
-
-// surviveHangup keeps SIGHUP, which will mean reload, from ending the bot: by
-// default it ends a process without any order. The returned function undoes it.
-func surviveHangup(log hclog.Logger) (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for range hangups {
-			log.Warn("nothing reloaded: this version takes new builds at its start only; stop it and start it again")
-		}
-	}()
-	return func() {
-		signal.Stop(hangups)
-		close(hangups)
-		<-done
-	}
 }
 
 // prepare layers the settings and checks all that can be checked before anything

@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/holdfast-bot/holdfast/host"
 	"github.com/holdfast-bot/holdfast/host/control"
 )
 
@@ -24,19 +23,15 @@ const (
 )
 
 type statusCmd struct {
-	Config string `env:"HOLDFAST_CONFIG" placeholder:"FILE" help:"Settings file, for its state_dir (default holdfast.yaml, if there is one)."`
-	State  string `yaml:"state_dir" placeholder:"DIR" help:"State folder of the running host, by default ./.holdfast."`
-	JSON   bool   `name:"json" help:"Print JSON."`
+	Host whichHost `embed:""`
+	JSON bool      `name:"json" help:"Print JSON."`
 }
 
 // Run prints how the host that runs on the state folder is.
 func (c *statusCmd) Run(ctx context.Context, around surroundings) error {
-	settings, err := host.LoadSettings(c.Config, around.environ)
-	settings = settings.With(host.Settings{StateDir: c.State}, around.given...)
-	// Other settings may be wrong while a host runs well: they matter only if the
-	// folder might have been among them.
-	if err != nil && c.State == "" {
-		return usageError{err}
+	settings, err := c.Host.settings(around)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()

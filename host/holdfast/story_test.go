@@ -64,19 +64,24 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// answer plays a running host: answer STATE-DIR STATUS.json.
+// answer plays a running host: answer STATE-DIR STATUS.json [REPORT.json]. It
+// writes down what it was asked to reload, and without a report it refuses.
 func answer(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: answer STATE-DIR STATUS.json")
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: answer STATE-DIR STATUS.json [REPORT.json]")
 	}
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o700))
 	socket := filepath.Join(dir, "c")
 	runtime := fmt.Sprintf(`{"version":1,"content":{"pid":1,"socket":%q}}`, socket)
 	ts.Check(os.WriteFile(filepath.Join(dir, "runtime.json"), []byte(runtime), 0o600))
-	var status told
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &status))
-	server, err := control.Listen(socket, status, nil)
+	says := told{asked: filepath.Join(dir, "asked.json")}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &says.status))
+	if len(args) == 3 {
+		says.report = new(control.ReloadReport)
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[2])), says.report))
+	}
+	server, err := control.Listen(socket, says, nil)
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -87,9 +92,25 @@ func answer(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-type told control.Status
+// told is a host that says what it was told to say.
+type told struct {
+	status control.Status
+	report *control.ReloadReport
+	asked  string // where it writes down what to reload
+}
 
-func (s told) Status() control.Status { return control.Status(s) }
+func (s told) Status() control.Status { return s.status }
+
+func (s told) Reload(_ context.Context, o control.ReloadOptions) (control.ReloadReport, error) {
+	if s.report == nil {
+		return control.ReloadReport{}, fmt.Errorf("no plugin is called %s: see holdfast status", o.Names[0])
+	}
+	raw, err := json.Marshal(o)
+	if err != nil {
+		return control.ReloadReport{}, err
+	}
+	return *s.report, os.WriteFile(s.asked, append(raw, '\n'), 0o600)
+}
 
 // discord starts a server that answers every request alike, and puts its base
 // URL into $API: discord 401 BODY.

@@ -1,0 +1,86 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// reloadLimit bounds the request for a reload: thousands of names fit.
+const reloadLimit = 64 << 10
+
+// reload answers an operator's request for a reload. ctx is Serve's and not the
+// request's: the reload ends with the server, never with the operator.
+func (s *Server) reload(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	options, err := readReload(http.MaxBytesReader(w, r.Body, reloadLimit))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.reloads.RLock()
+	defer s.reloads.RUnlock()
+	if ctx.Err() != nil {
+		http.Error(w, "nothing reloaded: holdfast is stopping", http.StatusConflict)
+		return
+	}
+	// The time-out is for operators that do not read. One that runs while plugins
+	// drain would cut the answer.
+	door := http.NewResponseController(w)
+	if err := door.SetWriteDeadline(time.Time{}); err != nil {
+		http.Error(w, "answer cannot wait for a reload", http.StatusInternalServerError)
+		return
+	}
+	report, refusal := s.source.Reload(ctx, options)
+	_ = door.SetWriteDeadline(time.Now().Add(s.timeout)) // it could be lifted, so it can be set
+	if report.Steps == nil {
+		report.Steps = []ReloadStep{} // a list for scripts, also when it is empty
+	}
+	if refusal != nil {
+		http.Error(w, refusal.Error(), http.StatusConflict)
+	} else {
+		s.answer(w, report)
+	}
+	if err := door.Flush(); err != nil {
+		s.logUnseen(report, refusal)
+	}
+}
+
+// readReload reads exactly one JSON object with known keys: a misspelt dry_run
+// must not reload anything.
+func readReload(body io.Reader) (ReloadOptions, error) {
+	var options ReloadOptions
+	raw, err := io.ReadAll(body)
+	if err != nil {
+		return options, fmt.Errorf("read what to reload: %w", err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&options); err != nil {
+		return options, fmt.Errorf("decode what to reload: %w: send names, force, dry_run and prune as a JSON object", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return options, errors.New("decode what to reload: there is more than one JSON object: send one")
+	}
+	return options, nil
+}
+
+// logUnseen tells of a reload whose operator has gone away. What became of each
+// plugin the source has logged.
+func (s *Server) logUnseen(report ReloadReport, refusal error) {
+	if refusal != nil {
+		s.log.Warn("the reload was turned down, and its operator has gone", "error", refusal)
+		return
+	}
+	undone := 0
+	for _, step := range report.Steps {
+		if !step.OK() {
+			undone++
+		}
+	}
+	s.log.Info("the reload has ended, and its operator has gone", "steps", len(report.Steps), "not_done", undone)
+}
