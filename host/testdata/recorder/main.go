@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -26,6 +27,12 @@ func main() {
 	}
 	delay, _ := time.ParseDuration(os.Getenv("DELAY"))
 	p := sdk.New(os.Getenv("NAME"))
+	p.OnStart(func(context.Context, *sdk.Bot) error {
+		if _, err := os.Stat(os.Getenv("FILE") + ".broken"); err == nil {
+			return errors.New("a bug that the next build has not")
+		}
+		return nil
+	})
 	if names := os.Getenv("RAW"); names != "" {
 		for name := range strings.SplitSeq(names, ",") {
 			sdk.OnRaw(p, name, func(_ context.Context, _ *sdk.Bot, d json.RawMessage) error {
@@ -42,6 +49,9 @@ func main() {
 		return
 	}
 	sdk.OnAs(p, "MESSAGE_CREATE", func(ctx context.Context, bot *sdk.Bot, m *message) error {
+		if m.Content == os.Getenv("STUCK") && m.Content != "" {
+			select {} // whatever becomes of its context
+		}
 		if delay > 0 {
 			select {
 			case <-time.After(delay):

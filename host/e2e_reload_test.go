@@ -1,0 +1,321 @@
+package host_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/simulator"
+)
+
+// rebuilt puts another build of a program into the folder, as a compiler does:
+// a new file in the place of the old one. Builds differ by trailing bytes,
+// which no loader looks at.
+func rebuilt(t *testing.T, folder, name, pkg string, build int) {
+	t.Helper()
+	raw, err := os.ReadFile(program(t, pkg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw = append(raw, fmt.Sprintf("build %d", build)...)
+	temp := filepath.Join(folder, "."+name)
+	if err := os.WriteFile(temp, raw, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(temp, filepath.Join(folder, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reload asks the host over its socket, as the command does.
+func (r *running) reload(o control.ReloadOptions) control.ReloadReport {
+	r.t.Helper()
+	s, err := control.Reload(r.t.Context(), r.socket(), o)
+	if err != nil {
+		r.t.Fatalf("reload: %v", err)
+	}
+	return s
+}
+
+func (r *running) socket() string {
+	r.t.Helper()
+	return filepath.Join(r.state, "run", "control.sock")
+}
+
+// steps of a report by plugin.
+func (r *running) step(o control.ReloadOptions, plugin string) control.ReloadStep {
+	r.t.Helper()
+	report := r.reload(o)
+	for _, step := range report.Steps {
+		if step.Plugin == plugin {
+			return step
+		}
+	}
+	r.t.Fatalf("no step for %s in %+v", plugin, report)
+	return control.ReloadStep{}
+}
+
+// counted is what the counter plugin says of a guild.
+func counted(t *testing.T, sim *simulator.Server, g simulator.Guild) int {
+	t.Helper()
+	answer, err := sim.Slash(g.ID, g.Channels[0], g.Members[0], "count").Wait(t.Context())
+	if err != nil {
+		t.Fatalf("/count in %s: %v", g.Name, err)
+	}
+	n, err := strconv.Atoi(strings.Fields(answer.Content)[0])
+	if err != nil {
+		t.Fatalf("/count answered %q", answer.Content)
+	}
+	return n
+}
+
+// TestReloadUnderLoad: reloads by SIGHUP while messages flow.
+func TestReloadUnderLoad(t *testing.T) {
+	const guilds, shards = 50, 2
+	for name, test := range map[string]struct {
+		n     int
+		rate  float64
+		delay string
+	}{
+		"quick handlers": {size(15_000, 100_000), 5000, ""},
+		"slow handlers":  {size(1_000, 5_000), 500, "50ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sim := discord(t, simulator.Config{Shards: shards, World: simulator.World{Guilds: guilds}})
+			o, files := recorders(t, 1, map[string]string{"DELAY": test.delay})
+			o.plugins["counter"] = "./examples/counter"
+			h := start(t, sim, o)
+			reloads := size(6, 20)
+			var sending sync.WaitGroup
+			rate := test.rate
+			if raceDetector {
+				rate = min(rate, 1500)
+			}
+			sending.Go(func() { sequence(t, sim, test.n, rate) })
+			for build := range reloads {
+				rebuilt(t, h.plugins, "recorder-0", recorder, build)
+				rebuilt(t, h.plugins, "counter", "./examples/counter", build)
+				before := h.plugin("counter").Generation
+				if err := h.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+					t.Fatal(err)
+				}
+				h.await("both plugins are another generation", func(s control.Status) bool {
+					for _, p := range s.Plugins {
+						if p.Generation <= before || p.State != "running" {
+							return false
+						}
+					}
+					return true
+				})
+			}
+			sending.Wait()
+			h.handled(files, test.n)
+			if again := witness(t, files[0], guilds, test.n); again != 0 {
+				t.Errorf("%d redelivered", again)
+			}
+			total := 0
+			for _, g := range sim.Guilds() {
+				total += counted(t, sim, g)
+			}
+			if total != test.n {
+				t.Errorf("counter has counted %d of %d messages", total, test.n)
+			}
+			counts := sim.Counts()
+			if counts.Identifies != shards || counts.Connections != shards || counts.Resumes != 0 {
+				t.Errorf("%d identifies, %d connections, %d resumes", counts.Identifies, counts.Connections, counts.Resumes)
+			}
+			t.Logf("%d reloads of two plugins each", reloads)
+			h.stop()
+		})
+	}
+}
+
+// TestReloadWithStuckHandler: it is called off, the old instance goes on; with
+// force it goes through, and what was in hand comes again, marked.
+func TestReloadWithStuckHandler(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	o, files := recorders(t, 1, map[string]string{"STUCK": "stuck"})
+	o.args = []string{"--drain-timeout", "500ms"}
+	h := start(t, sim, o)
+	guilds := sim.Guilds()
+	stuck, other := guilds[0], guilds[1]
+	sim.Say(stuck.ID, stuck.Channels[0], stuck.Members[0], "stuck")
+	h.await("the handler is stuck", func(s control.Status) bool { return s.Plugins[0].InFlight == 1 })
+	before := h.plugin("recorder-0")
+
+	rebuilt(t, h.plugins, "recorder-0", recorder, 1)
+	step := h.step(control.ReloadOptions{}, "recorder-0")
+	if step.Result != control.ResultCalledOff || !strings.Contains(step.Detail, "MESSAGE_CREATE in guild "+strconv.FormatUint(stuck.ID, 10)) {
+		t.Fatalf("step %+v", step)
+	}
+	sim.Say(other.ID, other.Channels[0], other.Members[0], "1")
+	h.await("the old instance goes on", func(control.Status) bool { return lines(files[0]) == 1 })
+	if p := h.plugin("recorder-0"); p.PID != before.PID {
+		t.Errorf("process %d, before %d", p.PID, before.PID)
+	}
+
+	step = h.step(control.ReloadOptions{Force: true}, "recorder-0")
+	if step.Result != control.ResultDone {
+		t.Fatalf("forced: %+v", step)
+	}
+	h.await("what was in hand comes again", func(s control.Status) bool { return s.Plugins[0].Redelivered == 1 })
+	sim.Say(other.ID, other.Channels[0], other.Members[0], "2")
+	if p := h.plugin("recorder-0"); p.PID == before.PID || p.InFlight > 1 {
+		t.Errorf("after the forced reload: %+v", p)
+	}
+}
+
+// TestReloadOfBrokenBuilds: the old instance goes on without a gap, and one
+// line tells why.
+func TestReloadOfBrokenBuilds(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	o, files := recorders(t, 1, nil)
+	o.plugins["hello"] = "./examples/hello"
+	h := start(t, sim, o)
+	before := h.plugin("recorder-0")
+	g := sim.Guilds()[0]
+	place := func(raw []byte, mode os.FileMode) {
+		t.Helper()
+		temp := filepath.Join(h.plugins, ".new")
+		if err := os.WriteFile(temp, raw, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(temp, filepath.Join(h.plugins, "recorder-0")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole, err := os.ReadFile(program(t, recorder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for name, test := range map[string]struct {
+		raw  []byte
+		want string
+	}{
+		"half-written":             {whole[:len(whole)/2], "start plugin recorder-0"},
+		"no program":               {[]byte("not a program"), "not a program for this machine"},
+		"no handshake":             {[]byte("#!/bin/sh\necho hello\n"), "it is no Holdfast plugin"},
+		"ends at once":             {[]byte("#!/bin/sh\necho no config >&2; exit 3\n"), `it ended with exit status 3, it printed "no config"`},
+		"another plugin":           {mustRead(t, program(t, "./examples/record")), `record`},
+		"panics at start":          {mustRead(t, program(t, "./host/testdata/broken")), "no config file"},
+		"command of another":       {mustRead(t, program(t, "./host/testdata/thief")), "/ping"},
+		"events without intents":   {mustRead(t, program(t, "./host/testdata/presence")), "gateway intents"},
+		"refuses at its own Start": {mustRead(t, program(t, "./host/testdata/refuses")), "database is locked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			place(test.raw, 0o755)
+			report := h.reload(control.ReloadOptions{})
+			var step control.ReloadStep
+			for _, s := range report.Steps {
+				if strings.HasSuffix(s.File, "/recorder-0") {
+					step = s
+				}
+			}
+			if step.OK() || !strings.Contains(step.Detail, test.want) || strings.Contains(step.Detail, "\n") {
+				t.Errorf("step %+v, want one line with %q", step, test.want)
+			}
+			n++
+			sim.Say(g.ID, g.Channels[0], g.Members[0], strconv.Itoa(n))
+			h.await("the old build goes on", func(control.Status) bool { return lines(files[0]) == n })
+			if p := h.plugin("recorder-0"); name != "refuses at its own Start" && p.PID != before.PID {
+				t.Errorf("process %d, before %d", p.PID, before.PID)
+			}
+			before = h.plugin("recorder-0")
+		})
+	}
+	h.stop()
+}
+
+func mustRead(t *testing.T, path string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// TestReloadAddsAndRemoves: files added, removed and named.
+func TestReloadAddsAndRemoves(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	o, files := recorders(t, 1, nil)
+	h := start(t, sim, o)
+	g := sim.Guilds()[0]
+
+	// Events of the new plugin start when it is there. Its intents are: both
+	// recorders ask for messages.
+	install(t, h.plugins, "hello", "./examples/hello")
+	if step := h.step(control.ReloadOptions{DryRun: true}, "hello"); step.Action != control.ActionAdd || step.Result != control.ResultPlanned {
+		t.Errorf("dry run: %+v", step)
+	}
+	if len(h.pids()) != 1 {
+		t.Error("the dry run started something")
+	}
+	if step := h.step(control.ReloadOptions{}, "hello"); step.Action != control.ActionAdd || step.Result != control.ResultDone {
+		t.Fatalf("added: %+v", step)
+	}
+	eventually(t, "its command is registered", func() bool { return len(sim.Commands(0)) == 1 })
+	if answer, err := sim.Slash(g.ID, g.Channels[0], g.Members[0], "ping").Wait(t.Context()); err != nil || answer.Content != "pong" {
+		t.Errorf("/ping answered %q, %v", answer.Content, err)
+	}
+
+	before := h.plugin("hello").PID
+	if step := h.step(control.ReloadOptions{Names: []string{"hello"}}, "hello"); step.Action != control.ActionRestart || h.plugin("hello").PID == before {
+		t.Errorf("restarted: %+v", step)
+	}
+
+	if err := os.Remove(filepath.Join(h.plugins, "hello")); err != nil {
+		t.Fatal(err)
+	}
+	pid := h.plugin("hello").PID
+	if step := h.step(control.ReloadOptions{}, "hello"); step.Action != control.ActionRemove || step.Result != control.ResultDone {
+		t.Fatalf("removed: %+v", step)
+	}
+	if alive(pid) {
+		t.Error("the process of a removed plugin is left")
+	}
+	if len(sim.Commands(0)) != 1 {
+		t.Error("the command of a removed file went without --prune")
+	}
+	h.reload(control.ReloadOptions{Prune: true})
+	if n := len(sim.Commands(0)); n != 0 {
+		t.Errorf("%d commands after --prune", n)
+	}
+	sim.Say(g.ID, g.Channels[0], g.Members[0], "0")
+	h.await("the other plugin goes on", func(control.Status) bool { return lines(files[0]) == 1 })
+	h.stop()
+}
+
+// TestReloadOfCrashingPlugin: a build that does not start again is replaced by
+// one that does, and nothing that waited is lost.
+func TestReloadOfCrashingPlugin(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	o, files := recorders(t, 1, nil)
+	h := start(t, sim, o)
+	broken := files[0] + ".broken"
+	if err := os.WriteFile(broken, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(h.plugin("recorder-0").PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	sequence(t, sim, 200, 0)
+	h.await("it does not start", func(s control.Status) bool { return s.Plugins[0].Restarts >= 2 && s.Plugins[0].State == "waiting" })
+	if err := os.Remove(broken); err != nil {
+		t.Fatal(err)
+	}
+	rebuilt(t, h.plugins, "recorder-0", recorder, 1)
+	if step := h.step(control.ReloadOptions{}, "recorder-0"); step.Result != control.ResultDone {
+		t.Fatalf("step %+v", step)
+	}
+	h.handled(files, 200)
+	witness(t, files[0], 2, 200)
+	h.stop()
+}
