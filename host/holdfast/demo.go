@@ -29,8 +29,9 @@ const (
 	demoShards = 2
 	demoGuilds = 8
 	// examples are the plugins that the demo builds and runs.
-	helloExample  = "github.com/holdfast-bot/holdfast/examples/hello"
-	recordExample = "github.com/holdfast-bot/holdfast/examples/record"
+	helloExample   = "github.com/holdfast-bot/holdfast/examples/hello"
+	recordExample  = "github.com/holdfast-bot/holdfast/examples/record"
+	counterExample = "github.com/holdfast-bot/holdfast/examples/counter"
 	// keptLog is how much of the log a failing demo shows, in bytes.
 	keptLog = 16 << 10
 )
@@ -46,8 +47,12 @@ func (c *demoCmd) Run(ctx context.Context, around surroundings) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	show := newNarrator(around.stdout)
-	show.sayf("building the example plugins hello and record")
-	if err := buildExamples(ctx, filepath.Join(dir, "plugins")); err != nil {
+	show.sayf("building the example plugins hello, record and counter")
+	folder := filepath.Join(dir, "plugins")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return fmt.Errorf("make the plugins folder: %w", err)
+	}
+	if err := build(ctx, folder, "", helloExample, recordExample, counterExample); err != nil {
 		return stoppedOr(ctx, err)
 	}
 	sim, err := simulator.Start(simulator.Config{
@@ -103,7 +108,7 @@ func (c *demoCmd) perform(ctx context.Context, sim *simulator.Server, dir string
 	case <-ctx.Done():
 		return stop()
 	}
-	s := &story{sim: sim, host: h, show: show, record: record}
+	s := &story{sim: sim, host: h, show: show, record: record, plugins: filepath.Join(dir, "plugins")}
 	if err := s.awaitSessions(ctx); err != nil {
 		return errors.Join(stop(), stoppedOr(ctx, err))
 	}
@@ -124,15 +129,14 @@ func (c *demoCmd) perform(ctx context.Context, sim *simulator.Server, dir string
 	return totals.report(show)
 }
 
-// buildExamples compiles the example plugins into folder.
-func buildExamples(ctx context.Context, folder string) error {
-	if err := os.Mkdir(folder, 0o700); err != nil {
-		return fmt.Errorf("make the plugins folder: %w", err)
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), helloExample, recordExample)
+// build compiles example plugins into folder. Other linker flags make another
+// build of the same program.
+func build(ctx context.Context, folder, linker string, examples ...string) error {
+	args := append([]string{"build", "-ldflags", linker, "-o", folder + string(filepath.Separator)}, examples...)
+	command := exec.CommandContext(ctx, "go", args...)
 	var said bytes.Buffer
-	build.Stdout, build.Stderr = &said, &said
-	if err := build.Run(); err != nil {
+	command.Stdout, command.Stderr = &said, &said
+	if err := command.Run(); err != nil {
 		first, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
 		return fmt.Errorf("build the example plugins: %w: %s: run the demo in a checkout of Holdfast, with Go installed", err, first)
 	}

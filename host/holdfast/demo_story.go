@@ -26,10 +26,13 @@ const (
 
 // story is what happens in the demo, and who watches.
 type story struct {
-	sim    *simulator.Server
-	host   *host.Host
-	show   *narrator
-	record string // what the record plugin writes
+	sim          *simulator.Server
+	host         *host.Host
+	show         *narrator
+	record       string // what the record plugin writes
+	plugins      string // the folder
+	builds       int
+	reloadFaults int
 
 	guilds []simulator.Guild
 	faults int
@@ -71,7 +74,7 @@ func (s *story) play(ctx context.Context) {
 	talking.Go(func() {
 		_ = s.sim.Run(ctx, simulator.Rate{PerSecond: demoRate}, func(int) bool { return s.talk("hello there") })
 	})
-	acts := []func(context.Context){s.ping, s.askGuild, s.join, s.reconnect, s.burst, s.ping, s.reset, s.askGuild, s.killPlugin, s.leave, s.ping}
+	acts := []func(context.Context){s.ping, s.reload, s.askGuild, s.reconnect, s.burst, s.ping, s.reset, s.killPlugin, s.join, s.reload, s.leave}
 	defer talking.Wait()
 	for n := 0; ; n++ {
 		select {

@@ -14,6 +14,7 @@ type totals struct {
 	identifies, resumes    uint64
 	plugins                string
 	breaches               []string
+	reloads, reloadFaults  int
 	unanswered             int
 	requests, interactions uint64
 }
@@ -59,7 +60,7 @@ func (s *story) missing() int {
 }
 
 func (s *story) totals() *totals {
-	t := &totals{lost: s.missing()}
+	t := &totals{lost: s.missing(), reloads: s.builds, reloadFaults: s.reloadFaults}
 	for _, messages := range s.said {
 		t.said += len(messages)
 	}
@@ -107,15 +108,16 @@ func (t *totals) report(show *narrator) error {
             twice      %d  (besides %d that came again after the kill, marked)
             disorder   %d
             sessions   %d identifies, %d resumes
+            reloads    %d under load, %d failed
             users      %d interactions, %d unanswered
             requests   %d to Discord's API
             breaches   %d of Discord's rules
 %s
-`, t.said, t.own, t.handled, t.lost, t.twice, t.again, t.disorder, t.identifies, t.resumes, t.interactions, t.unanswered, t.requests, len(t.breaches), t.plugins)
+`, t.said, t.own, t.handled, t.lost, t.twice, t.again, t.disorder, t.identifies, t.resumes, t.reloads, t.reloadFaults, t.interactions, t.unanswered, t.requests, len(t.breaches), t.plugins)
 	for _, breach := range t.breaches {
 		show.sayf("breach: %s", breach)
 	}
-	if t.said == 0 || t.lost+t.twice+t.disorder+t.unanswered+len(t.breaches) > 0 {
+	if t.said == 0 || t.lost+t.twice+t.disorder+t.unanswered+t.reloadFaults+len(t.breaches) > 0 {
 		return errNotWhole
 	}
 	show.sayf("nothing lost, nothing twice, everything in order")
