@@ -28,15 +28,13 @@ func (s *Server) reload(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		http.Error(w, "nothing reloaded: holdfast is stopping", http.StatusConflict)
 		return
 	}
-	// The time-out is for operators that do not read. One that runs while plugins
-	// drain would cut the answer.
-	door := http.NewResponseController(w)
-	if err := door.SetWriteDeadline(time.Time{}); err != nil {
-		http.Error(w, "answer cannot wait for a reload", http.StatusInternalServerError)
-		return
-	}
 	report, refusal := s.source.Reload(ctx, options)
-	_ = door.SetWriteDeadline(time.Now().Add(s.timeout)) // it could be lifted, so it can be set
+	// The time-out of the answer, which is for operators that do not read, has
+	// been running since the request came: it begins anew.
+	door := http.NewResponseController(w)
+	if err := door.SetWriteDeadline(time.Now().Add(s.timeout)); err != nil {
+		s.log.Warn("answer to a reload may be cut", "error", err)
+	}
 	if report.Steps == nil {
 		report.Steps = []ReloadStep{} // a list for scripts, also when it is empty
 	}

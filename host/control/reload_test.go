@@ -202,17 +202,44 @@ func TestTheClientLeavesAReloadWithItsContext(t *testing.T) {
 	}
 }
 
-func TestTheServerEndsAReloadAndWaitsForIt(t *testing.T) {
+func TestTheServerEndsAReloadAndAnswers(t *testing.T) {
 	path := filepath.Join(folder(t), "control")
 	entered := make(chan struct{})
-	over := false
 	stop := serve(t, path, reloader(func(ctx context.Context, _ ReloadOptions) (ReloadReport, error) {
 		close(entered)
 		<-ctx.Done()
-		time.Sleep(20 * time.Millisecond) // it takes down what it has begun
-		over = true
 		return ReloadReport{}, errors.New("holdfast is stopping")
 	}), nil)
+	answer := make(chan error, 1)
+	go func() {
+		_, err := Reload(t.Context(), path, ReloadOptions{})
+		answer <- err
+	}()
+	<-entered
+	stop()
+	if err := <-answer; err == nil || err.Error() != "holdfast is stopping" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A reload that takes things down after the server's grace is waited for all the
+// same, although its operator has been cut off.
+func TestNoReloadOutlivesTheServer(t *testing.T) {
+	path := filepath.Join(folder(t), "control")
+	entered := make(chan struct{})
+	over := false
+	s, err := Listen(path, reloader(func(ctx context.Context, _ ReloadOptions) (ReloadReport, error) {
+		close(entered)
+		<-ctx.Done()
+		time.Sleep(100 * time.Millisecond)
+		over = true
+		return ReloadReport{}, nil
+	}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.grace = time.Millisecond
+	stop := run(t, s)
 	answer := make(chan error, 1)
 	go func() {
 		_, err := Reload(t.Context(), path, ReloadOptions{})
@@ -223,7 +250,7 @@ func TestTheServerEndsAReloadAndWaitsForIt(t *testing.T) {
 	if !over {
 		t.Error("Serve returned while a reload was running")
 	}
-	if err := <-answer; err == nil || err.Error() != "holdfast is stopping" {
+	if err := <-answer; err == nil || !strings.Contains(err.Error(), "ended before it answered") {
 		t.Errorf("got %v", err)
 	}
 }

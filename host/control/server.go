@@ -33,7 +33,7 @@ type Server struct {
 	source Source
 	log    hclog.Logger
 
-	timeout time.Duration // requestTimeout
+	timeout, grace time.Duration // requestTimeout, closeTimeout
 	// reloads is held for reading by each that is under way. Serve's end takes it
 	// whole, when its context has ended and no other begins.
 	reloads sync.RWMutex
@@ -61,7 +61,7 @@ func Listen(path string, source Source, log hclog.Logger) (*Server, error) {
 		_ = listen.Close()
 		return nil, fmt.Errorf("make control socket %s private: %w", path, err)
 	}
-	return &Server{path: path, listen: listen, source: source, log: log, timeout: requestTimeout}, nil
+	return &Server{path: path, listen: listen, source: source, log: log, timeout: requestTimeout, grace: closeTimeout}, nil
 }
 
 // removeSocket removes a left-over socket, and nothing that is not one.
@@ -112,7 +112,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		return fmt.Errorf("serve control socket %s: %w", s.path, err)
 	case <-ctx.Done():
 	}
-	grace, giveUp := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	grace, giveUp := context.WithTimeout(context.WithoutCancel(ctx), s.grace)
 	defer giveUp()
 	if err := server.Shutdown(grace); err != nil {
 		_ = server.Close() // cuts what did not finish
@@ -135,7 +135,7 @@ func (s *Server) routes(ctx context.Context) http.Handler {
 // awaitReloads returns when no reload is under way; Serve's context has ended.
 func (s *Server) awaitReloads() {
 	s.reloads.Lock()
-	defer s.reloads.Unlock()
+	s.reloads.Unlock() //nolint:gocritic,staticcheck // having had it is the point
 }
 
 // answer sends one JSON value.

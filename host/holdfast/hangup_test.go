@@ -92,25 +92,33 @@ func TestAHostThatStopsEndsItsReloadAndBeginsNone(t *testing.T) {
 	})
 }
 
-// Real signals: one that comes while the host starts waits until it is up, and
-// none ends the process until stop has been called.
-func TestAHangupWaitsUntilTheHostIsUp(t *testing.T) {
-	ready, reloaded := make(chan struct{}), make(chan struct{}, 2)
+// Real signals: those that come while the host starts wait until it is up, and
+// those that come during a reload are one more.
+func TestHangupsWaitUntilTheHostIsUp(t *testing.T) {
+	ready, begun, free := make(chan struct{}), make(chan struct{}, 10), make(chan struct{})
 	stop := onHangup(t.Context(), ready, func(context.Context) (control.ReloadReport, error) {
-		select {
-		case <-ready:
-		default:
-			t.Error("reloaded before the host was up")
-		}
-		reloaded <- struct{}{}
+		begun <- struct{}{}
+		<-free
 		return control.ReloadReport{}, nil
 	}, hclog.NewNullLogger())
 	defer stop()
 	hangUpSelf(t)
-	close(ready)
-	<-reloaded
 	hangUpSelf(t)
-	<-reloaded
+	time.Sleep(20 * time.Millisecond) // for what must not happen
+	if len(begun) != 0 {
+		t.Error("reloaded before the host was up")
+	}
+	close(ready)
+	<-begun
+	for range 3 {
+		hangUpSelf(t)
+	}
+	close(free)
+	<-begun
+	time.Sleep(20 * time.Millisecond) // the same
+	if len(begun) != 0 {
+		t.Errorf("reloaded %d times more than once more", len(begun))
+	}
 }
 
 func TestAHostThatNeverCameUpStopsListening(t *testing.T) {
