@@ -123,8 +123,3 @@ func appendMember(out []byte, name string, value []byte) []byte {
 func strip(object []byte, leaveOut ...string) json.RawMessage {
 	return merge(nil, object, leaveOut...)
 }
-
-// stringsWithout drops a string from a list of strings; nil if it is not in it.
-func stringsWithout(list []byte, id uint64) json.RawMessage {
-	return without(list, func(e []byte) bool { return snowflake(e) == id })
-}

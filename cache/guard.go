@@ -136,10 +136,13 @@ func (g *guard) fill(now time.Time) {
 	g.filled = now
 }
 
-// ended takes back a load's place in line and counts how it went.
-func (g *guard) ended(t ticket, o outcome) {
+// ended takes back a load's place in line and counts how it went. It reports
+// whether that opened the breaker, and until when.
+func (g *guard) ended(t ticket, o outcome) (until time.Time, opened bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.running--
+	before := g.breaker.opened
 	g.breaker.ended(time.Now(), o, t.probe)
+	return g.breaker.until, g.breaker.opened > before
 }

@@ -15,7 +15,6 @@ import (
 type answers struct {
 	mu    sync.Mutex
 	next  error
-	fake  *fakeDiscord
 	calls int
 	most  int // at once
 	now   int

@@ -69,13 +69,11 @@ func (c *Cache) start(ctx context.Context, sh *shard, guild uint64, t ticket) *l
 	l := &load{guild: guild, ticket: t, cancel: cancel, done: make(chan struct{})}
 	sh.loads[guild] = l
 	c.counts.loads.Add(1)
-	c.running.Add(1) // Close waits
-	go func() {
-		defer c.running.Done()
+	c.running.Go(func() { // Close waits
 		defer cancel()
 		got, err := c.fetch(ctx, guild)
 		c.finish(ctx, l, got, err)
-	}()
+	})
 	return l
 }
 
