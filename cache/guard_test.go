@@ -244,7 +244,7 @@ func TestBreaker(t *testing.T) {
 func TestMassKindsAreRefusedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &answers{}
-		c := newTestCache(t, Options{Load: a.load})
+		c := newTestCache(t, Options{Load: a.load, Guard: GuardOptions{Patience: -1}})
 		defer c.Close()
 		next := uint64(1000)
 		want := func(why Cause, want Reason) {
@@ -270,6 +270,46 @@ func TestMassKindsAreRefusedFirst(t *testing.T) {
 		want(Read, Refused)
 		if got := c.Status().Missing[Refused]; got != 4 {
 			t.Errorf("%d refusals counted, want 4", got)
+		}
+	})
+}
+
+// TestLoadsWaitForTheirTokens: a second's worth of loads waits, and none begins
+// before its token is there.
+func TestLoadsWaitForTheirTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &answers{}
+		c := newTestCache(t, Options{Load: a.load, Guard: GuardOptions{Burst: 2}})
+		defer c.Close()
+		began := time.Now()
+		took := make(chan time.Duration, 100)
+		refused := 0
+		var all sync.WaitGroup
+		for guild := range uint64(20) {
+			all.Go(func() {
+				_, err := c.Guild(t.Context(), guild+1, Event)
+				if err == nil {
+					took <- time.Since(began)
+				}
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		close(took)
+		refused = int(c.Status().Missing[Refused])
+		n := 0
+		for d := range took {
+			if want := time.Duration(max(n-1, 0)) * 200 * time.Millisecond; d < want || d > want+time.Millisecond {
+				t.Errorf("load %d after %v, want %v", n, d, want)
+			}
+			n++
+		}
+		if n != 2+5 || refused != 13 {
+			t.Errorf("%d loads and %d refusals, want 7 and 13", n, refused)
+		}
+		_, err := c.Guild(t.Context(), 99, Mass)
+		if reasonOf(t, err) != Refused {
+			t.Errorf("an event of a mass kind waits: %v", err)
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // keepNow keeps a guild as a load that has just ended does.
@@ -167,4 +169,72 @@ func TestGrowthKeepsTheBound(t *testing.T) {
 	if n := c.books.guilds.Load(); n < bound/21_500/2 {
 		t.Errorf("only %d guilds of 21 KB are left in %d bytes", n, bound)
 	}
+}
+
+// TestDroppedPutsAreTriedAgain: ristretto drops puts when its buffer is full. One
+// that it will not have at all is let go, and backs off as memory.
+func TestDroppedPutsAreTriedAgain(t *testing.T) {
+	c := newTestCache(t, Options{Load: newFake(1).load, Bytes: 16 << 20})
+	defer c.Close()
+	puts, set := map[uint64]int{}, c.store.set
+	c.store.set = func(guild uint64, e *entry, charge int64, ttl time.Duration) bool {
+		puts[guild]++
+		return puts[guild]%3 == 0 && guild != 500 && set(guild, e, charge, ttl)
+	}
+	const guilds = 1000
+	for g := uint64(1); g <= guilds; g++ {
+		keepNow(t, c, g, `{"v":1}`)
+		c.Apply("GUILD_UPDATE", g, toJSON(object{"v": 2, "pad": strings.Repeat("x", 1000)}))
+	}
+	atRest(t, c)
+	for g := uint64(1); g <= guilds; g++ {
+		e := c.store.get(g)
+		if g == 500 {
+			_, err := c.Guild(t.Context(), g, Read)
+			if e != nil || reasonOf(t, err) != Memory {
+				t.Errorf("a guild that is never taken: %v", err)
+			}
+		} else if e == nil || len(e.held.Load().Guild) < 1000 {
+			t.Fatalf("guild %d is lost or old: %v", g, e)
+		}
+	}
+	if n := c.store.dropped.Load(); n < guilds {
+		t.Errorf("only %d puts were dropped", n)
+	}
+}
+
+// TestExpiredEntryStaysGone: an entry whose time is up is a miss, though
+// ristretto sweeps it later. It must neither come back by a late re-arming,
+// older than events it was not told, nor stay in the books beside its successor.
+func TestExpiredEntryStaysGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFake(1, 7)
+		c := newTestCache(t, Options{Load: d.load, Idle: time.Minute})
+		defer c.Close()
+		mustLoad(t, c, 7)
+		time.Sleep(time.Second / 2) // off ristretto's ticks
+		mustLoad(t, c, 7)
+		old := c.store.get(7)
+		time.Sleep(time.Minute*9/8 - time.Second/2 + time.Millisecond)
+		if c.store.get(7) != nil || old.gone() {
+			t.Fatal("the entry should be expired and not swept")
+		}
+		c.keeper.enqueue(old) // as a touch does that came just in time
+		atRest(t, c)
+		if c.store.get(7) != nil {
+			t.Error("the entry came back")
+		}
+
+		mustLoad(t, c, 7)
+		old = c.store.get(7)
+		time.Sleep(time.Minute*9/8 + time.Millisecond)
+		if c.store.get(7) != nil || old.gone() {
+			t.Fatal("the second entry should be expired and not swept")
+		}
+		mustLoad(t, c, 7)
+		if st := c.Status(); st.Guilds != 1 || !old.gone() {
+			t.Errorf("%d guilds in the books beside the new one", st.Guilds-1)
+		}
+		atRest(t, c)
+	})
 }
