@@ -235,7 +235,7 @@ func TestBreaker(t *testing.T) {
 			load()
 		}
 		state("closed")
-		time.Sleep(31 * time.Second) // the window slides
+		time.Sleep(37 * time.Second) // the window slides
 		load()
 		state("closed")
 	})
