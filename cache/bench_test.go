@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -110,5 +111,31 @@ func BenchmarkRefused(b *testing.B) {
 		if _, err := c.Guild(b.Context(), 7, Mass); err == nil {
 			b.Fatal("loaded")
 		}
+	}
+}
+
+// BenchmarkBytesPerGuild tells what a guild of 25 KB costs in memory and in the
+// books.
+func BenchmarkBytesPerGuild(b *testing.B) {
+	const guilds = 2000
+	heap := func() float64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc)
+	}
+	for b.Loop() {
+		c := newTestCache(b, Options{Load: newFake(1).load})
+		content := string(toJSON(object{"pad": strings.Repeat("x", 25_000)}))
+		before := heap()
+		for g := range uint64(guilds) {
+			keepNow(b, c, g+1, content)
+		}
+		if err := c.keeper.flush(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric((heap()-before)/guilds, "heapB/guild")
+		b.ReportMetric(float64(c.books.bytes.Load())/guilds, "chargedB/guild")
+		c.Close()
 	}
 }

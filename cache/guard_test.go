@@ -283,7 +283,6 @@ func TestLoadsWaitForTheirTokens(t *testing.T) {
 		defer c.Close()
 		began := time.Now()
 		took := make(chan time.Duration, 100)
-		refused := 0
 		var all sync.WaitGroup
 		for guild := range uint64(20) {
 			all.Go(func() {
@@ -296,7 +295,7 @@ func TestLoadsWaitForTheirTokens(t *testing.T) {
 		}
 		all.Wait()
 		close(took)
-		refused = int(c.Status().Missing[Refused])
+		refused := int(c.Status().Missing[Refused])
 		n := 0
 		for d := range took {
 			if want := time.Duration(max(n-1, 0)) * 200 * time.Millisecond; d < want || d > want+time.Millisecond {

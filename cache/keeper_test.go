@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -237,4 +238,49 @@ func TestExpiredEntryStaysGone(t *testing.T) {
 		}
 		atRest(t, c)
 	})
+}
+
+// TestReadersWhileAGuildGrowsAndShrinks reads without pause while events make
+// the guild leave ristretto and come back. Nobody reads what is older than an
+// event that was applied before, and nobody finds it missing.
+func TestReadersWhileAGuildGrowsAndShrinks(t *testing.T) {
+	d := newFake(1, 7)
+	c := newTestCache(t, Options{Load: d.load})
+	defer c.Close()
+	mustLoad(t, c, 7)
+	var applied atomic.Int64
+	var all sync.WaitGroup
+	done := make(chan struct{})
+	for range 3 {
+		all.Go(func() {
+			for last := uint64(0); ; {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				least := applied.Load()
+				s, err := c.Guild(t.Context(), 7, Read)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var o struct{ V int64 }
+				if err := json.Unmarshal(s.Guild, &o); err != nil || o.V < least || s.Version < last {
+					t.Errorf("read %d of version %d after %d was applied and version %d read: %v", o.V, s.Version, least, last, err)
+					return
+				}
+				last = s.Version
+			}
+		})
+	}
+	for v := range int64(5000) {
+		c.Apply("GUILD_UPDATE", 7, toJSON(object{"v": v, "pad": strings.Repeat("x", int(v*37%5000))}))
+		applied.Store(v)
+	}
+	close(done)
+	all.Wait()
+	if d.total() != 4 {
+		t.Errorf("%d requests: the guild was lost and loaded again", d.total())
+	}
 }
