@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -22,6 +23,7 @@ func FuzzApply(f *testing.F) {
 	f.Add("GUILD_MEMBER_REMOVE", []byte(`{"user":{"id":"900"}}`))
 	f.Add("GUILD_UPDATE", []byte(" {\"a\" : [ 1 , {} ] , \"a\":\"\\\"}\" }\n"))
 	f.Add("CHANNEL_CREATE", []byte(`[{"id":"1"}]`))
+	f.Add("THREAD_CREATE", []byte(`{"id":"1","id":0}`))
 	f.Add("GUILD_ROLE_CREATE", []byte(`{"role":{"id":"1"},"role":5}`))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		first := fakeWorld(t)
@@ -55,7 +57,7 @@ func fakeWorld(t testing.TB) Snapshot {
 func checkParts(t testing.TB, s *Snapshot) {
 	t.Helper()
 	var guild map[string]json.RawMessage
-	var channels, threads []struct{ ID string }
+	var channels, threads []map[string]json.RawMessage
 	var member *map[string]json.RawMessage
 	for _, p := range []struct {
 		json []byte
@@ -67,6 +69,11 @@ func checkParts(t testing.TB, s *Snapshot) {
 	}
 	if guild == nil {
 		t.Fatal("the guild is null")
+	}
+	for _, o := range slices.Concat(channels, threads) {
+		if snowflake(o["id"]) == 0 {
+			t.Fatalf("a channel without an id: %s", toJSON(o))
+		}
 	}
 }
 

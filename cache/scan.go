@@ -128,12 +128,12 @@ func elements(b []byte, do func(element []byte) bool) {
 	}
 }
 
-// field returns the value of an object's member, nil if there is none.
+// field returns the value of an object's member, nil if there is none; of
+// several the last, as decoders do.
 func field(b []byte, name string) (found []byte) {
 	members(b, func(key, value []byte) bool {
 		if string(key) == name {
 			found = value
-			return false
 		}
 		return true
 	})
