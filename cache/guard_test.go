@@ -176,71 +176,6 @@ func TestWhatDoesNotFitBacksOffAsMemory(t *testing.T) {
 	})
 }
 
-func TestBreaker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := &answers{next: &LoadError{Status: 503}}
-		c := newTestCache(t, Options{Load: a.load, Guard: GuardOptions{Burst: 100}})
-		defer c.Close()
-		next := uint64(1000)
-		load := func() (Reason, time.Time) {
-			next++
-			_, err := c.Guild(t.Context(), next, Read)
-			var m *MissingError
-			errors.As(err, &m)
-			if m == nil {
-				return "", time.Time{}
-			}
-			return m.Reason, m.Until
-		}
-		state := func(want string) {
-			t.Helper()
-			if got := c.Status().Guard; got != want {
-				t.Fatalf("the breaker is %s, want %s", got, want)
-			}
-		}
-		for range 10 {
-			state("closed")
-			if r, _ := load(); r != Failed {
-				t.Fatalf("reason %q before it opens", r)
-			}
-		}
-		for _, wait := range []time.Duration{10, 20, 40, 80, 160, 300, 300} {
-			state("open")
-			calls := a.calls
-			r, until := load()
-			if r != GuardOpen || time.Until(until) != wait*time.Second || a.calls != calls {
-				t.Fatalf("%q until %v, want guard open for %d s and no load", r, time.Until(until), wait)
-			}
-			time.Sleep(time.Until(until))
-			state("half-open")
-			if r, _ := load(); r != Failed || a.calls != calls+1 {
-				t.Fatalf("half-open: %q, want one load that fails", r)
-			}
-		}
-		time.Sleep(5 * time.Minute)
-		a.say(nil)
-		a.takes = time.Second
-		first := make(chan Reason)
-		go func() { r, _ := load(); first <- r }()
-		synctest.Wait()
-		if r, _ := load(); r != GuardOpen {
-			t.Errorf("a second load beside the probe: %q", r)
-		}
-		if r := <-first; r != "" {
-			t.Errorf("the probe: %q", r)
-		}
-		state("closed")
-		a.say(&LoadError{Status: 503})
-		for range 9 { // it counts from nothing again
-			load()
-		}
-		state("closed")
-		time.Sleep(37 * time.Second) // the window slides
-		load()
-		state("closed")
-	})
-}
-
 func TestMassKindsAreRefusedFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &answers{}
@@ -375,40 +310,4 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	if n := c.Status().Remembered; n > 640 || n < 600 {
 		t.Errorf("%d guilds remembered, the bound is 640", n)
 	}
-}
-
-// TestMassEventOverColdGuilds: 50,000 members leave 5,000 cold guilds within
-// 10 s, and somebody wants the guild for each; meanwhile interactions in other
-// guilds get theirs.
-func TestMassEventOverColdGuilds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := &answers{takes: 50 * time.Millisecond}
-		c := newTestCache(t, Options{Load: a.load, Self: 900})
-		defer c.Close()
-		leave := []byte(`{"guild_id":"1","user":{"id":"77"}}`)
-		var wanting sync.WaitGroup
-		for i := range 50_000 {
-			guild := uint64(1 + i%5000)
-			c.Apply("GUILD_MEMBER_REMOVE", guild, leave)
-			wanting.Go(func() { _, _ = c.Guild(t.Context(), guild, CauseOf("GUILD_MEMBER_REMOVE")) })
-			if i%5 == 4 {
-				time.Sleep(time.Millisecond)
-				synctest.Wait()
-			}
-			if i%5000 == 2500 {
-				began := time.Now()
-				if _, err := c.Guild(t.Context(), uint64(100_000+i), Interaction); err != nil {
-					t.Errorf("an interaction meanwhile: %v", err)
-				}
-				if took := time.Since(began); took > time.Second {
-					t.Errorf("an interaction waited %v", took)
-				}
-			}
-		}
-		wanting.Wait()
-		if a.calls > 10+5*11 || a.calls < 50 {
-			t.Errorf("%d loads in 10 s, the budget is 10 and 5 a second", a.calls)
-		}
-		t.Logf("%d loads: %+v", a.calls, c.Status())
-	})
 }
