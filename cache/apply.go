@@ -64,7 +64,7 @@ func (c *Cache) change(guild uint64, ev event) {
 		c.keeper.enqueue(e)
 		return
 	}
-	w.tighten(&was.Snapshot)
+	w.tighten()
 	w.Version = c.version.Add(1)
 	e.held.Store(&w.held)
 	c.resized(sh, e, w.size())
@@ -104,7 +104,7 @@ func (c *Cache) changeAbsent(sh *shard, guild uint64, ev event) {
 	why := Reason("")
 	switch ev.name {
 	case "GUILD_CREATE":
-		if bytes.Contains(ev.data, []byte("unavailable")) && isTrue(field(ev.data, "unavailable")) {
+		if bytes.Contains(ev.data, []byte(`"unavailable":true`)) && isTrue(field(ev.data, "unavailable")) {
 			why = Outage
 			break
 		}

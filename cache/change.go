@@ -1,8 +1,8 @@
 package cache
 
 import (
+	"bytes"
 	"encoding/json"
-	"slices"
 )
 
 // event is one that may change a guild. Data is shared and never changed.
@@ -70,7 +70,7 @@ func (w *world) edit(e event) {
 	switch e.name {
 	case "GUILD_UPDATE":
 		if isObject(e.data) {
-			w.Guild = merge(w.Guild, e.data, beside...)
+			w.Guild = merge(w.Guild, e.data, beside()...)
 		}
 	case "GUILD_EMOJIS_UPDATE":
 		w.list("emojis", e.data)
@@ -102,9 +102,11 @@ func (w *world) edit(e event) {
 
 // beside are members of GUILD_CREATE that are parts of their own, or are not
 // kept.
-var beside = []string{ //nolint:gochecknoglobals // a table
-	"channels", "threads", "members", "presences", "voice_states", "stage_instances", "guild_scheduled_events",
-	"soundboard_sounds", "embedded_activities", "activity_instances", "unavailable",
+func beside() []string {
+	return []string{
+		"channels", "threads", "members", "presences", "voice_states", "stage_instances", "guild_scheduled_events",
+		"soundboard_sounds", "embedded_activities", "activity_instances", "unavailable",
+	}
 }
 
 // created replaces all that GUILD_CREATE tells. What only REST tells of a guild
@@ -118,7 +120,7 @@ func (w *world) created(d []byte) {
 		return
 	}
 	w.down, w.removed = false, false
-	w.Guild = merge(w.Guild, d, beside...)
+	w.Guild = merge(w.Guild, d, beside()...)
 	w.Channels = w.adopt(field(d, "channels"))
 	w.Threads = w.adopt(field(d, "threads"))
 	elements(field(d, "members"), func(m []byte) bool {
@@ -187,27 +189,15 @@ func or(changed, before json.RawMessage) json.RawMessage {
 }
 
 func same(a, b *Snapshot) bool {
-	return sameBytes(a.Guild, b.Guild) && sameBytes(a.Channels, b.Channels) &&
-		sameBytes(a.Threads, b.Threads) && sameBytes(a.Member, b.Member)
+	return bytes.Equal(a.Guild, b.Guild) && bytes.Equal(a.Channels, b.Channels) &&
+		bytes.Equal(a.Threads, b.Threads) && bytes.Equal(a.Member, b.Member)
 }
 
-// sameBytes compares where bytes are, then what they are: most parts are the
-// very same.
-func sameBytes(a, b []byte) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	return len(a) == 0 || &a[0] == &b[0] || string(a) == string(b)
-}
-
-// tighten lets go of room that edits left, and of larger bytes that parts were
-// cut from.
-func (s *Snapshot) tighten(was *Snapshot) {
-	for _, p := range [...]struct{ now, was *json.RawMessage }{
-		{&s.Guild, &was.Guild}, {&s.Channels, &was.Channels}, {&s.Threads, &was.Threads}, {&s.Member, &was.Member},
-	} {
-		if n := *p.now; len(n) > 0 && (len(*p.was) == 0 || &n[0] != &(*p.was)[0]) {
-			*p.now = slices.Clone(n)
+// tighten lets go of room that edits left, but for what the allocator rounds up.
+func (s *Snapshot) tighten() {
+	for _, p := range [...]*json.RawMessage{&s.Guild, &s.Channels, &s.Threads, &s.Member} {
+		if cap(*p)-len(*p) > len(*p)/6 {
+			*p = bytes.Clone(*p)
 		}
 	}
 }

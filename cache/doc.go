@@ -28,6 +28,15 @@
 // grows would break the bound. Bytes in the overlay are bounded too, so that
 // all together stays below 1.05 times the bound.
 //
+// # The guard
+//
+// A load needs a token (5 a second, 10 after a quiet time) and a place (4 run
+// at once). Events of kinds that come in masses leave the last tokens and a
+// place to all else and never wait; what else finds no token waits a second for
+// one. A guild whose load failed is backed off, twice as long each time; when
+// many fail, whatever their guilds, the breaker lets none through for a while,
+// then one at a time. What is refused costs no request: Guild says why at once.
+//
 // # Goroutines and locks
 //
 // The keeper is the only goroutine that writes to ristretto: entries queue up

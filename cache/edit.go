@@ -13,7 +13,7 @@ func listOf(list [][]byte) json.RawMessage {
 	for _, e := range list {
 		size += len(e) + 1
 	}
-	out := append(make([]byte, 0, size), '[')
+	out := append(room(size), '[')
 	for i, e := range list {
 		if i > 0 {
 			out = append(out, ',')
@@ -22,6 +22,10 @@ func listOf(list [][]byte) json.RawMessage {
 	}
 	return append(out, ']')
 }
+
+// room is an empty slice whose capacity is what the allocator really gives, so
+// that the books count it.
+func room(size int) []byte { return slices.Grow([]byte(nil), size) }
 
 // upsert puts an element in the place of the one with the same id, or last.
 func upsert(list []byte, id uint64, element []byte) json.RawMessage {
@@ -85,7 +89,7 @@ func merge(object, patch []byte, leaveOut ...string) json.RawMessage {
 		over[name] = value
 		return true
 	})
-	out := append(make([]byte, 0, len(object)+len(patch)), '{')
+	out := append(room(len(object)+len(patch)), '{')
 	members(object, func(key, value []byte) bool {
 		if v, replaced := over[string(key)]; replaced {
 			if v == nil {
@@ -122,9 +126,4 @@ func appendMember(out []byte, name string, value []byte) []byte {
 // strip leaves an object's members out.
 func strip(object []byte, leaveOut ...string) json.RawMessage {
 	return merge(nil, object, leaveOut...)
-}
-
-// stringsWithout drops a string from a list of strings; nil if it is not in it.
-func stringsWithout(list []byte, id uint64) json.RawMessage {
-	return without(list, func(e []byte) bool { return snowflake(e) == id })
 }

@@ -32,8 +32,10 @@ const (
 	Closed Reason = "closed"
 )
 
-// reasons in the order of Status.
-var reasons = [...]Reason{Removed, Outage, Forbidden, Failed, BackingOff, GuardOpen, Refused, Timeout, Memory, Closed}
+// reasons are all there are.
+func reasons() [10]Reason {
+	return [...]Reason{Removed, Outage, Forbidden, Failed, BackingOff, GuardOpen, Refused, Timeout, Memory, Closed}
+}
 
 // MissingError is why Guild has no guild. Err, if any, is what a load met.
 type MissingError struct {

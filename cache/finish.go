@@ -27,7 +27,9 @@ func (c *Cache) finish(ctx context.Context, l *load, got Snapshot, err error) {
 		c.counts.failed.Add(1)
 		c.log.Debug("guild not loaded", "guild", l.guild, "error", err)
 	}
-	c.guard.ended(l.ticket, how)
+	if until, opened := c.guard.ended(l.ticket, how); opened {
+		c.log.Warn("guild loads stop: too many fail", "until", until, "guild", l.guild, "error", err)
+	}
 	close(l.done)
 }
 
@@ -72,7 +74,7 @@ var errTooMuchMeanwhile = errors.New("more events came during the load than are 
 // take keeps a loaded guild; the caller holds the shard's lock. Who waits gets
 // it even if it does not fit.
 func (c *Cache) take(sh *shard, l *load, w *world, last bool) bool {
-	w.tighten(&Snapshot{})
+	w.tighten()
 	charge := chargeFor(w.size())
 	fits := charge <= c.books.limit
 	if fits && !c.books.enter(charge) {

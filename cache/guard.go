@@ -11,6 +11,7 @@ type GuardOptions struct {
 	Rate        float64       // loads a second over all guilds; 5
 	Burst       int           // loads at once after a quiet time; 10
 	Reserve     int           // tokens that events which come in masses leave to all else; half the burst, -1: none
+	Patience    time.Duration // how long a load may wait for its token, but for events that come in masses; 1 s, -1: not at all
 	Concurrency int           // loads under way at once; 4. One place is kept from events that come in masses
 	Waiting     int           // loads that may wait for such a place; 16
 	BackoffMin  time.Duration // after a guild's first failure, twice as long after each further one; 5 s
@@ -31,6 +32,7 @@ func (o GuardOptions) withDefaults() GuardOptions {
 	o.Rate = orDefault(o.Rate, 5)
 	o.Burst = orDefault(o.Burst, 10)
 	o.Reserve = min(max(orDefault(o.Reserve, o.Burst/2), 0), o.Burst-1)
+	o.Patience = max(orDefault(o.Patience, time.Second), 0)
 	o.Concurrency = orDefault(o.Concurrency, 4)
 	o.Waiting = orDefault(o.Waiting, 16)
 	o.BackoffMin = orDefault(o.BackoffMin, 5*time.Second)
@@ -103,7 +105,8 @@ func newGuard(o GuardOptions) *guard {
 // ticket is a load's admission.
 type ticket struct {
 	admitted bool
-	probe    bool // it tries whether Discord answers again
+	probe    bool          // it tries whether Discord answers again
+	wait     time.Duration // until its token is there
 }
 
 // admit takes a token and a place in line for one load, or says why not. An
@@ -118,17 +121,18 @@ func (g *guard) admit(why Cause) (t ticket, r Reason, until time.Time) {
 	if until, open := g.breaker.refuses(now); open {
 		return ticket{}, GuardOpen, until
 	}
-	line, need := g.options.Concurrency+g.options.Waiting, 1.0
+	line, need, patience := g.options.Concurrency+g.options.Waiting, 1.0, g.options.Patience
 	if why == Mass {
-		line, need = max(g.options.Concurrency-1, 1), 1+float64(g.options.Reserve)
+		line, need, patience = max(g.options.Concurrency-1, 1), 1+float64(g.options.Reserve), 0
 	}
 	g.fill(now)
-	if g.running >= line || g.tokens < need {
+	wait := time.Duration((need - g.tokens) / g.options.Rate * float64(time.Second))
+	if g.running >= line || wait > patience {
 		return ticket{}, Refused, time.Time{}
 	}
-	g.tokens--
+	g.tokens-- // below nothing: the next token is spoken for
 	g.running++
-	return ticket{admitted: true, probe: g.breaker.started()}, "", time.Time{}
+	return ticket{admitted: true, probe: g.breaker.started(), wait: wait}, "", time.Time{}
 }
 
 func (g *guard) fill(now time.Time) {
@@ -136,10 +140,13 @@ func (g *guard) fill(now time.Time) {
 	g.filled = now
 }
 
-// ended takes back a load's place in line and counts how it went.
-func (g *guard) ended(t ticket, o outcome) {
+// ended takes back a load's place in line and counts how it went. It reports
+// whether that opened the breaker, and until when.
+func (g *guard) ended(t ticket, o outcome) (until time.Time, opened bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.running--
+	before := g.breaker.opened
 	g.breaker.ended(time.Now(), o, t.probe)
+	return g.breaker.until, g.breaker.opened > before
 }

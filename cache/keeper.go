@@ -105,6 +105,7 @@ func (c *Cache) settle(batch []*entry) {
 		dropped := batch[:0]
 		for i, e := range batch {
 			if charges[i] == dropCharge {
+				c.store.dropped.Add(1)
 				dropped = append(dropped, e)
 			} else {
 				c.release(e, charges[i])
@@ -128,8 +129,7 @@ const dropCharge = -1
 func (c *Cache) write(e *entry) int64 {
 	charge := e.charge.Load()
 	if charge == 0 {
-		c.store.remove(e)
-		return 0
+		return 0 // release removes it
 	}
 	ttl := c.idle + c.idle/8
 	if charge > e.taken {
@@ -165,7 +165,7 @@ func (c *Cache) release(e *entry, told int64) {
 		if e.die() {
 			c.store.rejected.Add(1)
 		}
-		c.store.remove(e) // it was evicted before it was set again
+		c.store.remove(e)
 		sh.unpin(e)
 		if e.fresh && !e.left {
 			sh.records.fail(e.guild, Memory, 0, c.guard.options)

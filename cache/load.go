@@ -69,19 +69,20 @@ func (c *Cache) start(ctx context.Context, sh *shard, guild uint64, t ticket) *l
 	l := &load{guild: guild, ticket: t, cancel: cancel, done: make(chan struct{})}
 	sh.loads[guild] = l
 	c.counts.loads.Add(1)
-	c.running.Add(1) // Close waits
-	go func() {
-		defer c.running.Done()
+	c.running.Go(func() { // Close waits
 		defer cancel()
-		got, err := c.fetch(ctx, guild)
+		got, err := c.fetch(ctx, guild, t.wait)
 		c.finish(ctx, l, got, err)
-	}()
+	})
 	return l
 }
 
-// fetch waits for a place and asks for the guild, then, as that has shown that
+// fetch waits for its token and a place, and asks for the guild, then, as that has shown that
 // there is one, for all else at once.
-func (c *Cache) fetch(ctx context.Context, guild uint64) (s Snapshot, err error) {
+func (c *Cache) fetch(ctx context.Context, guild uint64, wait time.Duration) (s Snapshot, err error) {
+	if err := pause(ctx, wait); err != nil {
+		return s, fmt.Errorf("wait for a load to be allowed: %w", err)
+	}
 	select {
 	case c.guard.places <- struct{}{}:
 		defer func() { <-c.guard.places }()
@@ -109,6 +110,20 @@ func (c *Cache) fetch(ctx context.Context, guild uint64) (s Snapshot, err error)
 	}
 	s.Guild, s.Channels, s.Threads, s.Member = got[PartGuild], got[PartChannels], got[PartThreads], got[PartMember]
 	return s, nil
+}
+
+func pause(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // first returns the error that cancelled the others, if any.

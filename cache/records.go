@@ -10,7 +10,6 @@ type record struct {
 	reason   Reason
 	failures int
 	until    time.Time
-	err      error
 }
 
 // records remember failures of a shard's guilds; the shard's lock guards them.

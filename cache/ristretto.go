@@ -12,11 +12,13 @@ import (
 // goroutine; all else is the keeper's.
 type store struct {
 	cache *ristretto.Cache[uint64, *entry]
+	// set is the cache's SetWithTTL; tests have it drop what it gets.
+	set func(guild uint64, e *entry, charge int64, ttl time.Duration) bool
 	// keeping is the entry that the keeper sets or deletes right now to set it
 	// again. What leaves ristretto otherwise is gone.
 	keeping atomic.Pointer[entry]
 
-	evicted, expired, rejected atomic.Uint64
+	evicted, expired, rejected, dropped atomic.Uint64
 }
 
 // newStore makes a store that holds at most this many bytes of charges.
@@ -36,7 +38,7 @@ func newStore(bytes int64) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the guild cache of %d bytes: %w", bytes, err)
 	}
-	s.cache = c
+	s.cache, s.set = c, c.SetWithTTL
 	return s, nil
 }
 
@@ -94,7 +96,7 @@ func (s *store) has(e *entry) bool {
 func (s *store) put(e *entry, charge int64, ttl time.Duration) bool {
 	s.keeping.Store(e)
 	defer s.keeping.Store(nil)
-	return s.cache.SetWithTTL(e.guild, e, charge, ttl)
+	return s.set(e.guild, e, charge, ttl)
 }
 
 // replace sets an entry that is new or has grown. An update may grow beyond the
@@ -103,7 +105,7 @@ func (s *store) replace(e *entry, charge int64, ttl time.Duration) bool {
 	s.keeping.Store(e)
 	defer s.keeping.Store(nil)
 	s.cache.Del(e.guild)
-	return s.cache.SetWithTTL(e.guild, e, charge, ttl)
+	return s.set(e.guild, e, charge, ttl)
 }
 
 // remove deletes an entry that is gone, if it is still in its place.

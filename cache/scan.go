@@ -1,6 +1,9 @@
 package cache
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // What is scanned here has passed json.Valid, or was cut from what has; on
 // anything else the scanners stop early and never read beyond the end. Keys are
@@ -16,12 +19,18 @@ func skipSpace(b []byte, i int) int {
 
 // skipString returns the index after the string that begins at i.
 func skipString(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	for i++; i < len(b); {
+		n := bytes.IndexByte(b[i:], '"')
+		if n < 0 {
+			break
+		}
+		escapes := 0
+		for escapes < n && b[i+n-1-escapes] == '\\' {
+			escapes++
+		}
+		i += n + 1
+		if escapes%2 == 0 {
+			return i
 		}
 	}
 	return len(b)
@@ -119,12 +128,12 @@ func elements(b []byte, do func(element []byte) bool) {
 	}
 }
 
-// field returns the value of an object's member, nil if there is none.
+// field returns the value of an object's member, nil if there is none; of
+// several the last, as decoders do.
 func field(b []byte, name string) (found []byte) {
 	members(b, func(key, value []byte) bool {
 		if string(key) == name {
 			found = value
-			return false
 		}
 		return true
 	})

@@ -32,7 +32,7 @@ type Status struct {
 
 type counts struct {
 	hits, misses, loads, failed, applied atomic.Uint64
-	missing                              [len(reasons)]atomic.Uint64
+	missing                              [10]atomic.Uint64
 }
 
 // refuse counts an error of Guild by its reason; nil is none.
@@ -41,7 +41,7 @@ func (c *counts) refuse(err error) {
 	if !errors.As(err, &m) {
 		return
 	}
-	for i, r := range reasons {
+	for i, r := range reasons() {
 		if r == m.Reason {
 			c.missing[i].Add(1)
 		}
@@ -57,7 +57,7 @@ func (c *Cache) Status() Status {
 		Evicted: c.store.evicted.Load(), Expired: c.store.expired.Load(), Rejected: c.store.rejected.Load(),
 		Guilds: c.books.guilds.Load(), Bytes: c.books.bytes.Load(),
 	}
-	for i, r := range reasons {
+	for i, r := range reasons() {
 		if n := c.counts.missing[i].Load(); n > 0 {
 			s.Missing[r] = n
 		}

@@ -1,0 +1,164 @@
+package cache
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// A small Discord for tests: guilds with objects whose "v" only grows, the
+// events that tell of each change, and REST that answers as the guild is now.
+
+type object = map[string]any
+
+const botID = "900"
+
+type fakeGuild struct {
+	id       uint64
+	v        int
+	next     uint64
+	props    object
+	roles    map[string]object
+	channels map[string]object
+	threads  map[string]object
+	member   object
+}
+
+type fakeDiscord struct {
+	mu     sync.Mutex
+	rnd    *rand.Rand
+	guilds map[uint64]*fakeGuild
+	calls  map[Part]int
+}
+
+func newFake(seed uint64, guilds ...uint64) *fakeDiscord {
+	d := &fakeDiscord{rnd: rand.New(rand.NewPCG(seed, 1)), guilds: map[uint64]*fakeGuild{}, calls: map[Part]int{}}
+	for _, id := range guilds {
+		g := &fakeGuild{
+			id: id, next: id * 1000, roles: map[string]object{}, channels: map[string]object{}, threads: map[string]object{},
+			props: object{
+				"name": "guild", "emojis": []any{}, "stickers": []any{}, "owner_id": "5",
+				"description": "a \\ \"quoted\" {brace] snowman ☃\n",
+			},
+			member: object{"user": object{"id": botID, "username": "bot"}, "nick": nil, "roles": []any{}},
+		}
+		for range 3 {
+			g.change(d.rnd, "channel+")
+			g.change(d.rnd, "role+")
+		}
+		g.change(d.rnd, "thread+")
+		d.guilds[id] = g
+	}
+	return d
+}
+
+func sorted(m map[string]object) []object {
+	out := []object{}
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, m[k])
+	}
+	return out
+}
+
+func (g *fakeGuild) body(gateway bool) object {
+	o := maps.Clone(g.props)
+	o["id"] = fmt.Sprint(g.id)
+	o["roles"] = sorted(g.roles)
+	if !gateway {
+		o["approximate_member_count"] = 7
+	}
+	return o
+}
+
+func (g *fakeGuild) create() object {
+	o := g.body(true)
+	bare := []object{}
+	for _, c := range sorted(g.channels) {
+		c = maps.Clone(c)
+		delete(c, "guild_id")
+		bare = append(bare, c)
+	}
+	o["unavailable"], o["channels"], o["threads"] = false, bare, sorted(g.threads)
+	o["members"] = []any{object{"user": object{"id": "12"}, "roles": []any{}}, g.member}
+	o["presences"], o["voice_states"] = []any{}, []any{}
+	return o
+}
+
+// load is REST, at this moment.
+func (d *fakeDiscord) load(_ context.Context, guild uint64, p Part) (json.RawMessage, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls[p]++
+	g := d.guilds[guild]
+	if g == nil {
+		return nil, &LoadError{Status: 404}
+	}
+	switch p {
+	case PartGuild:
+		return toJSON(g.body(false)), nil
+	case PartChannels:
+		return toJSON(sorted(g.channels)), nil
+	case PartThreads:
+		members, threads := []object{}, []object{}
+		for _, t := range sorted(g.threads) {
+			if m, ok := t["member"].(object); ok {
+				t = maps.Clone(t)
+				delete(t, "member")
+				members = append(members, m)
+			}
+			threads = append(threads, t)
+		}
+		return toJSON(object{"threads": threads, "members": members}), nil
+	default:
+		return toJSON(g.member), nil
+	}
+}
+
+func (d *fakeDiscord) total() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.calls {
+		n += c
+	}
+	return n
+}
+
+func toJSON(v any) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// parsed is a snapshot's content with its lists by id.
+func parsed(t testing.TB, s *Snapshot) (guild object, lists map[string]map[string]object, member object) {
+	t.Helper()
+	var channels, threads []object
+	for part, to := range map[string]any{string(s.Guild): &guild, string(s.Channels): &channels, string(s.Threads): &threads, string(s.Member): &member} {
+		if err := json.Unmarshal([]byte(part), to); err != nil {
+			t.Fatalf("snapshot holds %q: %v", part, err)
+		}
+	}
+	lists = map[string]map[string]object{"channels": byID(channels), "threads": byID(threads), "roles": {}}
+	for _, r := range guild["roles"].([]any) {
+		lists["roles"][r.(object)["id"].(string)] = r.(object)
+	}
+	if len(lists["channels"]) != len(channels) || len(lists["threads"]) != len(threads) {
+		t.Fatalf("an id twice in %s or %s", s.Channels, s.Threads)
+	}
+	return guild, lists, member
+}
+
+func byID(list []object) map[string]object {
+	m := map[string]object{}
+	for _, o := range list {
+		m[o["id"].(string)] = o
+	}
+	return m
+}
