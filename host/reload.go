@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/rest"
@@ -70,7 +71,7 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 // check says whether a new build may run beside the others: its commands must
 // not be theirs, and the sessions must get the events that it asks for.
 func (l *live) check(others []*wire.Manifest, m *wire.Manifest) error {
-	all := append(others[:len(others):len(others)], m)
+	all := slices.Concat(others, []*wire.Manifest{m})
 	if _, err := router.Merge(commandsOf(all)); err != nil {
 		return err
 	}

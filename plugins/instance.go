@@ -30,8 +30,8 @@ const (
 var (
 	// errStopped ends an instance that was asked to stop.
 	errStopped = errors.New("stopped")
-	// errSwapped ends the goroutines of one that gave its place to another.
-	errSwapped = errors.New("swapped")
+	// errRemoved ends a plugin whose file is gone.
+	errRemoved = errors.New("removed")
 	// errHung ends one that acknowledges nothing.
 	errHung = errors.New("hung")
 )
@@ -105,13 +105,11 @@ func (in *instance) serve(ctx context.Context, q *queue, swaps <-chan *swap, han
 	group.Go(func() error { return watchHang(inner, q, hang) })
 	var swapped *swap
 	group.Go(func() error {
-		reason := error(errStopped)
-		var err error
-		if swapped, err = in.untilEnd(ctx, inner, q, swaps); err != nil {
-			return err
-		}
-		if swapped != nil {
-			reason = errSwapped
+		reason := in.untilEnd(ctx, inner, q, swaps)
+		if s, ok := errors.AsType[*swap](reason); ok {
+			swapped = s
+		} else if !errors.Is(reason, errStopped) {
+			return reason
 		}
 		in.askToStop()
 		stopSending()
@@ -133,21 +131,21 @@ func (in *instance) serve(ctx context.Context, q *queue, swaps <-chan *swap, han
 	return err
 }
 
-// untilEnd waits until the instance is to stop, for good (ctx) or for the swap
-// that it returns, or has ended by itself (the error).
-func (in *instance) untilEnd(ctx, inner context.Context, q *queue, swaps <-chan *swap) (*swap, error) {
+// untilEnd waits until the instance is to stop, for good (errStopped) or for
+// the swap that it returns, or has ended by itself.
+func (in *instance) untilEnd(ctx, inner context.Context, q *queue, swaps <-chan *swap) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, nil
+			return errStopped
 		case s := <-swaps:
 			if in.handOver(ctx, inner, q, s) {
-				return s, nil
+				return s
 			}
 		case <-in.link.process.exited:
-			return nil, errors.New("the process exited")
+			return errors.New("the process exited")
 		case <-inner.Done():
-			return nil, inner.Err()
+			return inner.Err()
 		}
 	}
 }

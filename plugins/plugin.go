@@ -130,8 +130,8 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 			err = in.serve(ctx, p.queue, p.swaps, p.set.config.HandlerTimeout+p.set.config.hangMargin)
 			if s, swapped := errors.AsType[*swap](err); swapped {
 				pause = firstPause
-				if in, err = p.swapped(ctx, in, s); in == nil && err == nil {
-					return // removed
+				if in, err = p.swapped(ctx, in, s); errors.Is(err, errRemoved) {
+					return
 				}
 				continue
 			}
@@ -152,7 +152,7 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 		}
 		p.crashed(err)
 		p.queue.setAway(pause > quickPause)
-		if in, pause, err = p.again(ctx, pause); in == nil && err == nil {
+		if in, pause, err = p.again(ctx, pause); errors.Is(err, errStopped) || errors.Is(err, errRemoved) {
 			p.setState(Stopped, "")
 			return
 		}
@@ -175,8 +175,8 @@ func (p *Plugin) takeBack() {
 }
 
 // again brings up the next instance, after longer and longer pauses, and
-// begins it; the error says why it has not begun. Without an instance and an
-// error ctx has ended, or the plugin is removed.
+// begins it; the error says why it has not begun: errStopped when ctx has
+// ended, errRemoved when the plugin's file is gone.
 func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, time.Duration, error) {
 	for {
 		select {
@@ -185,7 +185,7 @@ func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, tim
 			in, err := p.replaceAbsent(ctx, s)
 			return in, firstPause, err
 		case <-ctx.Done():
-			return nil, pause, nil
+			return nil, pause, errStopped
 		}
 		pause = min(2*pause, lastPause)
 		in, err := p.up(ctx, p.current())
@@ -195,7 +195,7 @@ func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, tim
 		}
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return nil, pause, nil
+			return nil, pause, errStopped
 		case err != nil:
 			p.queue.setAway(true)
 			p.setState(Waiting, err.Error())

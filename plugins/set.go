@@ -107,6 +107,7 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 		instance *instance
 		err      error
 	}
+	s.config.Log.Info("starting plugins", "count", len(files), "folder", s.config.Dir)
 	results := make([]result, len(files))
 	var wait sync.WaitGroup
 	for n, f := range files {
@@ -193,7 +194,6 @@ func (s *Set) stageAll(ctx context.Context) ([]staged, error) {
 			"count", len(skipped), "files", strings.Join(skipped[:min(len(skipped), namedFiles)], ", "))
 	}
 	s.strangers(found)
-	s.config.Log.Info("starting plugins", "count", len(found), "folder", s.config.Dir)
 	var files []staged
 	for _, c := range found {
 		if wait := quiet - s.now().Sub(c.changed); wait > 0 && wait <= quiet {

@@ -30,7 +30,7 @@ type swap struct {
 }
 
 // Error makes a swap a reason for the end of an instance.
-func (s *swap) Error() string { return errSwapped.Error() }
+func (s *swap) Error() string { return "swapped" }
 
 // outcome of a swap.
 type outcome struct {
@@ -99,8 +99,8 @@ func (in *instance) drainAndMove(ctx context.Context, q *queue, s *swap) (Result
 }
 
 // swapped ends the old instance of a swap and begins the next. If that does
-// not start, the old build is brought up again. Without an instance and an
-// error the plugin is removed.
+// not start, the old build is brought up again. errRemoved says that there is
+// no next.
 func (p *Plugin) swapped(ctx context.Context, in *instance, s *swap) (*instance, error) {
 	in.stop()
 	if s.forced {
@@ -111,7 +111,7 @@ func (p *Plugin) swapped(ctx context.Context, in *instance, s *swap) (*instance,
 		p.log.Info("plugin removed", "generation", in.generation)
 		s.switching()
 		s.answer(Done, nil)
-		return nil, nil
+		return nil, errRemoved
 	}
 	old := p.current()
 	p.adopt(s.file, s.next.manifest)
@@ -151,7 +151,7 @@ func (p *Plugin) replaceAbsent(ctx context.Context, s *swap) (*instance, error) 
 	if s.next == nil {
 		s.switching()
 		s.answer(Done, nil)
-		return nil, nil
+		return nil, errRemoved
 	}
 	p.adopt(s.file, s.next.manifest)
 	s.switching()
