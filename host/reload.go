@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 	l, phase := h.live, h.phase
 	h.mu.Unlock()
 	if l == nil || phase != "running" {
-		return report, fmt.Errorf("nothing reloaded: the host is %s: try again when it runs", phase)
+		return report, fmt.Errorf("nothing reloaded: the host is not up (%s): try again when it runs", cmp.Or(phase, "not started"))
 	}
 	select {
 	case h.reloads <- struct{}{}:

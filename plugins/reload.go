@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 	"google.golang.org/grpc/status"
 )
@@ -170,7 +171,11 @@ func (s *Set) apply(ctx context.Context, step *Step, o ReloadOptions) {
 	if out.err != nil {
 		step.Detail = strings.ReplaceAll(out.err.Error(), "\n", "; ")
 	}
-	s.config.Log.Info("reload", "plugin", step.Plugin, "action", string(step.Action), "result", string(step.Result),
+	level := hclog.Info
+	if out.err != nil {
+		level = hclog.Warn
+	}
+	s.config.Log.Log(level, "reload", "plugin", step.Plugin, "action", string(step.Action), "result", string(step.Result),
 		"pause", step.Pause.String(), "detail", step.Detail)
 }
 
