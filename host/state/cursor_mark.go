@@ -204,7 +204,7 @@ func highest(path string) uint64 {
 			return i
 		}
 		if m.ring[i%ringBits/64].Load() == 0 {
-			i -= i % 64 // nothing in the rest of this word
+			i -= min(i%64, i-high-1) // nothing in the rest of this word
 		}
 	}
 	return high

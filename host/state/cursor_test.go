@@ -1,0 +1,213 @@
+package state
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestCursorAgreesWithASet compares the cursor with what it stands for, over
+// reopenings, around the ring's end.
+func TestCursorAgreesWithASet(t *testing.T) {
+	rnd := random(t)
+	s := open(t, filepath.Join(t.TempDir(), "state"))
+	acked, low := map[uint64]bool{}, uint64(ringBits-3000)
+	for round := range 6 {
+		c, err := s.OpenCursor("ping")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if known := c.Known(7); known != (round > 0) {
+			t.Fatalf("round %d: known is %v", round, known)
+		}
+		if err := c.SkipTo(7, low); err != nil {
+			t.Fatal(err)
+		}
+		for range 3000 {
+			first := low + 1 + uint64(rnd.IntN(300))
+			last := first
+			switch rnd.IntN(30) {
+			case 0:
+				last += uint64(rnd.IntN(200))
+			case 1:
+				first = low + 1
+				last = first + uint64(rnd.IntN(200))
+			case 2, 3, 4, 5, 6, 7, 8, 9, 10:
+				first, last = low+1, low+1
+			}
+			if err := c.AckRange(7, first, last); err != nil {
+				t.Fatal(err)
+			}
+			for i := first; i <= last; i++ {
+				acked[i] = true
+			}
+			for acked[low+1] {
+				low++
+			}
+			if c.Low(7) != low {
+				t.Fatalf("low is %d, want %d", c.Low(7), low)
+			}
+			if i := low + uint64(rnd.IntN(600)); c.Acked(7, i) != (i <= low || acked[i]) {
+				t.Fatalf("event %d, low %d: acknowledged is %v", i, low, c.Acked(7, i))
+			}
+		}
+		for i := low + 1; i <= low+CursorWindow; i++ {
+			if c.Acked(7, i) != acked[i] {
+				t.Fatalf("event %d, low %d: acknowledged is %v", i, low, c.Acked(7, i))
+			}
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if c.Low(7) != 0 || c.Ack(7, low+1) == nil {
+			t.Error("a closed cursor answers")
+		}
+	}
+}
+
+func TestAStaleBitBehindTheMarkIsSwept(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state"))
+	c, err := s.OpenCursor("ping")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SkipTo(0, 1000)
+	m := c.at(0)
+	m.ring[900/64].Store(^uint64(0)) // as a kill between mark and bits leaves it
+	c.Close()
+	c, err = s.OpenCursor("ping")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SkipTo(0, ringBits-10)
+	for i := uint64(ringBits - 9); i < ringBits+2000; i++ {
+		if c.Acked(0, i) {
+			t.Fatalf("event %d is acknowledged", i)
+		}
+	}
+}
+
+func TestCursorWindow(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state"))
+	c, err := s.OpenCursor("ping")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SkipTo(0, 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Ack(0, 10+CursorWindow); err != nil {
+		t.Error(err)
+	}
+	if err := c.Ack(0, 11+CursorWindow); !errors.Is(err, ErrWindow) {
+		t.Errorf("beyond the window: %v", err)
+	}
+	if err := c.AckRange(0, 12, 12+CursorWindow); !errors.Is(err, ErrWindow) || c.Acked(0, 12) {
+		t.Errorf("beyond the window: %v, acknowledged %v", err, c.Acked(0, 12))
+	}
+	if err := c.AckRange(0, 11, 10*ringBits); err != nil || c.Low(0) != 10*ringBits {
+		t.Errorf("from the mark on: %v, low %d", err, c.Low(0))
+	}
+	if err := c.SkipTo(0, 5); err != nil || c.Low(0) != 10*ringBits {
+		t.Errorf("backwards: %v, low %d", err, c.Low(0))
+	}
+}
+
+func TestCursorFromManyGoroutines(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state"))
+	c, err := s.OpenCursor("ping")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var wait sync.WaitGroup
+	for g := range uint64(8) {
+		wait.Go(func() {
+			for i := range uint64(2000) {
+				if err := c.Ack(uint32(i%3), 1+g+8*(i/3)); err != nil {
+					t.Error(err)
+				}
+				c.Acked(0, i)
+				c.Low(1)
+			}
+		})
+	}
+	wait.Wait()
+	for shard, want := range []uint64{8 * 667, 8 * 667, 8 * 666} {
+		if low := c.Low(uint32(shard)); low != want {
+			t.Errorf("low of shard %d is %d, want %d", shard, low, want)
+		}
+	}
+}
+
+func TestCursorsAreListedAndRemoved(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state"))
+	names := []string{"a b/../c", "ping", "ä"}
+	for _, name := range names {
+		c, err := s.OpenCursor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SkipTo(1, 4)
+		c.Close()
+	}
+	if got, err := s.Cursors(); err != nil || !slices.Equal(slices.Sorted(slices.Values(got)), names) {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, name := range []string{"ping", "ping"} {
+		if err := s.RemoveCursor(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, _ := s.Cursors(); len(got) != 2 {
+		t.Errorf("got %q", got)
+	}
+	for _, name := range []string{"", ".", "..", strings.Repeat("n", 201)} {
+		if c, err := s.OpenCursor(name); err == nil {
+			c.Close()
+			t.Errorf("%q is taken", name)
+		}
+	}
+}
+
+func TestADamagedCursorIsSetAside(t *testing.T) {
+	for name, damage := range map[string]func(raw []byte) []byte{
+		"cut":         func(raw []byte) []byte { return raw[:100] },
+		"other magic": func(raw []byte) []byte { raw[0]++; return raw },
+		"other shard": func(raw []byte) []byte { raw[8]++; return raw },
+		"low":         func(raw []byte) []byte { raw[wordLow*8+7] = 0xff; return raw },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "state")
+			s, log := openLogged(t, dir)
+			c, err := s.OpenCursor("ping")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.SkipTo(0, 4)
+			c.Close()
+			path := filepath.Join(dir, cursorFolder, "ping", "0")
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, damage(raw), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, err = s.OpenCursor("ping")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if c.Known(0) || c.Low(0) != 0 || strings.Count(log.String(), "\n") != 1 {
+				t.Errorf("known %v, low %d, log %s", c.Known(0), c.Low(0), log)
+			}
+		})
+	}
+}
