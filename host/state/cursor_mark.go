@@ -21,7 +21,10 @@ const (
 	wordLow    // all up to it are acknowledged
 	wordPlaced // 1 once the plugin has a position
 	wordSent   // all up to it may have been sent
-	markHeader = 8
+)
+
+const (
+	markHeader = 8 // words before the ring
 
 	markMagic   = 0x726f737275436648 // "HfCursor"
 	markVersion = 1

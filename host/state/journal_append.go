@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -30,7 +31,7 @@ func (j *Journal) Append(records []Record) error {
 
 // seen says whether one of records is of this shard; most often the last is.
 func seen(records []Record, shard uint32) bool {
-	for i := len(records) - 1; i >= 0; i-- {
+	for i := range slices.Backward(records) {
 		if records[i].Shard == shard {
 			return true
 		}

@@ -9,8 +9,8 @@ import (
 // A segment is a header and frames, all in little-endian order.
 //
 //	header  magic 4 · version 4 · shard 4 · zero 4 · first index 8 · zero 4 · crc 4
-//	frame   length of the body 4 · crc of the body 4 · body
-//	body    index 8 · seq 8 · received 8 · guild 8 · lane 8 · length of the name 1 · name · data
+//	frame   length of the body 4 · crc of the body 4 · the body:
+//	        index 8 · seq 8 · received 8 · guild 8 · lane 8 · length of the name 1 · name · data
 //
 // The header keeps its form in all versions, so that an older holdfast can tell.
 const (
