@@ -46,7 +46,7 @@ func (s *State) OpenCursor(plugin string) (*Cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Dir(cursorFolder); err != nil {
+	if _, err := s.folder(cursorFolder); err != nil {
 		return nil, err
 	}
 	if err := privateFolder(dir); err != nil {

@@ -7,16 +7,21 @@
 //	lock           flock-ed while a host lives; contains its process id
 //	runtime.json   the process id and control socket of the running host
 //	commands.json  which application commands on Discord are ours
+//	identify.json  when the bot identified last
+//	sessions.*     what the sessions need to be resumed ([Sessions])
+//	journal/       the events kept until they are handled ([Journal])
+//	cursors/       what each plugin has acknowledged ([Cursor])
 //	run/           sockets, emptied whenever a host opens the folder
-//	NAME/          what [State.Dir] was asked for, such as plugins/
+//	NAME/          what [State.Dir] was asked for, such as staged/
 //
-// Files are small, written whole and swapped in by rename, so that a kill
-// leaves either the old or the new one. What is written for each event does
-// not belong into such files.
+// The small files are written whole and swapped in by rename, so that a kill
+// leaves either the old or the new one. What is written for each event is in
+// the journal's segments and in mapped files.
 //
 // A file that cannot be read back is set aside under the name
 // NAME.damaged-TIME, said in one log line, and treated as absent.
 //
-// Ownership: the package starts no goroutine and has no channel. A mutex in
-// [State] serialises reading, replacing and setting aside of files.
+// Ownership: a mutex in [State] serialises reading, replacing and setting aside
+// of files. Only an open [Journal] has a goroutine, for fsync and for dropping
+// what is old, which its Close ends and waits for.
 package state

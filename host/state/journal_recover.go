@@ -26,7 +26,7 @@ func (j *Journal) recover(s *State) error {
 			return fmt.Errorf("remove %s: %w: remove it", path, reason(err))
 		}
 	} else {
-		dir, err := s.Dir(journalFolder)
+		dir, err := s.folder(journalFolder)
 		if err != nil {
 			return err
 		}

@@ -105,9 +105,14 @@ func (s *State) Dir(name string) (string, error) {
 		return "", fmt.Errorf("state folder %q: a name is one path element without a leading dot", name)
 	}
 	switch name {
-	case lockFile, runtimeFile, commandsFile, identifyFile, socketFolder:
+	case lockFile, runtimeFile, commandsFile, identifyFile, sessionsFile, sequencesFile, journalFolder, cursorFolder, socketFolder:
 		return "", fmt.Errorf("state folder %q: the name is taken by the state folder itself", name)
 	}
+	return s.folder(name)
+}
+
+// folder is Dir for the package's own folders.
+func (s *State) folder(name string) (string, error) {
 	path := s.path(name)
 	if err := privateFolder(path); err != nil {
 		return "", fmt.Errorf("create state folder %s: %w", path, err)
