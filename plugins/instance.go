@@ -78,8 +78,9 @@ func (in *instance) begin(ctx context.Context, c *Config) error {
 }
 
 // serve carries events to the instance until it ends or ctx does, or an event
-// is not acknowledged for as long as hang, and always returns why. Its goroutines end before it returns: one sends, one receives
-// acknowledgements, one watches for a hang, one for the end.
+// is not acknowledged for as long as hang, and always returns why. Its
+// goroutines end before it returns: one sends, one receives acknowledgements,
+// one watches for a hang, one for the end.
 //
 // A swap that arrives on swaps is tried at the barrier; if it succeeds it is
 // returned as the reason, and the instance has been asked to stop.

@@ -123,6 +123,7 @@ func (p *Plugin) begin(ctx context.Context, in *instance) error {
 // plugin is removed, and leaves no process behind. in is up already.
 func (p *Plugin) run(ctx context.Context, in *instance) {
 	defer close(p.ended)
+	defer p.queue.setAway(true) // nobody takes anything any more: a full queue must not wait
 	pause := firstPause
 	err := p.begin(ctx, in)
 	for {

@@ -126,7 +126,11 @@ func (p *Plugin) swapped(ctx context.Context, in *instance, s *swap) (*instance,
 	p.adopt(old, in.manifest)
 	s.switching()
 	back, upErr := p.bringBack(ctx, old, s.state)
-	s.answer(NotDone, fmt.Errorf("%w; the old build runs again", err))
+	if upErr != nil {
+		s.answer(NotDone, fmt.Errorf("%w; and the old build does not start either: %w", err, upErr))
+	} else {
+		s.answer(NotDone, fmt.Errorf("%w; the old build runs again", err))
+	}
 	return back, upErr
 }
 
