@@ -87,6 +87,7 @@ type queue struct {
 	inFlight     map[position]*item
 	flightBytes  int // without interactions
 	order        uint64
+	taken        time.Time     // when take was called last
 	idle         chan struct{} // closed when nothing is left, nil when nobody waits
 	landed       chan struct{} // closed when nothing is in flight, nil when nobody waits
 	freeItems    *item

@@ -14,6 +14,7 @@ func (q *queue) take(b *wire.Batch) int {
 	if q.paused {
 		return 0
 	}
+	q.taken = q.now() // once for the batch
 	if q.recovering && !q.takeRedelivered(b) {
 		return b.Len()
 	}
@@ -60,7 +61,7 @@ func (q *queue) takeRedelivered(b *wire.Batch) (done bool) {
 func (q *queue) takeInteractions(b *wire.Batch) {
 	l := &q.interactions
 	for l.head != nil && l.inFlight < q.limits.interactions {
-		if q.now().Sub(time.Unix(0, l.head.event.Received)) > interactionLife {
+		if q.taken.Sub(time.Unix(0, l.head.event.Received)) > interactionLife {
 			i := q.pop(l)
 			q.count.dropped[i.event.Name]++
 			q.release(i)
@@ -97,7 +98,7 @@ func (q *queue) send(b *wire.Batch, i *item) {
 }
 
 func (q *queue) fly(b *wire.Batch, i *item) {
-	i.sent = q.now()
+	i.sent = q.taken
 	q.inFlight[position{i.event.Shard, i.event.Index}] = i
 	q.count.delivered++
 	if i.flags == 0 {
