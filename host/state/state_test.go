@@ -210,7 +210,7 @@ func TestEverythingIsPrivate(t *testing.T) {
 			t.Errorf("%s has mode %v", folder, mode(t, folder))
 		}
 	}
-	for _, name := range []string{lockFile, runtimeFile, commandsFile, identifyFile, sessionsFile, sequencesFile, journalFolder, cursorFolder} {
+	for _, name := range []string{lockFile, runtimeFile, commandsFile} {
 		if got := mode(t, filepath.Join(dir, name)); got != 0o600 {
 			t.Errorf("%s has mode %v", name, got)
 		}
