@@ -159,7 +159,7 @@ func TestSaveWaitsForHandlers(t *testing.T) {
 		n := 0
 		p := kept(&n)
 		sdk.OnRaw(p, "MESSAGE_CREATE", func(context.Context, *sdk.Bot, json.RawMessage) error {
-			time.Sleep(time.Second)
+			time.Sleep(1500 * time.Millisecond) // not a part of the 2 s that a save waits
 			n++
 			return nil
 		})
