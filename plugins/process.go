@@ -20,6 +20,7 @@ import (
 // thread: Pdeathsig fires when the starting thread ends, not the process.
 type starter struct {
 	requests chan startRequest
+	quit     chan struct{}
 	done     chan struct{}
 }
 
@@ -29,7 +30,7 @@ type startRequest struct {
 }
 
 func newStarter() *starter {
-	s := &starter{requests: make(chan startRequest), done: make(chan struct{})}
+	s := &starter{requests: make(chan startRequest), quit: make(chan struct{}), done: make(chan struct{})}
 	go s.run()
 	return s
 }
@@ -37,20 +38,29 @@ func newStarter() *starter {
 func (s *starter) run() {
 	defer close(s.done)
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-	for r := range s.requests {
-		r.answer <- r.cmd.Start()
+	for {
+		select {
+		case r := <-s.requests:
+			r.answer <- r.cmd.Start()
+		case <-s.quit:
+			return
+		}
 	}
 }
 
 func (s *starter) start(cmd *exec.Cmd) error {
 	r := startRequest{cmd: cmd, answer: make(chan error, 1)}
-	s.requests <- r
-	return <-r.answer
+	select {
+	case s.requests <- r:
+		return <-r.answer
+	case <-s.done:
+		return errors.New("the host stops")
+	}
 }
 
 // close ends the thread, and with it every child that is still alive.
 func (s *starter) close() {
-	close(s.requests)
+	close(s.quit)
 	<-s.done
 }
 

@@ -91,6 +91,8 @@ func (s *Set) Reload(ctx context.Context, o ReloadOptions) ([]Step, error) {
 			step.Result = Done
 		case o.DryRun:
 			step.Result = Planned
+		case ctx.Err() != nil:
+			step.Result, step.Detail = NotDone, "the host stops"
 		default:
 			s.apply(ctx, step, o)
 		}

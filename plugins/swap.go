@@ -114,17 +114,12 @@ func (p *Plugin) swapped(ctx context.Context, in *instance, s *swap) (*instance,
 		return nil, errRemoved
 	}
 	old := p.current()
-	p.adopt(s.file, s.next.manifest)
-	s.switching()
-	p.queue.keep(wants(s.next.manifest))
-	err := p.begin(ctx, s.next)
+	err := p.begin(ctx, s.next) // nothing is sent to it before it is served
 	if err == nil {
-		s.answer(Done, nil)
+		p.settle(s)
 		return s.next, nil
 	}
 	p.log.Error("the new build does not start, the old one is brought back", "error", err)
-	p.adopt(old, in.manifest)
-	s.switching()
 	back, upErr := p.bringBack(ctx, old, s.state)
 	if upErr != nil {
 		s.answer(NotDone, fmt.Errorf("%w; and the old build does not start either: %w", err, upErr))
@@ -157,15 +152,20 @@ func (p *Plugin) replaceAbsent(ctx context.Context, s *swap) (*instance, error) 
 		s.answer(Done, nil)
 		return nil, errRemoved
 	}
-	p.adopt(s.file, s.next.manifest)
-	s.switching()
-	p.queue.keep(wants(s.next.manifest))
 	if err := p.begin(ctx, s.next); err != nil {
 		s.answer(NotDone, err)
 		return nil, err
 	}
-	s.answer(Done, nil)
+	p.settle(s)
 	return s.next, nil
+}
+
+// settle makes the next build of a swap, which has begun, the plugin's.
+func (p *Plugin) settle(s *swap) {
+	p.adopt(s.file, s.next.manifest)
+	s.switching()
+	p.queue.keep(wants(s.next.manifest))
+	s.answer(Done, nil)
 }
 
 // adopt makes a build the plugin's.
