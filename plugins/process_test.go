@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +28,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(wire.CookieKey) == "" {
 		os.Exit(m.Run())
 	}
-	switch os.Getenv("MODE") {
+	mode := os.Getenv("MODE")
+	if later := laterBuild(); later != "" {
+		mode = later
+	}
+	switch mode {
 	case "garbage":
 		fmt.Println("hello, I am a shell script")
 		time.Sleep(time.Hour)
@@ -47,11 +51,38 @@ func TestMain(m *testing.M) {
 	default:
 		plugin.Serve(&plugin.ServeConfig{
 			HandshakeConfig: wire.Handshake(),
-			Plugins:         plugin.PluginSet{wire.PluginKind: &wire.Glue{Plugin: &bare{mode: os.Getenv("MODE")}}},
+			Plugins:         plugin.PluginSet{wire.PluginKind: &wire.Glue{Plugin: &bare{mode: mode}}},
 			GRPCServer:      func(o []grpc.ServerOption) *grpc.Server { return grpc.NewServer(append(o, wire.ServerOptions()...)...) },
 			Logger:          hclog.NewNullLogger(),
 		})
 	}
+}
+
+// buildMark stands before the mode that a later build of this plugin has: the
+// loader does not look at what follows a program. It is put together here, so
+// that it is not found in the program itself.
+func buildMark() string { return strings.Join([]string{"later", "build:"}, " ") }
+
+// laterBuild is the mode behind the mark at the end of this program, if any.
+func laterBuild() string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	file, err := os.Open(self)
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	tail := make([]byte, 64)
+	if _, err := file.Seek(-int64(len(tail)), io.SeekEnd); err != nil {
+		return ""
+	}
+	if _, err := io.ReadFull(file, tail); err != nil {
+		return ""
+	}
+	_, mode, _ := strings.Cut(string(tail), buildMark())
+	return mode
 }
 
 // bare is a plugin without the SDK: it writes the number of each event to FILE
@@ -64,6 +95,9 @@ type bare struct {
 func (b *bare) Describe(context.Context, *wire.DescribeRequest) (*wire.Manifest, error) {
 	name := os.Getenv("NAME")
 	m := &wire.Manifest{Name: name, Events: []*wire.Subscription{{Event: "MESSAGE_CREATE"}}}
+	if b.mode == "both" {
+		m.Events = append(m.Events, &wire.Subscription{Event: "MESSAGE_DELETE"})
+	}
 	if b.mode == "badmanifest" {
 		m.Name = "no spaces, please"
 	}

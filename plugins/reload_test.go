@@ -3,6 +3,7 @@ package plugins
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,125 @@ func reloadOf(f *folder, s *Set) []Step {
 		f.t.Fatal(err)
 	}
 	return steps
+}
+
+// rebuild puts another build of the plugin into the folder, which does what
+// mode says whatever its environment says.
+func (f *folder) rebuild(name, mode string) {
+	f.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	raw, err := os.ReadFile(self)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	temp := filepath.Join(f.dir, ".new")
+	if err := os.WriteFile(temp, append(raw, buildMark()+mode...), 0o700); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.Rename(temp, filepath.Join(f.dir, name)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// atBarrier delivers ten events, every second of them a MESSAGE_DELETE, which
+// wait behind the barrier until the reload is over.
+func atBarrier(t *testing.T, p *Plugin) {
+	t.Helper()
+	until(t, "running", func() bool { return p.status().PID != 0 })
+	p.queue.pause()
+	for n := range uint64(10) {
+		e := numbered(n)
+		if n%2 == 0 {
+			e.Name = "MESSAGE_DELETE"
+		}
+		if err := p.Deliver(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRollbackLosesNothing: a new build that asks for less does not start; what
+// waited for the old one, of kinds that only it asks for, is still there.
+func TestRollbackLosesNothing(t *testing.T) {
+	f := newFolder(t)
+	file := filepath.Join(t.TempDir(), "seen")
+	f.add("echo", "both", "FILE="+file)
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	atBarrier(t, p)
+	f.rebuild("echo", "refuse")
+	steps := reloadOf(f, s)
+	if steps[0].Result != NotDone || !strings.Contains(steps[0].Detail, "database is locked; the old build runs again") {
+		t.Fatalf("step %+v", steps[0])
+	}
+	if err := s.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(readLines(t, file)); got != 10 {
+		t.Errorf("%d events handled after the rollback, want 10", got)
+	}
+	if n := len(p.Manifest().GetEvents()); n != 2 {
+		t.Errorf("the manifest names %d events, want those of the old build", n)
+	}
+}
+
+// TestNewBuildWithFewerEvents: what it does not ask for counts as handled.
+func TestNewBuildWithFewerEvents(t *testing.T) {
+	f := newFolder(t)
+	file := filepath.Join(t.TempDir(), "seen")
+	f.add("echo", "both", "FILE="+file)
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	atBarrier(t, p)
+	f.rebuild("echo", "one")
+	if steps := reloadOf(f, s); steps[0].Result != Done {
+		t.Fatalf("step %+v", steps[0])
+	}
+	if err := s.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(readLines(t, file)); got != 5 {
+		t.Errorf("%d events handled, want 5", got)
+	}
+}
+
+// TestReloadOfAbsentPluginHasARollback: between two crashes, too, a build that
+// does not start does not stay.
+func TestReloadOfAbsentPluginHasARollback(t *testing.T) {
+	f := newFolder(t)
+	f.add("refuse", "refuse")
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	until(t, "waiting", func() bool { return p.status().State == Waiting })
+	before := p.current().Hash
+	f.rebuild("refuse", "fork") // FILE is not set: its Start fails, too
+	if steps := reloadOf(f, s); steps[0].Result != NotDone {
+		t.Fatalf("step %+v", steps[0])
+	}
+	if p.current().Hash != before {
+		t.Error("the build that did not start has stayed")
+	}
+}
+
+// TestReloadAfterTheEnd starts nothing, and ends.
+func TestReloadAfterTheEnd(t *testing.T) {
+	f := newFolder(t)
+	f.add("echo", "")
+	s := f.load()
+	s.Run()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.rebuild("echo", "one")
+	if steps := reloadOf(f, s); steps[0].Result == Done {
+		t.Errorf("reloaded after the end: %+v", steps)
+	}
 }
 
 // TestRemovedPluginHoldsUpNobody: who delivers to a plugin that was removed
