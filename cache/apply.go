@@ -9,8 +9,9 @@ import (
 // what the event says, and stays for being active. Guild is the one that the
 // event belongs to, 0 for none; data is Discord's d and is never changed, but
 // may be kept until a load of the guild ends. Events of a guild must come in
-// their order.
-func (c *Cache) Apply(name string, guild uint64, data []byte) {
+// their order. It returns the version that the guild has after the event, 0
+// while there is none.
+func (c *Cache) Apply(name string, guild uint64, data []byte) (version uint64) {
 	switch {
 	case guild == 0:
 		if name == "READY" {
@@ -21,10 +22,12 @@ func (c *Cache) Apply(name string, guild uint64, data []byte) {
 	case !changes(name) || ofOneMember(name) && !c.mayBeMe(data):
 		if e := c.store.get(guild); e != nil {
 			c.active(e)
+			return e.version()
 		}
 	default:
-		c.change(guild, event{name, data})
+		return c.change(guild, event{name, data})
 	}
+	return 0
 }
 
 // active re-arms the expiry when an eighth of the idle time is gone: so a guild
@@ -37,24 +40,24 @@ func (c *Cache) active(e *entry) {
 	}
 }
 
-func (c *Cache) change(guild uint64, ev event) {
+func (c *Cache) change(guild uint64, ev event) (version uint64) {
 	sh := c.shard(guild)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if l := sh.loads[guild]; l != nil {
 		l.remember(ev)
-		return
+		return 0
 	}
 	e := c.find(sh, guild)
 	if e == nil {
 		c.changeAbsent(sh, guild, ev)
-		return
+		return 0
 	}
 	was := e.held.Load()
 	w := world{held: *was, guild: guild, self: c.me()}
 	if !w.apply(ev) {
 		c.active(e)
-		return
+		return e.version()
 	}
 	c.counts.applied.Add(1)
 	if w.removed {
@@ -62,13 +65,14 @@ func (c *Cache) change(guild uint64, ev event) {
 		e.die()
 		sh.records.fail(guild, Removed, 0, c.guard.options)
 		c.keeper.enqueue(e)
-		return
+		return 0
 	}
 	w.tighten()
 	w.Version = c.version.Add(1)
 	e.held.Store(&w.held)
 	c.resized(sh, e, w.size())
 	c.active(e)
+	return e.version()
 }
 
 // resized brings an entry's charge up to date. One that grows beyond what is

@@ -132,6 +132,24 @@ func (c *Cache) Guild(ctx context.Context, guild uint64, why Cause) (*Snapshot, 
 	return s, err
 }
 
+// Want is Guild without waiting: it returns the guild's version, or, when it is
+// being loaded, a channel that is closed when the load has ended.
+func (c *Cache) Want(ctx context.Context, guild uint64, why Cause) (version uint64, pending <-chan struct{}, err error) {
+	var s *Snapshot
+	if e := c.store.get(guild); e != nil {
+		s, err = c.hit(e)
+	} else {
+		var l *load
+		if s, l, err = c.join(ctx, guild, why); l != nil {
+			return 0, l.done, nil
+		}
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	return s.Version, nil, nil
+}
+
 func (c *Cache) hit(e *entry) (*Snapshot, error) {
 	c.counts.hits.Add(1)
 	c.active(e)

@@ -80,6 +80,14 @@ func newEntry(b *books, guild uint64, h *held, charge, now int64) *entry {
 
 func (e *entry) gone() bool { return e.charge.Load() == 0 }
 
+// version is that of the guild, 0 if it is not to be had.
+func (e *entry) version() uint64 {
+	if h := e.held.Load(); !h.down && !e.gone() {
+		return h.Version
+	}
+	return 0
+}
+
 // die takes the entry out of the books and makes it a miss for everyone; true
 // for the one call that did it.
 func (e *entry) die() bool {

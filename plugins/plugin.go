@@ -105,7 +105,7 @@ func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
 func (p *Plugin) begin(ctx context.Context, in *instance) error {
 	name := p.Name()
 	var err error
-	in.services, err = serveInstance(p.set.config.Sockets, name, p.set.nextNumber(), p.set.config.REST)
+	in.services, err = serveInstance(p.set.config.Sockets, name, p.set.nextNumber(), p.set.config.REST, p.set.config.Guilds)
 	if err == nil {
 		err = in.begin(ctx, &p.set.config)
 	}

@@ -31,6 +31,7 @@ type services struct {
 	ticket string
 	plugin string
 	rest   REST
+	guilds Guilds
 	done   chan struct{}
 }
 
@@ -46,12 +47,13 @@ const (
 
 // serveInstance opens the socket; number is unique among all instances, so
 // that the path stays short whatever the plugin is called.
-func serveInstance(dir, plugin string, number uint64, rest REST) (*services, error) {
+func serveInstance(dir, plugin string, number uint64, rest REST, guilds Guilds) (*services, error) {
 	s := &services{
 		socket: filepath.Join(dir, fmt.Sprintf("%d.sock", number)),
 		ticket: rand.Text(),
 		plugin: plugin,
 		rest:   rest,
+		guilds: guilds,
 		done:   make(chan struct{}),
 	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "unix", s.socket)
@@ -99,5 +101,21 @@ func (s *services) Do(ctx context.Context, r *wire.RestRequest) (*wire.RestRespo
 		return nil, status.FromContextError(ctx.Err()).Err()
 	default:
 		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+}
+
+// Guild implements wire.HostServer.
+func (s *services) Guild(ctx context.Context, r *wire.GuildRequest) (*wire.GuildResponse, error) {
+	if s.guilds == nil {
+		return nil, status.Error(codes.Unimplemented, "this host keeps no guilds")
+	}
+	response, err := s.guilds.Guild(ctx, r)
+	switch {
+	case err == nil:
+		return response, nil
+	case ctx.Err() != nil:
+		return nil, status.FromContextError(ctx.Err()).Err()
+	default:
+		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 }

@@ -37,7 +37,9 @@ type Config struct {
 	StartTimeout time.Duration
 	// REST carries the plugins' requests to Discord.
 	REST REST
-	Log  hclog.Logger
+	// Guilds may be nil: then plugins get no guilds from the host.
+	Guilds Guilds
+	Log    hclog.Logger
 
 	hangMargin time.Duration // tests have less patience
 }

@@ -966,6 +966,226 @@ func (x *RestResponse) GetBody() []byte {
 	return nil
 }
 
+type GuildRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Guild uint64                 `protobuf:"varint,1,opt,name=guild,proto3" json:"guild,omitempty"`
+	// Version that the plugin has, 0 for none. If the guild is still that one the
+	// answer has no parts.
+	Version uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Event is the dispatch name of the event whose handler asks, empty outside of
+	// handlers. When loads are scarce, events that come in masses wait last.
+	Event         string `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GuildRequest) Reset() {
+	*x = GuildRequest{}
+	mi := &file_wire_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GuildRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GuildRequest) ProtoMessage() {}
+
+func (x *GuildRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GuildRequest.ProtoReflect.Descriptor instead.
+func (*GuildRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *GuildRequest) GetGuild() uint64 {
+	if x != nil {
+		return x.Guild
+	}
+	return 0
+}
+
+func (x *GuildRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *GuildRequest) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+type GuildResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Version of the guild: it grows with each change of any guild, within the
+	// life of one host process. 0 when the guild is missing.
+	Version uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// The parts as Discord has them: the guild object with roles, emojis and
+	// stickers; a list of channels; a list of active threads, each with the bot's
+	// own "member" if it has joined; the bot's own member. All are empty when the
+	// plugin has this version.
+	Guild    []byte `protobuf:"bytes,2,opt,name=guild,proto3" json:"guild,omitempty"`
+	Channels []byte `protobuf:"bytes,3,opt,name=channels,proto3" json:"channels,omitempty"`
+	Threads  []byte `protobuf:"bytes,4,opt,name=threads,proto3" json:"threads,omitempty"`
+	Member   []byte `protobuf:"bytes,5,opt,name=member,proto3" json:"member,omitempty"`
+	// Missing says why there is no guild.
+	Missing       *GuildMissing `protobuf:"bytes,6,opt,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GuildResponse) Reset() {
+	*x = GuildResponse{}
+	mi := &file_wire_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GuildResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GuildResponse) ProtoMessage() {}
+
+func (x *GuildResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GuildResponse.ProtoReflect.Descriptor instead.
+func (*GuildResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GuildResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *GuildResponse) GetGuild() []byte {
+	if x != nil {
+		return x.Guild
+	}
+	return nil
+}
+
+func (x *GuildResponse) GetChannels() []byte {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+func (x *GuildResponse) GetThreads() []byte {
+	if x != nil {
+		return x.Threads
+	}
+	return nil
+}
+
+func (x *GuildResponse) GetMember() []byte {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *GuildResponse) GetMissing() *GuildMissing {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+type GuildMissing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Reason is one of: removed, outage, forbidden, failed, backing off, guard
+	// open, refused, timeout, memory, closed.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Until_ms is when the next load may be tried, Unix time in milliseconds, 0 if
+	// nobody knows.
+	UntilMs int64 `protobuf:"varint,2,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	// Message is for the author's eyes, with the remedy.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GuildMissing) Reset() {
+	*x = GuildMissing{}
+	mi := &file_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GuildMissing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GuildMissing) ProtoMessage() {}
+
+func (x *GuildMissing) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GuildMissing.ProtoReflect.Descriptor instead.
+func (*GuildMissing) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *GuildMissing) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *GuildMissing) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *GuildMissing) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 var File_wire_proto protoreflect.FileDescriptor
 
 const file_wire_proto_rawDesc = "" +
@@ -1038,16 +1258,32 @@ const file_wire_proto_rawDesc = "" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x1a9\n" +
 	"\vHeaderEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\x87\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"T\n" +
+	"\fGuildRequest\x12\x14\n" +
+	"\x05guild\x18\x01 \x01(\x04R\x05guild\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05event\x18\x03 \x01(\tR\x05event\"\xc2\x01\n" +
+	"\rGuildResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05guild\x18\x02 \x01(\fR\x05guild\x12\x1a\n" +
+	"\bchannels\x18\x03 \x01(\fR\bchannels\x12\x18\n" +
+	"\athreads\x18\x04 \x01(\fR\athreads\x12\x16\n" +
+	"\x06member\x18\x05 \x01(\fR\x06member\x123\n" +
+	"\amissing\x18\x06 \x01(\v2\x19.holdfast.v1.GuildMissingR\amissing\"[\n" +
+	"\fGuildMissing\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x19\n" +
+	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage2\x87\x03\n" +
 	"\x06Plugin\x12?\n" +
 	"\bDescribe\x12\x1c.holdfast.v1.DescribeRequest\x1a\x15.holdfast.v1.Manifest\x12>\n" +
 	"\x05Start\x12\x19.holdfast.v1.StartRequest\x1a\x1a.holdfast.v1.StartResponse\x128\n" +
 	"\x06Events\x12\x17.holdfast.v1.EventBatch\x1a\x11.holdfast.v1.Acks(\x010\x01\x12>\n" +
 	"\tSaveState\x12\x1d.holdfast.v1.SaveStateRequest\x1a\x12.holdfast.v1.State\x12E\n" +
 	"\fRestoreState\x12\x12.holdfast.v1.State\x1a!.holdfast.v1.RestoreStateResponse\x12;\n" +
-	"\x04Stop\x12\x18.holdfast.v1.StopRequest\x1a\x19.holdfast.v1.StopResponse2A\n" +
+	"\x04Stop\x12\x18.holdfast.v1.StopRequest\x1a\x19.holdfast.v1.StopResponse2\x81\x01\n" +
 	"\x04Host\x129\n" +
-	"\x02Do\x12\x18.holdfast.v1.RestRequest\x1a\x19.holdfast.v1.RestResponseB+Z)github.com/holdfast-bot/holdfast/sdk/wireb\x06proto3"
+	"\x02Do\x12\x18.holdfast.v1.RestRequest\x1a\x19.holdfast.v1.RestResponse\x12>\n" +
+	"\x05Guild\x12\x19.holdfast.v1.GuildRequest\x1a\x1a.holdfast.v1.GuildResponseB+Z)github.com/holdfast-bot/holdfast/sdk/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -1062,7 +1298,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_wire_proto_goTypes = []any{
 	(Failure_Reason)(0),          // 0: holdfast.v1.Failure.Reason
 	(*DescribeRequest)(nil),      // 1: holdfast.v1.DescribeRequest
@@ -1081,35 +1317,41 @@ var file_wire_proto_goTypes = []any{
 	(*StopResponse)(nil),         // 14: holdfast.v1.StopResponse
 	(*RestRequest)(nil),          // 15: holdfast.v1.RestRequest
 	(*RestResponse)(nil),         // 16: holdfast.v1.RestResponse
-	nil,                          // 17: holdfast.v1.RestRequest.HeaderEntry
-	nil,                          // 18: holdfast.v1.RestResponse.HeaderEntry
+	(*GuildRequest)(nil),         // 17: holdfast.v1.GuildRequest
+	(*GuildResponse)(nil),        // 18: holdfast.v1.GuildResponse
+	(*GuildMissing)(nil),         // 19: holdfast.v1.GuildMissing
+	nil,                          // 20: holdfast.v1.RestRequest.HeaderEntry
+	nil,                          // 21: holdfast.v1.RestResponse.HeaderEntry
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: holdfast.v1.Manifest.events:type_name -> holdfast.v1.Subscription
 	4,  // 1: holdfast.v1.Manifest.commands:type_name -> holdfast.v1.Command
 	9,  // 2: holdfast.v1.Acks.failures:type_name -> holdfast.v1.Failure
 	0,  // 3: holdfast.v1.Failure.reason:type_name -> holdfast.v1.Failure.Reason
-	17, // 4: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
-	18, // 5: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
-	1,  // 6: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
-	5,  // 7: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
-	7,  // 8: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
-	10, // 9: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
-	11, // 10: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
-	13, // 11: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
-	15, // 12: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
-	2,  // 13: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
-	6,  // 14: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
-	8,  // 15: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
-	11, // 16: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
-	12, // 17: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
-	14, // 18: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
-	16, // 19: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
-	13, // [13:20] is the sub-list for method output_type
-	6,  // [6:13] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	20, // 4: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
+	21, // 5: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
+	19, // 6: holdfast.v1.GuildResponse.missing:type_name -> holdfast.v1.GuildMissing
+	1,  // 7: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
+	5,  // 8: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
+	7,  // 9: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
+	10, // 10: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
+	11, // 11: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
+	13, // 12: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
+	15, // 13: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
+	17, // 14: holdfast.v1.Host.Guild:input_type -> holdfast.v1.GuildRequest
+	2,  // 15: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
+	6,  // 16: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
+	8,  // 17: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
+	11, // 18: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
+	12, // 19: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
+	14, // 20: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
+	16, // 21: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
+	18, // 22: holdfast.v1.Host.Guild:output_type -> holdfast.v1.GuildResponse
+	15, // [15:23] is the sub-list for method output_type
+	7,  // [7:15] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1123,7 +1365,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -341,7 +341,8 @@ var Plugin_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	Host_Do_FullMethodName = "/holdfast.v1.Host/Do"
+	Host_Do_FullMethodName    = "/holdfast.v1.Host/Do"
+	Host_Guild_FullMethodName = "/holdfast.v1.Host/Guild"
 )
 
 // HostClient is the client API for Host service.
@@ -354,6 +355,9 @@ type HostClient interface {
 	// Do sends one request to Discord's REST API through the host's gate, which
 	// adds the token, keeps the rate limits and waits 429s out.
 	Do(ctx context.Context, in *RestRequest, opts ...grpc.CallOption) (*RestResponse, error)
+	// Guild reads a guild from the host's cache, which loads it on demand. What
+	// Discord or the guard refuses is an answer too: GuildResponse.missing.
+	Guild(ctx context.Context, in *GuildRequest, opts ...grpc.CallOption) (*GuildResponse, error)
 }
 
 type hostClient struct {
@@ -374,6 +378,16 @@ func (c *hostClient) Do(ctx context.Context, in *RestRequest, opts ...grpc.CallO
 	return out, nil
 }
 
+func (c *hostClient) Guild(ctx context.Context, in *GuildRequest, opts ...grpc.CallOption) (*GuildResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GuildResponse)
+	err := c.cc.Invoke(ctx, Host_Guild_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HostServer is the server API for Host service.
 // All implementations must embed UnimplementedHostServer
 // for forward compatibility.
@@ -384,6 +398,9 @@ type HostServer interface {
 	// Do sends one request to Discord's REST API through the host's gate, which
 	// adds the token, keeps the rate limits and waits 429s out.
 	Do(context.Context, *RestRequest) (*RestResponse, error)
+	// Guild reads a guild from the host's cache, which loads it on demand. What
+	// Discord or the guard refuses is an answer too: GuildResponse.missing.
+	Guild(context.Context, *GuildRequest) (*GuildResponse, error)
 	mustEmbedUnimplementedHostServer()
 }
 
@@ -396,6 +413,9 @@ type UnimplementedHostServer struct{}
 
 func (UnimplementedHostServer) Do(context.Context, *RestRequest) (*RestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Do not implemented")
+}
+func (UnimplementedHostServer) Guild(context.Context, *GuildRequest) (*GuildResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Guild not implemented")
 }
 func (UnimplementedHostServer) mustEmbedUnimplementedHostServer() {}
 func (UnimplementedHostServer) testEmbeddedByValue()              {}
@@ -436,6 +456,24 @@ func _Host_Do_Handler(srv interface{}, ctx context.Context, dec func(interface{}
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Host_Guild_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GuildRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).Guild(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_Guild_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).Guild(ctx, req.(*GuildRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Host_ServiceDesc is the grpc.ServiceDesc for Host service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -446,6 +484,10 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Do",
 			Handler:    _Host_Do_Handler,
+		},
+		{
+			MethodName: "Guild",
+			Handler:    _Host_Guild_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
