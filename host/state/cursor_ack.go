@@ -61,3 +61,8 @@ func (c *Cursor) Sent(shard uint32) uint64 {
 	}
 	return 0
 }
+
+// Position is Low, Sent and Known in one.
+func (c *Cursor) Position(shard uint32) (low, sent uint64, known bool) {
+	return c.Low(shard), c.Sent(shard), c.Known(shard)
+}

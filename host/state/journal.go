@@ -71,6 +71,8 @@ type Journal struct {
 	total   atomic.Int64                     // bytes of all segments, and what is reserved
 	light   atomic.Int64                     // of these, bytes of droppable events
 	closed  atomic.Bool
+	fallen  atomic.Bool  // the disk did not take events: some are in memory
+	triedAt atomic.Int64 // Unix nanoseconds of the last attempt at it
 	kick    chan struct{}
 	stop    context.CancelFunc
 	stopped chan struct{}
@@ -135,8 +137,8 @@ func (o JournalOptions) checked() (JournalOptions, error) {
 	return o, nil
 }
 
-// Close ends the journal's goroutine and fsyncs what is not on disk yet. Readers
-// and appends answer with an error afterwards.
+// Close ends the journal's goroutine and brings to the disk what is not there
+// yet. Readers and appends answer with an error afterwards.
 func (j *Journal) Close() error {
 	if j.closed.Swap(true) {
 		return nil
@@ -151,6 +153,10 @@ func (j *Journal) Close() error {
 		}
 		t.mu.Unlock()
 		faults = append(faults, j.save())
+	}
+	j.triedAt.Store(0)
+	if err := j.rescue(time.Now()); err != nil {
+		faults = append(faults, fmt.Errorf("close journal: %d bytes of it are lost, they were in memory: %w: make room on the disk and the state folder writable", j.unkept(), err))
 	}
 	return errors.Join(faults...)
 }

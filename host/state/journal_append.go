@@ -14,8 +14,9 @@ const chunkBytes = 256 << 10
 // write for each shard, and sets their Index. Nothing of them is kept by
 // reference. When it has returned, they survive a kill of the process.
 //
-// After an error those with Index 0 are not in the journal; the others are. A
-// full disk is such an error; Append works again when there is room.
+// A disk that takes nothing is no error: events are kept in memory until it does.
+// After an error those with Index 0 are not in the journal, because they are too
+// large for it; the others are.
 func (j *Journal) Append(records []Record) error {
 	for i := range records {
 		records[i].Index = 0
@@ -150,10 +151,7 @@ func (j *Journal) write(t *tape, first uint64, size int64) error {
 		return errors.New("append to journal: the other shards' newest events fill it: allow the journal more bytes")
 	}
 	if t.active == nil {
-		if err := j.begin(t, first, size); err != nil {
-			j.total.Add(-size - segmentHeader)
-			return appendError(err)
-		}
+		j.begin(t, first, size)
 	} else {
 		j.total.Add(-segmentHeader)
 	}
@@ -161,13 +159,14 @@ func (j *Journal) write(t *tape, first uint64, size int64) error {
 	if err == nil {
 		return nil
 	}
-	j.total.Add(-size)
-	if broken {
+	j.fallBack(err)
+	if broken || t.active.empty() {
 		j.abandon(t)
+	} else {
+		j.seal(t)
 	}
-	return appendError(err)
-}
-
-func appendError(err error) error {
-	return fmt.Errorf("append to journal: %w: make room on the disk and the state folder writable, or keep the journal in memory", reason(err))
+	j.total.Add(segmentHeader)
+	j.beginInMemory(t, first, size)
+	_, err = t.active.write(t.buf) // memory takes it
+	return err
 }

@@ -28,7 +28,11 @@ func (j *Journal) keep(ctx context.Context) {
 				j.log.Warn("journal cannot be made safe against power loss: look at the disk", "error", err)
 			}
 			well = err == nil
-			j.expire(time.Now())
+			now := time.Now()
+			if err := j.rescue(now); err != nil {
+				j.log.Debug("journal stays in memory", "error", err)
+			}
+			j.expire(now)
 		}
 		err := j.thin()
 		if err != nil && thins {
@@ -71,9 +75,7 @@ func (j *Journal) expire(now time.Time) {
 		t.mu.Lock()
 		if seg := t.active; seg != nil && !seg.empty() && seg.at.Load() <= early {
 			j.seal(t)
-			if err := j.restart(t); err != nil {
-				j.log.Warn("journal cannot begin a segment, the next append tries again", "shard", t.shard, "error", err)
-			}
+			j.restart(t)
 		}
 		t.mu.Unlock()
 	}

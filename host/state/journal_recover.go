@@ -43,9 +43,7 @@ func (j *Journal) recover(s *State) error {
 	}
 	for _, t := range *j.tapes.Load() {
 		if len(t.segs) == 0 && j.dir != "" {
-			if err := j.restart(t); err != nil {
-				return err
-			}
+			j.restart(t)
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ type segment struct {
 	first   uint64 // no event in it has a lower index
 	path    string
 	file    *os.File // the writer's; nil in memory and after a restart
-	mem     []byte   // in memory: all that it may grow to
+	mem     []byte   // in memory, for good or until the disk takes it: all that it may grow to
 	thinned bool
 
 	size   atomic.Int64
@@ -64,21 +64,31 @@ func (j *Journal) segmentLimit() int64 {
 }
 
 // begin makes a new active segment for events from first on, with room for need
-// bytes. The caller holds t.mu and has reserved its header.
-func (j *Journal) begin(t *tape, first uint64, need int64) error {
-	seg := &segment{shard: t.shard, first: first}
-	header := appendHeader(nil, t.shard, first)
+// bytes; in memory, if the disk does not take it. The caller holds t.mu and has
+// reserved its header.
+func (j *Journal) begin(t *tape, first uint64, need int64) {
 	if j.dir == "" {
-		seg.mem = make([]byte, max(j.segmentLimit(), segmentHeader+need))
-		copy(seg.mem, header)
-	} else {
-		seg.path = filepath.Join(j.dir, segmentName(t.shard, first, segmentEnding))
-		if err := seg.create(header); err != nil {
-			return err
-		}
+		j.beginInMemory(t, first, need)
+		return
 	}
+	seg := &segment{shard: t.shard, first: first, path: filepath.Join(j.dir, segmentName(t.shard, first, segmentEnding))}
+	if err := seg.create(appendHeader(nil, t.shard, first)); err != nil {
+		j.fallBack(err)
+		j.beginInMemory(t, first, need)
+		return
+	}
+	j.activate(t, seg)
+}
+
+func (j *Journal) beginInMemory(t *tape, first uint64, need int64) {
+	seg := &segment{shard: t.shard, first: first, mem: make([]byte, max(j.segmentLimit(), segmentHeader+need))}
+	copy(seg.mem, appendHeader(nil, t.shard, first))
+	j.activate(t, seg)
+}
+
+func (j *Journal) activate(t *tape, seg *segment) {
 	seg.size.Store(segmentHeader)
-	seg.last.Store(first - 1)
+	seg.last.Store(seg.first - 1)
 	seg.dirty.Store(true)
 	t.active = seg
 	j.mu.Lock()
@@ -86,7 +96,6 @@ func (j *Journal) begin(t *tape, first uint64, need int64) error {
 	kept := t.segs[0].first
 	j.mu.Unlock()
 	t.names.keep(kept)
-	return nil
 }
 
 // create makes the file. One of its name is left by a failed attempt and has no events.
@@ -120,13 +129,9 @@ func (seg *segment) write(b []byte) (broken bool, err error) {
 
 // restart begins a segment without events, whose name says where the indices go
 // on. The caller holds t.mu.
-func (j *Journal) restart(t *tape) error {
+func (j *Journal) restart(t *tape) {
 	j.total.Add(segmentHeader)
-	if err := j.begin(t, t.last.Load()+1, 0); err != nil {
-		j.total.Add(-segmentHeader)
-		return appendError(err)
-	}
-	return nil
+	j.begin(t, t.last.Load()+1, 0)
 }
 
 // abandon gives up the active segment, which has bytes behind its end that could
