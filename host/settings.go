@@ -46,6 +46,30 @@ type Settings struct {
 	DrainTimeout time.Duration `yaml:"drain_timeout" name:"drain-timeout" default:"30s" help:"Time an instance has to finish its events."`
 	// HandlerTimeout is a handler's deadline for one event. Default 30 s.
 	HandlerTimeout time.Duration `yaml:"handler_timeout" name:"handler-timeout" default:"30s" help:"Deadline of a handler for one event."`
+	// CacheIdle is how long a guild stays in the cache after its last event or
+	// reader. Default 1 h, at least 1 s.
+	CacheIdle time.Duration `yaml:"cache_idle" name:"cache-idle" default:"1h" least:"1s" help:"Time after which a guild without activity leaves the cache."`
+	// CacheBytes bounds the guilds in the cache together. Default 256 MiB, at
+	// least 64 KiB.
+	CacheBytes Bytes `yaml:"cache_bytes" name:"cache-bytes" default:"256MiB" least:"64KiB" help:"Bound of the guild cache."`
+	// GuardRate is how many guilds may be loaded a second, in the long run; a load
+	// is up to 4 requests. Default 5.
+	GuardRate Rate `yaml:"guard_rate" name:"guard-rate" default:"5" help:"Guilds loaded a second, at most."`
+	// GuardBurst is how many guilds may be loaded at once after a quiet time.
+	// Default 10.
+	GuardBurst Count `yaml:"guard_burst" name:"guard-burst" default:"10" help:"Guilds loaded at once after a quiet time, at most."`
+	// GuildWait is how long an event may wait for its guild before its handler runs
+	// without; an interaction waits 1 s at most. Default 3 s.
+	GuildWait time.Duration `yaml:"guild_wait" name:"guild-wait" default:"3s" help:"Time an event may wait for its guild (an interaction 1s at most)."`
+	// Journal says where events are kept until they are handled: on disk, or in
+	// memory, which leaves no message content on the disk and loses what is there
+	// with the host. Default disk.
+	Journal string `yaml:"journal" name:"journal" default:"disk" enum:"disk,memory" help:"Where events are kept until they are handled: ${enum}."`
+	// JournalBytes bounds the journal. Default 256 MiB, at least 512 KiB.
+	JournalBytes Bytes `yaml:"journal_bytes" name:"journal-bytes" default:"256MiB" least:"512KiB" help:"Bound of the journal."`
+	// JournalAge is how long an event is kept for a plugin that does not take it.
+	// Default 15 min, at least 1 s.
+	JournalAge time.Duration `yaml:"journal_age" name:"journal-age" default:"15m" least:"1s" help:"Time an event is kept for a plugin that is away."`
 	// Plugins holds what concerns one plugin, by its name. Only the file sets it.
 	Plugins map[string]PluginSettings `yaml:"plugins" kong:"-"`
 }

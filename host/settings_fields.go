@@ -23,6 +23,7 @@ type settingField struct {
 	kind     string // "", path or url
 	fallback string // the default's text
 	enum     []string
+	least    string // the least value's text
 }
 
 // settingFields yields all fields but Plugins.
@@ -36,7 +37,7 @@ func fieldsOf(t reflect.Type) iter.Seq[settingField] {
 			if f.Type.Kind() == reflect.Map {
 				continue
 			}
-			one := settingField{index: f.Index, key: f.Tag.Get("yaml"), kind: f.Tag.Get("kind"), fallback: f.Tag.Get("default")}
+			one := settingField{index: f.Index, key: f.Tag.Get("yaml"), kind: f.Tag.Get("kind"), fallback: f.Tag.Get("default"), least: f.Tag.Get("least")}
 			if enum := f.Tag.Get("enum"); enum != "" {
 				one.enum = strings.Split(enum, ",")
 			}
@@ -103,10 +104,33 @@ func (f settingField) check(value reflect.Value) error {
 		if v < 0 {
 			return errNotPositive
 		}
+	case Rate:
+		if !positive(float64(v)) {
+			return notARate(v.String())
+		}
+	case Count:
+		if v < 0 {
+			return notACount(v.String())
+		}
 	case Shards:
 		if v.Count < 0 {
 			return fmt.Errorf("%d is not a number of shards: give auto, or a number from 1 on", v.Count)
 		}
+	}
+	return f.checkLeast(value)
+}
+
+// checkLeast judges a duration or a size.
+func (f settingField) checkLeast(value reflect.Value) error {
+	if f.least == "" {
+		return nil
+	}
+	least := reflect.New(value.Type()).Elem()
+	if err := (settingField{}).parse(f.least, least); err != nil {
+		return err
+	}
+	if value.Int() < least.Int() {
+		return fmt.Errorf("%v is too little: give at least %s", value, f.least)
 	}
 	return nil
 }

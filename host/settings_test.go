@@ -1,6 +1,7 @@
 package host
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +17,8 @@ func changed() Settings {
 		PluginsDir: "/file/p", StateDir: "/file/s", Shards: Shards{3}, APIURL: "http://file/api/v10", TokenFile: "/file/t",
 		LogLevel: "warn", LogFormat: "json", Compress: "none", Commands: "off",
 		DrainTimeout: time.Minute, HandlerTimeout: 2 * time.Minute,
+		CacheIdle: 3 * time.Minute, CacheBytes: 1 << 30, GuardRate: 2.5, GuardBurst: 20, GuildWait: 4 * time.Second,
+		Journal: "memory", JournalBytes: 512 << 10, JournalAge: 5 * time.Minute,
 	}
 }
 
@@ -42,7 +45,8 @@ func TestEverySettingHasAllItsForms(t *testing.T) {
 				t.Errorf("%s has no key, flag or help", field.Name)
 			}
 			if f.fallback != "" {
-				if got := text(t, f, defaults); got != f.fallback && got != strings.TrimSuffix(f.fallback, "0s") {
+				got := text(t, f, defaults) // a duration tells also the smaller units: 15m0s
+				if short := strings.TrimSuffix(strings.TrimSuffix(got, "0s"), "0m"); got != f.fallback && short != f.fallback {
 					t.Errorf("default is %q, its tag says %q", got, f.fallback)
 				}
 			}
@@ -82,6 +86,8 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 			value := map[string]string{
 				"shards": "7", "api_url": "http://env/api/v9", "log_level": "trace", "log_format": "text",
 				"compress": "zlib-stream", "commands": "exclusive", "drain_timeout": "7s", "handler_timeout": "8s",
+				"cache_idle": "9s", "cache_bytes": "64KiB", "guard_rate": "0.5", "guard_burst": "1", "guild_wait": "6s",
+				"journal": "memory", "journal_bytes": "524289", "journal_age": "1s",
 			}[f.key]
 			if value == "" {
 				value = "/env"
@@ -163,7 +169,7 @@ func TestFaultsOfAFileAreToldAtOnceWithTheirLines(t *testing.T) {
 	}{
 		"unknown key": {"plugin_dir: x", []string{`1: unknown setting plugin_dir: did you mean plugins_dir?`}},
 		"unlike any": {"zzzzzz: x", []string{
-			`1: unknown setting zzzzzz: the settings here are api_url, commands, compress, drain_timeout, handler_timeout, log_format, log_level, plugins, plugins_dir, shards, state_dir, token_file`,
+			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, commands, compress, drain_timeout, guard_burst, guard_rate, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, plugins, plugins_dir, shards, state_dir, token_file`,
 		}},
 		"a token": {"token: x", []string{`1: unknown setting token: `}},
 		"many": {"\n# c\nshards: many\ncompress: gzip\n\ndrain_timeout: 30\nhandler_timeout: 0s\nlog_level:\napi_url: discord.com\n", []string{
@@ -174,8 +180,22 @@ func TestFaultsOfAFileAreToldAtOnceWithTheirLines(t *testing.T) {
 			`8: setting log_level has no value: give one, or remove the line`,
 			`9: setting api_url: "discord.com" is not a web address: write it like https://discord.com/api/v10`,
 		}},
-		"no version":   {"api_url: https://discord.com/api", []string{`1: setting api_url: "https://discord.com/api" does not end with the API's version: write it like https://discord.com/api/v10`}},
-		"negative":     {"drain_timeout: -1s\nshards: -1", []string{`1: setting drain_timeout: a duration must be`, `2: setting shards: "-1" is not a number`}},
+		"no version": {"api_url: https://discord.com/api", []string{`1: setting api_url: "https://discord.com/api" does not end with the API's version: write it like https://discord.com/api/v10`}},
+		"negative":   {"drain_timeout: -1s\nshards: -1", []string{`1: setting drain_timeout: a duration must be`, `2: setting shards: "-1" is not a number`}},
+		"too little": {"cache_bytes: 65535\ncache_idle: 999ms\njournal_bytes: 511KiB\njournal_age: 1ms\n", []string{
+			`1: setting cache_bytes: 65535 is too little: give at least 64KiB`,
+			`2: setting cache_idle: 999ms is too little: give at least 1s`,
+			`3: setting journal_bytes: 511KiB is too little: give at least 512KiB`,
+			`4: setting journal_age: 1ms is too little: give at least 1s`,
+		}},
+		"no quantity": {"cache_bytes: 1GB\njournal_bytes: 0\nguard_rate: 0\nguard_burst: 2.5\nguild_wait: 0s\njournal: ram\n", []string{
+			`1: setting cache_bytes: "1GB" is not a size: write it like 64KiB, 256MiB or 1GiB`,
+			`2: setting journal_bytes: "0" is not a size: write it like`,
+			`3: setting guard_rate: "0" is not a number a second: write it like 5 or 0.5`,
+			`4: setting guard_burst: "2.5" is not a number from 1 on: write it like 10`,
+			`5: setting guild_wait: a duration must be longer than nothing`,
+			`6: setting journal: "ram" is none of disk, memory`,
+		}},
 		"twice":        {"shards: 1\nshards: 2", []string{`2: shards is already set in line 1: remove one`}},
 		"folder":       {"plugins: ./plugins", []string{`1: plugins holds settings by plugin name, not "./plugins": the folder is plugins_dir`}},
 		"list":         {"- shards: 1", []string{`1: the file must hold lines like name: value`}},
@@ -273,6 +293,13 @@ func TestValidateJudgesWhatAProgramSets(t *testing.T) {
 	if err == nil || strings.Count(err.Error(), "\n") != 6 {
 		t.Errorf("want seven faults, got %v", err)
 	}
+	err = Settings{CacheBytes: 1, JournalBytes: -1, GuardRate: -1, GuardBurst: -1, CacheIdle: 1, JournalAge: -1, GuildWait: -1, Journal: "x"}.Validate()
+	if err == nil || strings.Count(err.Error(), "\n") != 7 {
+		t.Errorf("want eight faults, got %v", err)
+	}
+	if err := (Settings{GuardRate: Rate(math.NaN())}).Validate(); err == nil {
+		t.Error("a rate of NaN was accepted")
+	}
 }
 
 func TestCheckPlugins(t *testing.T) {
@@ -316,6 +343,38 @@ func TestShards(t *testing.T) {
 		var s Shards
 		if err := s.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q was accepted: %v", text, s)
+		}
+	}
+}
+
+func TestQuantities(t *testing.T) {
+	for text, want := range map[string]Bytes{
+		"1": 1, "65536": 64 << 10, "64KiB": 64 << 10, "256 MiB": 256 << 20, "3GiB": 3 << 30, "9223372036854775807": math.MaxInt64,
+	} {
+		var b, again Bytes
+		if err := b.UnmarshalText([]byte(text)); err != nil || b != want {
+			t.Errorf("%s: %d %v", text, b, err)
+		}
+		if err := again.UnmarshalText([]byte(b.String())); err != nil || again != b {
+			t.Errorf("%s is written as %s: %d %v", text, b, again, err)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "1.5GiB", "KiB", "1kb", "1M", "1e9", "0x10", "9223372036854775808", "8589934592GiB", "1 MiB KiB"} {
+		var b Bytes
+		if err := b.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q was accepted: %v", text, b)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "NaN", "Inf", "1e400", "x", "5/s"} {
+		var r Rate
+		if err := r.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q was accepted: %v", text, r)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "1.5", "x"} {
+		var c Count
+		if err := c.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q was accepted: %v", text, c)
 		}
 	}
 }

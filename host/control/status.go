@@ -19,6 +19,9 @@ type Status struct {
 	Plugins []Plugin `json:"plugins"`
 	REST    REST     `json:"rest"`
 	Events  Events   `json:"events"`
+	// Journal and Cache are nil until they are open.
+	Journal *Journal `json:"journal,omitempty"`
+	Cache   *Cache   `json:"cache,omitempty"`
 }
 
 // User is the bot's account and application.
@@ -53,7 +56,9 @@ type Plugin struct {
 	Commands   int      `json:"commands"` // how many application commands it has
 	// Queued events wait in the host, InFlight ones are with the plugin and not yet
 	// acknowledged.
-	Queued      int    `json:"queued"`
+	Queued int `json:"queued"`
+	// Behind counts the events that wait in the journal, beside those.
+	Behind      uint64 `json:"behind,omitempty"`
 	QueuedBytes int    `json:"queued_bytes"`
 	InFlight    int    `json:"in_flight"`
 	Delivered   uint64 `json:"delivered"`
@@ -85,4 +90,33 @@ type Events struct {
 	Dropped   uint64 `json:"dropped"`
 	// DroppedByName splits Dropped by event name.
 	DroppedByName map[string]uint64 `json:"dropped_by_name,omitempty"`
+}
+
+// Journal is the events that are kept until they are handled.
+type Journal struct {
+	Bytes      int64 `json:"bytes"`
+	LimitBytes int64 `json:"limit_bytes"`
+	// Oldest is when the oldest of them came; zero: there is none.
+	Oldest time.Time `json:"oldest,omitzero"`
+}
+
+// Cache is the guild cache.
+type Cache struct {
+	Guilds     int64  `json:"guilds"`
+	Bytes      int64  `json:"bytes"`
+	LimitBytes int64  `json:"limit_bytes"`
+	Hits       uint64 `json:"hits"`
+	Misses     uint64 `json:"misses"`
+	Loads      uint64 `json:"loads"`
+	Failed     uint64 `json:"failed"` // of these loads
+	// Missing is how often a guild was not to be had, by reason: removed, outage,
+	// forbidden, failed, backing off, guard open, refused, timeout, memory, closed.
+	Missing map[string]uint64 `json:"missing,omitempty"`
+	Evicted uint64            `json:"evicted"` // gone for room
+	Expired uint64            `json:"expired"` // gone for want of activity
+	// Guard is closed while all is well, open while too many loads fail, and
+	// half-open while one tries.
+	Guard      string    `json:"guard"`
+	GuardUntil time.Time `json:"guard_until,omitzero"` // while it is open
+	Tokens     float64   `json:"tokens"`               // loads that may begin now
 }

@@ -62,6 +62,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	fmt.Fprintf(t, "bot\t%s\n", bot)
 	fmt.Fprintf(t, "events\t%d received, %d delivered, %d dropped\n", s.Events.Received, s.Events.Delivered, s.Events.Dropped)
 	fmt.Fprintf(t, "requests\t%d sent, %d queued, %d rate limited, %d invalid\n", s.REST.Requests, s.REST.Queued, s.REST.Limited, s.REST.Invalid)
+	printKept(t, s)
 	fmt.Fprintf(t, "plugins\t%s\n", s.PluginsDir)
 
 	fmt.Fprintf(t, "\nSHARD\tSTATE\tSEQ\tLATENCY\tCONNECTIONS\tIDENTIFIES\tRESUMES\n")
@@ -80,14 +81,18 @@ func printStatus(w io.Writer, s control.Status) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	printErrors(w, s)
+	printNotes(w, s)
 	return nil
 }
 
-// printErrors lists the plugins' last errors, one a line.
-func printErrors(w io.Writer, s control.Status) {
+// printNotes lists what is not well with plugins, one a line.
+func printNotes(w io.Writer, s control.Status) {
 	gap := "\n" // between the tables and the list
 	for _, p := range s.Plugins {
+		if p.Behind > 0 {
+			fmt.Fprintf(w, "%s%s: behind, %d events wait for it in the journal\n", gap, p.Name, p.Behind)
+			gap = ""
+		}
 		if p.LastError == "" {
 			continue
 		}

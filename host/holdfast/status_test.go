@@ -42,3 +42,29 @@ func TestWhatAHostDoesNotSayIsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1 << 10: "1.0 KiB", 3 << 19: "1.5 MiB", 256 << 20: "256.0 MiB", 5 << 29: "2.5 GiB"} {
+		if got := size(n); got != want {
+			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}
+
+// The guard is told of only while it lets no loads pass.
+func TestGuard(t *testing.T) {
+	for state, want := range map[string]string{
+		"closed": "0 failed\n", "half-open": "0 failed; one at a time: too many loads failed\n",
+		"open": "0 failed; none is loaded for 5m: too many loads failed\n",
+	} {
+		began := time.Unix(1700000000, 0)
+		var out strings.Builder
+		printKept(&out, control.Status{
+			Started: began, UptimeSeconds: 60,
+			Cache: &control.Cache{Guard: state, GuardUntil: began.Add(6*time.Minute + time.Second)},
+		})
+		if !strings.HasSuffix(out.String(), want) || strings.Contains(out.String(), "no guild") {
+			t.Errorf("%s: %q", state, out.String())
+		}
+	}
+}

@@ -16,6 +16,7 @@ type ticket struct {
 	url    *url.URL
 	header http.Header
 	body   []byte
+	once   bool
 	ready  chan struct{} // room for the one grant that can be outstanding
 
 	age     uint64 // place in the order of arrival
@@ -48,7 +49,7 @@ func (g *Gate) ticket(r *Request) (*ticket, error) {
 	g.mu.Unlock()
 	return &ticket{
 		caller: r.Caller, route: routeOf(r.Method, r.Path, application, time.Now()),
-		method: r.Method, url: u, header: g.headers(r), body: r.Body, ready: make(chan struct{}, 1),
+		method: r.Method, url: u, header: g.headers(r), body: r.Body, once: r.Once, ready: make(chan struct{}, 1),
 	}, nil
 }
 

@@ -71,7 +71,7 @@ func (g *Gate) read(answer *http.Response) *outcome {
 		return o
 	}
 	answer.Header.Del("Set-Cookie") // Cloudflare's, for this connection and not for plugins
-	o.response = &Response{Status: answer.StatusCode, Header: answer.Header, Body: body}
+	o.response = &Response{Status: answer.StatusCode, Header: answer.Header, Body: body, RetryAfter: o.said.wait}
 	return o
 }
 

@@ -241,3 +241,37 @@ func TestLimitsOfNonsense(t *testing.T) {
 		t.Errorf("scope %s is %s", s, scopeCloudflare)
 	}
 }
+
+// A request that goes once comes back with what Discord answered, and what it said of limits holds for the next.
+func TestARequestThatGoesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDiscord{answer: func(_ *http.Request, n int) *http.Response {
+			switch n {
+			case 1:
+				return reply(http.StatusBadGateway, ``)
+			case 2:
+				return reply(http.StatusTooManyRequests, `{"retry_after":2.5}`, "Retry-After", "3", "X-RateLimit-Scope", "user")
+			}
+			return nil
+		}}
+		g := newGate(t, d)
+		began := time.Now()
+		for i, want := range []Response{
+			{Status: http.StatusBadGateway},
+			{Status: http.StatusTooManyRequests, RetryAfter: 2500 * time.Millisecond},
+			{Status: http.StatusOK},
+		} {
+			r, err := g.Do(t.Context(), &Request{Caller: "a", Method: http.MethodGet, Path: "/guilds/1", Once: true})
+			if err != nil || r.Status != want.Status || r.RetryAfter != want.RetryAfter {
+				t.Errorf("%d: %+v %v, want %+v", i, r, err, want)
+			}
+			if took := time.Since(began); i < 2 && took > 0 || i == 2 && took < 2500*time.Millisecond {
+				t.Errorf("%d: answered after %v", i, took)
+			}
+		}
+		if s := g.Status(); s.Requests != 3 || s.Retries != 0 || s.Limited != 1 || s.Invalid != 1 {
+			t.Errorf("status %+v", s)
+		}
+		mustBeEmpty(t, g)
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // maxPath bounds method-independent parts of a request; Discord's longest routes with their queries stay far below it.
@@ -24,14 +25,18 @@ type Request struct {
 	// Header: only Content-Type, X-Audit-Log-Reason and Accept are passed on. A body without Content-Type is sent as JSON.
 	Header http.Header
 	Body   []byte
+	// Once sends the request at most once: a 429 and a 5xx come as answers, a broken connection as an error. It is for
+	// callers that keep a pace of their own. The gate heeds the limits all the same.
+	Once bool
 }
 
 // Response is Discord's answer. Any status but those that the gate deals with itself (429, a 401 on the token) comes as an
 // answer, not as an error.
 type Response struct {
-	Status int
-	Header http.Header
-	Body   []byte
+	Status     int
+	Header     http.Header
+	Body       []byte
+	RetryAfter time.Duration // of a 429, which only a request that goes once gets as an answer
 }
 
 // check says whether the gate would send r at all: a caller must never make it send the token elsewhere.

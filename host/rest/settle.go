@@ -76,7 +76,7 @@ func (g *Gate) heed(t *ticket, o *outcome, probed bool, now time.Time) {
 // judge decides whether the request goes once more.
 func (g *Gate) judge(t *ticket, o *outcome) verdict {
 	switch {
-	case o.status == http.StatusTooManyRequests:
+	case o.status == http.StatusTooManyRequests && !t.once:
 		t.limited++
 		if t.limited > defaultLimited {
 			return verdict{err: ErrLimited}
@@ -84,7 +84,7 @@ func (g *Gate) judge(t *ticket, o *outcome) verdict {
 		return verdict{again: true}
 	case o.status == http.StatusUnauthorized && !t.route.ownToken:
 		return verdict{err: ErrUnauthorized}
-	case o.fault() && t.faults < g.cfg.Retries && (t.route.repeat || o.unsent):
+	case o.fault() && !t.once && t.faults < g.cfg.Retries && (t.route.repeat || o.unsent):
 		t.faults++
 		g.counts.retries++
 		return verdict{again: true, pause: g.retryPause(t.faults)}
