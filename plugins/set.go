@@ -39,6 +39,16 @@ type Config struct {
 	REST REST
 	// Guilds may be nil: then plugins get no guilds from the host.
 	Guilds Guilds
+	// GuildWait is how long an event waits for its guild, counted from when the
+	// host read it; an interaction waits at most 1 s. Default 3 s.
+	GuildWait time.Duration
+	// Journal keeps what plugins have not handled. Without one, events live in
+	// memory: those that find no room are dropped, counted by name.
+	Journal Journal
+	// Claims says whether an interaction is for the plugin of this name; nil: it
+	// is for every plugin that takes interactions. It is asked only about those
+	// that waited in the journal.
+	Claims func(plugin string, e *wire.Event) bool
 	Log    hclog.Logger
 
 	hangMargin time.Duration // tests have less patience
@@ -70,6 +80,9 @@ func New(c Config) (*Set, error) {
 	}
 	if c.StartTimeout <= 0 {
 		c.StartTimeout = 10 * time.Second
+	}
+	if c.GuildWait <= 0 {
+		c.GuildWait = defaultGuildWait
 	}
 	if c.hangMargin <= 0 {
 		c.hangMargin = hangMargin
@@ -250,12 +263,42 @@ func (s *Set) Run() {
 		if ctx.Err() != nil {
 			return false
 		}
+		p.open()
 		s.running.Go(func() { p.run(ctx, in) })
 		return true
 	}
+	s.forgetStrangers()
 	for p, in := range s.pending {
 		delete(s.pending, p)
 		s.enter(p, in)
+	}
+}
+
+// forgetStrangers removes the cursors of plugins whose files are gone. One that
+// does not start has not told its name, and an empty folder may only be one that
+// is not mounted: then none is removed. The caller holds s.mu.
+func (s *Set) forgetStrangers() {
+	if s.config.Journal == nil || len(s.pending) == 0 || len(s.pending) < len(s.plugins) {
+		return
+	}
+	names, err := s.config.Journal.Cursors()
+	if err != nil {
+		s.config.Log.Warn("places of plugins that are gone not removed", "error", err)
+		return
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.Name() == name }) {
+			s.forgetCursor(name)
+		}
+	}
+}
+
+func (s *Set) forgetCursor(name string) {
+	if s.config.Journal == nil {
+		return
+	}
+	if err := s.config.Journal.Forget(name); err != nil {
+		s.config.Log.Warn("place of a plugin that is gone not removed", "plugin", name, "error", err)
 	}
 }
 
@@ -292,14 +335,26 @@ func (s *Set) Plugins() []*Plugin {
 	return out
 }
 
-// Drain waits until every running plugin has acknowledged all that it was
-// given, or ctx ends; then the error names who has not.
-func (s *Set) Drain(ctx context.Context) error {
+// Drain waits until every running plugin has acknowledged what it was given, or
+// ctx ends; then the error names who has not. What waits in the host stays in
+// the journal for the next start, if the journal keeps it; else that is drained,
+// too.
+func (s *Set) Drain(ctx context.Context, kept bool) error {
+	all := s.Plugins()
+	if kept {
+		for _, p := range all {
+			p.queue.end()
+		}
+	}
 	var errs []error
-	for _, p := range s.Plugins() {
-		if err := p.queue.waitIdle(ctx); err != nil {
-			c, inFlight := p.queue.snapshot()
-			errs = append(errs, fmt.Errorf("drain plugin %s: %w: %d events in handlers, %d waiting", p.Name(), err, inFlight, c.queued))
+	for _, p := range all {
+		wait := p.queue.waitIdle
+		if kept {
+			wait = p.queue.waitLanded
+		}
+		if err := wait(ctx); err != nil {
+			c, inFlight, behind := p.queue.snapshot()
+			errs = append(errs, fmt.Errorf("drain plugin %s: %w: %d events in handlers, %d waiting", p.Name(), err, inFlight, uint64(c.queued)+behind))
 		}
 	}
 	return errors.Join(errs...)
