@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"testing"
 	"time"
@@ -177,6 +179,37 @@ func TestFailREST(t *testing.T) {
 		t.Errorf("status %d of a connection that is closed", status)
 	}
 	wantBreaches(t, s, nil)
+}
+
+// A client that does not wait for a delayed answer is in the list of requests all the same.
+func TestARequestWithoutAnAnswerIsListed(t *testing.T) {
+	s := start(t, oneGuild())
+	path := fmt.Sprintf("/guilds/%d", s.Guilds()[0].ID)
+	s.FailREST("GET /guilds/{guild}", Failure{Delay: time.Hour}, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if resp, err := new(http.Client).Do(req); err == nil {
+			resp.Body.Close()
+			t.Errorf("answered %d", resp.StatusCode)
+		}
+	}()
+	eventually(t, "the request waits", func() bool {
+		s.faults.mu.Lock()
+		defer s.faults.mu.Unlock()
+		return s.faults.list[0].left == 0
+	})
+	cancel()
+	<-done
+	eventually(t, "the request is listed", func() bool {
+		list := s.Requests()
+		return len(list) == 1 && list[0].Path == path && list[0].Status == 0
+	})
 }
 
 func TestDelayEndsWithClose(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Request is one request that REST has answered.
+// Request is one request that REST has answered, or that a fault has left without an answer: status 0.
 type Request struct {
 	Method string
 	Path   string // below the base, with its query
@@ -58,7 +58,7 @@ func (l *requestLog) count(c *Counts) {
 	c.Limited = l.statuses[http.StatusTooManyRequests]
 }
 
-// Requests lists the last requests that REST has answered, oldest first: at least the last 5000.
+// Requests lists the last requests, in the order in which they were done with: at least the last 5000.
 func (s *Server) Requests() []Request {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()

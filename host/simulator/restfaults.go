@@ -84,6 +84,7 @@ func (s *Server) fail(q *query, f Failure, w http.ResponseWriter) bool {
 		select {
 		case <-timer.C:
 		case <-q.r.Context().Done():
+			s.requests.add(q, 0)
 			return false
 		case <-s.done:
 			return false

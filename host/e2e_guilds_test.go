@@ -1,0 +1,398 @@
+package host_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/simulator"
+)
+
+const (
+	guildRate, guildBurst = 5, 10 // the guard's defaults
+	// deliveredWithin is what is promised of an event that wants its guild.
+	deliveredWithin = 4 * time.Second
+	// calm is how late an event may be that wants no guild. If it is later, the
+	// machine does not keep up with so many events, and its times say nothing.
+	calm = time.Second
+)
+
+// farewells are options for the plugin that wants the guild of who leaves.
+func farewells(t testing.TB) (o options, file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "farewell")
+	o.plugins = map[string]string{"farewell": "./host/testdata/farewell"}
+	o.env = map[string]map[string]string{"farewell": {"FILE": file}}
+	return o, file
+}
+
+// farewell is a line of the plugin.
+type farewell struct {
+	event, guild, user string
+	took               time.Duration
+	outcome            string // found, unasked, or why there was no guild
+}
+
+func farewellsIn(t testing.TB, file string) []farewell {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil // nothing written yet
+	}
+	var out []farewell
+	for line := range strings.Lines(string(raw)) {
+		fields := strings.SplitN(line, " ", 5)
+		if len(fields) != 5 || !strings.HasSuffix(line, "\n") {
+			continue // being written
+		}
+		ms, err := strconv.Atoi(fields[3])
+		if err != nil {
+			t.Fatalf("written line %q", line)
+		}
+		out = append(out, farewell{fields[0], fields[1], fields[2], time.Duration(ms) * time.Millisecond, strings.TrimSpace(fields[4])})
+	}
+	return out
+}
+
+// judged holds the farewells of one event against what was sent, and returns
+// the longest way and how often the guild was found.
+func judged(t *testing.T, all []farewell, event string, guilds, each int) (longest time.Duration, found int) {
+	t.Helper()
+	seen, byGuild := make(map[string]bool), make(map[string]int)
+	for _, f := range all {
+		if f.event != event {
+			continue
+		}
+		if seen[f.guild+" "+f.user] {
+			t.Errorf("%s of %s in %s came twice", event, f.user, f.guild)
+		}
+		seen[f.guild+" "+f.user] = true
+		byGuild[f.guild]++
+		longest = max(longest, f.took)
+		if f.outcome == "found" {
+			found++
+		}
+	}
+	for guild, n := range byGuild {
+		if n != each {
+			t.Errorf("%s: %d in guild %s, want %d", event, n, guild, each)
+		}
+	}
+	if len(byGuild) != guilds {
+		t.Errorf("%s in %d guilds, want %d", event, len(byGuild), guilds)
+	}
+	return longest, found
+}
+
+// loadsOf lists when Discord was asked for guilds: each load begins so.
+func loadsOf(sim *simulator.Server) (at []time.Time, requests int) {
+	for _, r := range sim.Requests() {
+		if !strings.HasPrefix(r.Route, "GET /guilds/") {
+			continue
+		}
+		requests++
+		if r.Route == "GET /guilds/{guild}" {
+			at = append(at, r.Time)
+		}
+	}
+	return at, requests
+}
+
+// withinBudget checks that at no time since began more guilds had been asked for
+// than the guard has tokens for.
+func withinBudget(t *testing.T, sim *simulator.Server, began time.Time) (loads int) {
+	t.Helper()
+	at, requests := loadsOf(sim)
+	for i, when := range at {
+		if budget := guildBurst + guildRate*when.Sub(began).Seconds(); float64(i+1) > budget+1 {
+			t.Errorf("load %d after %v: the budget is %.1f", i+1, when.Sub(began), budget)
+		}
+	}
+	if requests > 4*len(at) {
+		t.Errorf("%d requests for %d loads", requests, len(at))
+	}
+	return len(at)
+}
+
+// wrote waits until the plugin has written n lines of an event.
+func (r *running) wrote(file, event string, n int) {
+	r.t.Helper()
+	r.await(fmt.Sprintf("%d of %s handled", n, event), func(control.Status) bool {
+		raw, err := os.ReadFile(file)
+		return err == nil && strings.Count("\n"+string(raw), "\n"+event+" ") >= n
+	})
+}
+
+// TestMassEventOverColdGuilds: members leave thousands of guilds at once, none
+// of which is in the cache, and a plugin wants the guild for each.
+func TestMassEventOverColdGuilds(t *testing.T) {
+	const perGuild, rate, askers = 10, 5000, 50
+	guilds := size(500, 5000)
+	n := guilds * perGuild
+	sim := discord(t, simulator.Config{Shards: 4, World: simulator.World{Guilds: guilds + askers, MembersPerGuild: perGuild + 2}})
+	var ids []uint64
+	all := sim.Guilds()
+	for _, g := range all[:guilds] {
+		ids = append(ids, g.ID)
+	}
+	o, file := farewells(t)
+	h := start(t, sim, o)
+
+	// As many events that want no guild come first: they show what the machine does.
+	err := sim.Run(t.Context(), simulator.Rate{PerSecond: rate, Count: n}, func(i int) bool { return sim.Join(ids[i%guilds], 0) != 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.wrote(file, "GUILD_MEMBER_ADD", n)
+	if at, _ := loadsOf(sim); len(at) > 0 {
+		t.Fatalf("%d guilds were loaded, and nobody wanted one", len(at))
+	}
+
+	began := time.Now()
+	var leaving sync.WaitGroup
+	left, gone := 0, make(chan struct{})
+	leaving.Go(func() {
+		defer close(gone)
+		left = sim.MassLeave(t.Context(), ids, n, rate)
+	})
+	names, failed := askWhere(t, sim, all[guilds:], gone)
+	leaving.Wait()
+	if left != n {
+		t.Fatalf("%d left, want %d", left, n)
+	}
+	h.wrote(file, "GUILD_MEMBER_REMOVE", n)
+	loads := withinBudget(t, sim, began)
+
+	lines := farewellsIn(t, file)
+	before, _ := judged(t, lines, "GUILD_MEMBER_ADD", guilds, perGuild)
+	longest, found := judged(t, lines, "GUILD_MEMBER_REMOVE", guilds, perGuild)
+	s, _ := h.status()
+	t.Logf("%d events over %d guilds: %d loads, %d with their guild, longest way %v (%v without guilds), %d commands answered, %d not; cache %+v",
+		n, guilds, loads, found, longest, before, names, len(failed), s.Cache)
+	if limited := sim.Counts().Limited; limited != 0 {
+		t.Errorf("%d answers of 429", limited)
+	}
+	if found == 0 {
+		t.Error("no event found its guild: nothing was loaded")
+	}
+	if p := h.plugin("farewell"); p.Dropped+p.Redelivered+p.Errors > 0 || p.Restarts > 0 {
+		t.Errorf("plugin %+v", p)
+	}
+	if n := strings.Count(h.log.String(), "guard: more guilds are wanted"); n != 1 {
+		t.Errorf("the log tells %d times that guilds are refused", n)
+	}
+	if before > calm {
+		t.Logf("this machine does not keep up with %d events a second: how long they took is not judged", rate)
+	} else {
+		if longest > deliveredWithin {
+			t.Errorf("an event was delivered after %v, promised are %v", longest, deliveredWithin)
+		}
+		for _, err := range failed {
+			t.Error(err)
+		}
+	}
+	h.stop()
+}
+
+// TestBrokenDiscordIsLeftAlone: when loads fail whatever the guild, none is tried
+// for a while, then one; and all is well again when that succeeds.
+func TestBrokenDiscordIsLeftAlone(t *testing.T) {
+	if !full() {
+		t.Skip("the guard stays open for 10 s: HOLDFAST_FULL=1 runs it")
+	}
+	const guilds, failures, line = 30, 10, 4 // the guard opens at so many failures; so many loads run at once
+	sim := discord(t, simulator.Config{World: simulator.World{Guilds: guilds}})
+	sim.FailREST("GET /guilds/*", simulator.Failure{Status: 500}, 0)
+	all := sim.Guilds()
+	o, file := farewells(t)
+	h := start(t, sim, o)
+
+	sent := 0
+	leave := func() { // one of each guild
+		for _, g := range all {
+			sim.Leave(g.ID, g.Members[1])
+			sent++
+		}
+		h.wrote(file, "GUILD_MEMBER_REMOVE", sent)
+	}
+	guard := func() string {
+		s, ok := h.status()
+		if !ok || s.Cache == nil {
+			return ""
+		}
+		return s.Cache.Guard
+	}
+	eventually(t, "the guard opens", func() bool {
+		leave()
+		return guard() == "open"
+	})
+	leave()
+	if at, requests := loadsOf(sim); len(at) < failures || len(at) >= failures+line || requests != len(at) {
+		t.Errorf("%d loads in %d requests until the guard opened, want %d to %d, one each", len(at), requests, failures, failures+line-1)
+	}
+	if n := strings.Count(h.log.String(), "guild loads stop: too many fail"); n != 1 {
+		t.Errorf("the log tells %d times that loads stop", n)
+	}
+	sim.ClearFailures()
+	eventually(t, "every guild is found again", func() bool {
+		leave()
+		lines := farewellsIn(t, file)
+		for _, f := range lines[max(0, len(lines)-guilds):] {
+			if f.outcome != "found" {
+				return false
+			}
+		}
+		return guard() == "closed"
+	})
+	h.stop()
+}
+
+// askWhere has users of other guilds, each a cold one, call a command that needs
+// its guild, until the mass event is over. It returns how many were answered
+// with the guild's name, and what else came.
+func askWhere(t *testing.T, sim *simulator.Server, guilds []simulator.Guild, over <-chan struct{}) (named int, failed []error) {
+	t.Helper()
+	err := sim.Run(t.Context(), simulator.Rate{PerSecond: 4, Count: len(guilds)}, func(i int) bool {
+		g := guilds[i]
+		answer, err := sim.Slash(g.ID, g.Channels[0], g.Members[0], "where").WaitMessage(t.Context())
+		switch {
+		case err != nil:
+			failed = append(failed, fmt.Errorf("/where in %s: %w", g.Name, err))
+		case answer.Content != g.Name:
+			failed = append(failed, fmt.Errorf("/where in %s answered %q", g.Name, answer.Content))
+		default:
+			named++
+		}
+		select {
+		case <-over:
+			return false
+		default:
+			return true
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return named, failed
+}
+
+// TestGuildsThatCannotBeLoaded: Discord refuses guilds, breaks, or says nothing;
+// events go on without their guild, Discord is asked rarely, and what comes back
+// is found again.
+func TestGuildsThatCannotBeLoaded(t *testing.T) {
+	faults := []struct {
+		name    string
+		failure simulator.Failure
+		gap     time.Duration // least time between two attempts; 0: there is only one
+	}{
+		// A first back-off is 5 s less a quarter.
+		{"403", simulator.Failure{Status: 403}, 0},
+		{"404", simulator.Failure{Status: 404}, 0},
+		{"500", simulator.Failure{Status: 500}, 3750 * time.Millisecond},
+		{"garbage", simulator.Failure{Garbage: true}, 3750 * time.Millisecond},
+		{"nothing", simulator.Failure{Delay: time.Hour}, 3750 * time.Millisecond},
+	}
+	if !full() {
+		faults = faults[:4] // a load gives up after 10 s
+	}
+	sim := discord(t, simulator.Config{World: simulator.World{Guilds: len(faults) + 1, MembersPerGuild: 1000}})
+	guilds := sim.Guilds()
+	for i, fault := range faults {
+		sim.FailREST(fmt.Sprintf("GET /guilds/%d", guilds[i].ID), fault.failure, 0)
+	}
+	o, file := farewells(t)
+	h := start(t, sim, o)
+
+	sent, next := 0, make([]int, len(guilds))
+	leave := func(i int) {
+		next[i]++
+		sim.Leave(guilds[i].ID, guilds[i].Members[next[i]%len(guilds[i].Members)])
+		sent++
+	}
+	attempts := func(i int) (at []time.Time) {
+		for _, r := range sim.Requests() {
+			if r.Method == "GET" && strings.HasPrefix(r.Path, fmt.Sprintf("/guilds/%d?", guilds[i].ID)) {
+				at = append(at, r.Time)
+			}
+		}
+		return at
+	}
+	last := func(i int) string { // what became of the guild at its last event
+		out := ""
+		for _, f := range farewellsIn(t, file) {
+			if f.guild == strconv.FormatUint(guilds[i].ID, 10) {
+				out = f.outcome
+			}
+		}
+		return out
+	}
+	// Members leave every guild until each fault that is tried again was tried
+	// again, and one guild's load has ended without an answer.
+	eventually(t, "what failed is tried again", func() bool {
+		for i := range guilds {
+			leave(i)
+		}
+		h.wrote(file, "GUILD_MEMBER_REMOVE", sent)
+		again := true
+		for i, fault := range faults {
+			want := 1
+			if fault.gap > 0 && fault.failure.Delay == 0 {
+				want = 2
+			}
+			again = again && len(attempts(i)) >= want
+		}
+		return again && last(len(faults)) == "found"
+	})
+	for i, fault := range faults {
+		at := attempts(i)
+		if fault.gap == 0 && len(at) != 1 {
+			t.Errorf("%s: asked %d times, and it was no use", fault.name, len(at))
+		}
+		for n := 1; n < len(at); n++ {
+			if gap := at[n].Sub(at[n-1]); gap < fault.gap {
+				t.Errorf("%s: asked again after %v, want %v at least", fault.name, gap, fault.gap)
+			}
+		}
+		if what := last(i); what == "found" || what == "" {
+			t.Errorf("%s: the guild was %q", fault.name, what)
+		}
+	}
+	before, _ := h.status()
+	if c := before.Cache; c == nil || c.Failed == 0 || c.Failed > c.Loads || c.Guard != "closed" {
+		t.Errorf("cache %+v", c)
+	}
+
+	// Discord mends. What it refused comes back with a GUILD_CREATE, all else after
+	// its back-off.
+	sim.ClearFailures()
+	for i, fault := range faults {
+		if fault.gap == 0 {
+			sim.Outage(guilds[i].ID)
+			sim.Restore(guilds[i].ID)
+		}
+	}
+	eventually(t, "every guild is found again", func() bool {
+		found := true
+		for i := range guilds {
+			leave(i)
+		}
+		h.wrote(file, "GUILD_MEMBER_REMOVE", sent)
+		for i := range guilds {
+			found = found && last(i) == "found"
+		}
+		return found
+	})
+	if p := h.plugin("farewell"); int(p.Acked) != sent || p.Dropped+p.Redelivered+p.Errors > 0 {
+		t.Errorf("%d events were sent, plugin %+v", sent, p)
+	}
+	if limited := sim.Counts().Limited; limited != 0 {
+		t.Errorf("%d answers of 429", limited)
+	}
+	h.stop()
+}

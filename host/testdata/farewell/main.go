@@ -1,0 +1,57 @@
+// Command farewell is the plugin of the host's tests of mass events: it wants
+// the guild of everybody who leaves, and writes a line for every event that it
+// handles: the event, its guild, its user, the milliseconds from its arrival at
+// the host to its handler, and what became of the guild.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/switchupcb/disgo"
+
+	"github.com/holdfast-bot/holdfast/sdk"
+)
+
+// member is who joined or left.
+type member struct {
+	User struct {
+		ID string `json:"id"`
+	} `json:"user"`
+}
+
+func main() {
+	file, err := os.OpenFile(os.Getenv("FILE"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	write := func(bot *sdk.Bot, m *member, took time.Duration, guild string) error {
+		_, err := fmt.Fprintf(file, "%s %s %s %d %s\n", bot.Event, bot.GuildID(), m.User.ID, took.Milliseconds(), guild)
+		return err
+	}
+	p := sdk.New("farewell")
+	sdk.OnAs(p, "GUILD_MEMBER_ADD", func(_ context.Context, bot *sdk.Bot, m *member) error {
+		return write(bot, m, time.Since(bot.Received), "unasked")
+	})
+	sdk.OnAs(p, "GUILD_MEMBER_REMOVE", func(ctx context.Context, bot *sdk.Bot, m *member) error {
+		took := time.Since(bot.Received)
+		if _, err := bot.Guild(ctx, bot.GuildID()); err != nil {
+			return write(bot, m, took, strings.ReplaceAll(err.Error(), "\n", " "))
+		}
+		return write(bot, m, took, "found")
+	}, sdk.WithGuild())
+	p.Command(&disgo.CreateGlobalApplicationCommand{
+		Name:        "where",
+		Description: disgo.Pointer("Tells the server's name."),
+	}, func(ctx context.Context, bot *sdk.Bot, _ *disgo.InteractionCreate) (*sdk.Reply, error) {
+		guild, err := bot.Guild(ctx, bot.GuildID())
+		if err != nil {
+			return sdk.Text("nowhere: " + err.Error()), nil
+		}
+		return sdk.Text(guild.Name), nil
+	})
+	p.Run()
+}
