@@ -78,12 +78,14 @@ func TestHostKilledUnderLoad(t *testing.T) {
 	h.stop()
 }
 
-// TestHostStoppedUnderLoad: SIGTERM and start: nothing lost, nothing twice.
+// TestHostStoppedUnderLoad: SIGTERM and start: nothing lost, nothing twice, and
+// what a plugin counts in memory goes on.
 func TestHostStoppedUnderLoad(t *testing.T) {
 	const guilds, stops = 50, 3
 	n := size(12_000, 100_000)
 	sim := discord(t, simulator.Config{Shards: 2, World: simulator.World{Guilds: guilds}})
 	o, files := recorders(t, 2, map[string]string{"DELAY": "1ms"})
+	o.plugins["counter"] = "./examples/counter"
 	h := start(t, sim, o)
 	var sending sync.WaitGroup
 	sending.Go(func() { sequence(t, sim, n, float64(n)/6) })
@@ -100,6 +102,11 @@ func TestHostStoppedUnderLoad(t *testing.T) {
 		witness(t, file, guilds, n)
 		if again := twice(t, file); again != 0 {
 			t.Errorf("%s: %d twice", filepath.Base(file), again)
+		}
+	}
+	for _, g := range sim.Guilds() {
+		if got := counted(t, sim, g); got != n/guilds {
+			t.Errorf("counter has %d messages of %s, want %d", got, g.Name, n/guilds)
 		}
 	}
 	resumedOnly(t, sim, stops)

@@ -20,6 +20,10 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.CommandSet, e
 	if err != nil {
 		return nil, err
 	}
+	saved, err := r.folder.Dir("saved")
+	if err != nil {
+		return nil, err
+	}
 	sockets, err := r.folder.SocketDir()
 	if err != nil {
 		return nil, err
@@ -31,6 +35,7 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.CommandSet, e
 	set, err := plugins.New(plugins.Config{
 		Dir:            h.config.Settings.PluginsDir,
 		Staging:        staging,
+		Saved:          saved,
 		Sockets:        sockets,
 		Env:            env,
 		ApplicationID:  r.discord.bot.applicationID,

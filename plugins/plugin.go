@@ -99,11 +99,14 @@ func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
 	return in, nil
 }
 
-// begin gives an instance that is up its services and its start.
+// begin gives an instance that is up its services, the state that the last host
+// has left, and its start.
 func (p *Plugin) begin(ctx context.Context, in *instance) error {
 	name := p.Name()
-	var err error
-	in.services, err = serveInstance(p.set.config.Sockets, name, p.set.nextNumber(), p.set.config.REST, p.set.config.Guilds)
+	err := p.restoreSaved(ctx, in)
+	if err == nil {
+		in.services, err = serveInstance(p.set.config.Sockets, name, p.set.nextNumber(), p.set.config.REST, p.set.config.Guilds)
+	}
 	if err == nil {
 		err = in.begin(ctx, &p.set.config)
 	}
@@ -112,7 +115,9 @@ func (p *Plugin) begin(ctx context.Context, in *instance) error {
 	}
 	p.mu.Lock()
 	p.instance, p.state = in, Running
+	saved := p.savedPath()
 	p.mu.Unlock()
+	p.set.forgetSaved(saved)
 	p.log.Info("plugin started", "generation", in.generation, "pid", in.link.process.number())
 	return nil
 }
@@ -130,6 +135,10 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 	refilled.Wait()
 	p.queue.close()
 	if removed {
+		p.mu.Lock()
+		saved := p.savedPath()
+		p.mu.Unlock()
+		p.set.forgetSaved(saved)
 		p.set.forgetCursor(p.Name())
 	}
 }

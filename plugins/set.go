@@ -23,6 +23,9 @@ type Config struct {
 	Dir string
 	// Staging is the private folder of the copies that run.
 	Staging string
+	// Saved is the private folder of what plugins have in memory while no host
+	// runs; "" for no such folder.
+	Saved string
 	// Sockets is a private folder with a short path (a unix socket's path has
 	// at most 104 bytes, of which the names inside take up to 40).
 	Sockets string
@@ -87,7 +90,10 @@ func New(c Config) (*Set, error) {
 	if c.hangMargin <= 0 {
 		c.hangMargin = hangMargin
 	}
-	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Sockets} {
+	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Saved, &c.Sockets} {
+		if *dir == "" {
+			continue
+		}
 		absolute, err := filepath.Abs(*dir)
 		if err != nil {
 			return nil, fmt.Errorf("find folder %s: %w", *dir, err)
@@ -336,9 +342,9 @@ func (s *Set) Plugins() []*Plugin {
 }
 
 // Drain waits until every running plugin has acknowledged what it was given, or
-// ctx ends; then the error names who has not. What waits in the host stays in
-// the journal for the next start, if the journal keeps it; else that is drained,
-// too.
+// ctx ends; the error names who has not. If kept, what waits in the host stays in
+// the journal, and what plugins have in memory is saved, for the next start;
+// else what waits is drained, too.
 func (s *Set) Drain(ctx context.Context, kept bool) error {
 	all := s.Plugins()
 	if kept {
@@ -346,18 +352,28 @@ func (s *Set) Drain(ctx context.Context, kept bool) error {
 			p.queue.end()
 		}
 	}
-	var errs []error
-	for _, p := range all {
-		wait := p.queue.waitIdle
-		if kept {
-			wait = p.queue.waitLanded
-		}
-		if err := wait(ctx); err != nil {
-			c, inFlight, behind := p.queue.snapshot()
-			errs = append(errs, fmt.Errorf("drain plugin %s: %w: %d events in handlers, %d waiting", p.Name(), err, inFlight, uint64(c.queued)+behind))
-		}
+	errs := make([]error, len(all))
+	var drained sync.WaitGroup
+	for n, p := range all {
+		drained.Go(func() { errs[n] = p.drain(ctx, kept) })
 	}
+	drained.Wait()
 	return errors.Join(errs...)
+}
+
+func (p *Plugin) drain(ctx context.Context, kept bool) error {
+	wait := p.queue.waitIdle
+	if kept {
+		wait = p.queue.waitLanded
+	}
+	if err := wait(ctx); err != nil {
+		c, inFlight, behind := p.queue.snapshot()
+		return fmt.Errorf("drain plugin %s: %w: %d events in handlers, %d waiting", p.Name(), err, inFlight, uint64(c.queued)+behind)
+	}
+	if !kept {
+		return nil
+	}
+	return p.save(ctx)
 }
 
 // Close stops all plugins: handlers get 2 s, processes 2 s more, then their
