@@ -12,6 +12,7 @@ import (
 
 	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/simulator"
+	"github.com/holdfast-bot/holdfast/host/state"
 )
 
 // rebuilt puts another build of a program into the folder, as a compiler does:
@@ -45,7 +46,11 @@ func (r *running) reload(o control.ReloadOptions) control.ReloadReport {
 
 func (r *running) socket() string {
 	r.t.Helper()
-	return filepath.Join(r.state, "run", "control.sock")
+	where, err := state.ReadRuntime(r.state)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return where.Socket
 }
 
 // steps of a report by plugin.

@@ -52,6 +52,8 @@ type Host struct {
 	plugins  *plugins.Set
 	router   *router.Router
 	sessions *gateway.Set
+	guilds   *guilds
+	kept     *kept
 	stateDir string
 
 	reloads   chan struct{} // a place for the reload that runs and one that waits
@@ -108,35 +110,86 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	h.set(func() { h.gate, h.bot = gate, &discord.bot })
 	h.log.Info("bot known", "name", discord.bot.name, "id", discord.bot.id)
 
-	set, commands, err := h.loadPlugins(ctx, folder, gate, &discord.bot)
+	guilds, err := newGuilds(h.config.Settings, gate, discord.bot.id, h.log.Named("cache"))
+	if err != nil {
+		return err
+	}
+	defer guilds.Close() // plugins and router have ended
+	kept, err := h.openKept(folder)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, kept.close)
+	h.set(func() { h.guilds, h.kept = guilds, kept })
+	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord}
+	commands, err := h.loadPlugins(ctx, r)
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
-	defer closing(&err, set.Close)
-	return stoppedOr(ctx, h.serve(ctx, folder, gate, set, commands, discord))
+	defer closing(&err, r.set.Close)
+	return stoppedOr(ctx, h.serve(ctx, r, commands))
+}
+
+// rooms are what a host runs, in the order in which they are built.
+type rooms struct {
+	folder  *state.State
+	gate    *rest.Gate
+	discord *discord
+	guilds  *guilds
+	kept    *kept
+	set     *plugins.Set
+}
+
+// kept is what outlives the host.
+type kept struct {
+	journal  *journal
+	sessions *state.Sessions
+}
+
+func (h *Host) openKept(folder *state.State) (*kept, error) {
+	events, err := openJournal(folder, h.config.Settings, h.log.Named("journal"))
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := folder.OpenSessions()
+	if err != nil {
+		return nil, errors.Join(err, events.events.Close())
+	}
+	return &kept{events, sessions}, nil
+}
+
+func (k *kept) close() error {
+	return errors.Join(k.journal.events.Close(), k.sessions.Close())
 }
 
 // serve runs sessions and router until ctx ends or one of them fails, and then
 // lets the plugins finish what they have.
-func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, set *plugins.Set, commands *router.CommandSet, discord *discord) error {
+func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet) error {
+	set := r.set
 	events := make(chan gateway.Event, eventQueue)
-	sessions, err := h.newSessions(folder, discord, set, events)
+	sessions, saved, err := h.newSessions(r, events)
 	if err != nil {
 		return err
 	}
 	route := router.New(router.Config{
 		Plugins: targets(set),
 		Owner:   commands.Owner,
-		Handled: sessions.Handled,
-		REST:    restFor(gate, "host"),
-		Log:     h.log.Named("router"),
+		Journal: r.kept.journal.append,
+		Apply:   func(e *gateway.Event) uint64 { return r.guilds.Apply(e.Name, e.Guild, e.Data) },
+		Ready:   saved.ready,
+		Handled: func(e *gateway.Event) {
+			saved.handled(e)
+			sessions.Handled(e.Shard, e.Seq)
+		},
+		REST: restFor(r.gate, "host"),
+		Log:  h.log.Named("router"),
 	})
 	h.set(func() { h.sessions, h.router = sessions, route })
 	set.Run()
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already
 			h.phase = "running"
-			h.live = &live{ctx: ctx, folder: folder, gate: gate, set: set, route: route, bot: &discord.bot, intents: router.Intents(manifests(set))}
+			h.live = &live{ctx: ctx, folder: r.folder, gate: r.gate, set: set, route: route, bot: &r.discord.bot, intents: saved.intents}
 		}
 	})
 
@@ -146,7 +199,7 @@ func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, 
 	defer stopDelivering()
 	group.Go(func() error {
 		// Beside everything else: Discord may keep a write waiting for minutes.
-		h.syncCommands(running, gate, folder, &discord.bot, commands, false)
+		h.syncCommands(running, r.gate, r.folder, &r.discord.bot, commands, false)
 		return nil
 	})
 	group.Go(func() error {
@@ -171,52 +224,57 @@ func (h *Host) serve(ctx context.Context, folder *state.State, gate *rest.Gate, 
 	return group.Wait()
 }
 
-// drain gives the plugins drain_timeout to finish what the sessions have read.
+// drain gives the plugins drain_timeout to finish what they were given. What
+// waits in the host stays in the journal, or is given to them, too, if that is
+// only in memory.
 func (h *Host) drain(set *plugins.Set, routed <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(context.Background(), h.config.Settings.DrainTimeout)
 	defer cancel()
 	select {
 	case <-routed:
 	case <-ctx.Done():
-		h.log.Warn("events not delivered: the plugins had no room for them")
+		h.log.Warn("events not journaled: the disk does not take them; they come again with the next start, if Discord keeps the session so long")
 		return
 	}
-	if err := set.Drain(ctx); err != nil {
+	if err := set.Drain(ctx, h.config.Settings.Journal == "disk"); err != nil {
 		h.log.Warn("plugins stopped before they had handled everything", "error", err)
 	}
 }
 
-func (h *Host) newSessions(folder *state.State, d *discord, set *plugins.Set, events chan<- gateway.Event) (*gateway.Set, error) {
+func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set, *savedSessions, error) {
 	count := h.config.Settings.Shards.Count
 	if count == 0 {
-		count = d.gateway.Shards
+		count = r.discord.gateway.Shards
 	}
-	last, err := folder.LastIdentify()
+	last, err := r.folder.LastIdentify()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	shards := make([]int, count)
 	for n := range shards {
 		shards[n] = n
 	}
-	return gateway.NewSet(gateway.Config{
+	saved := &savedSessions{values: r.kept.sessions, count: count, intents: router.Intents(manifests(r.set)), log: h.log.Named("gateway")}
+	sessions, err := gateway.NewSet(gateway.Config{
 		Token:            h.config.Token,
-		URL:              d.gateway.URL,
+		URL:              r.discord.gateway.URL,
 		Shards:           shards,
 		Count:            count,
-		MaxConcurrency:   d.gateway.SessionStartLimit.MaxConcurrency,
-		Intents:          router.Intents(manifests(set)),
+		MaxConcurrency:   r.discord.gateway.SessionStartLimit.MaxConcurrency,
+		Intents:          saved.intents,
 		Compress:         h.config.Settings.Compress,
 		Events:           events,
 		IdentifyInterval: h.config.IdentifyInterval,
 		LastIdentify:     last,
+		Resume:           saved.resumable(r.kept.journal.events),
 		Identified: func() {
-			if err := folder.SetLastIdentify(time.Now()); err != nil {
+			if err := r.folder.SetLastIdentify(time.Now()); err != nil {
 				h.log.Warn("a restart within seconds may identify too early", "error", err)
 			}
 		},
 		Log: h.log.Named("gateway"),
 	})
+	return sessions, saved, err
 }
 
 // openDoor lets operators ask for the status from now until the returned

@@ -15,32 +15,41 @@ import (
 
 // loadPlugins brings the folder's plugins up as far as their manifests, and
 // merges their commands. A plugin whose commands cannot be merged is left out.
-func (h *Host) loadPlugins(ctx context.Context, folder *state.State, gate *rest.Gate, owner *bot) (*plugins.Set, *router.CommandSet, error) {
-	staging, err := folder.Dir("staged")
+func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.CommandSet, error) {
+	staging, err := r.folder.Dir("staged")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	sockets, err := folder.SocketDir()
+	saved, err := r.folder.Dir("saved")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
+	}
+	sockets, err := r.folder.SocketDir()
+	if err != nil {
+		return nil, err
 	}
 	env, err := h.pluginEnv()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	set, err := plugins.New(plugins.Config{
 		Dir:            h.config.Settings.PluginsDir,
 		Staging:        staging,
+		Saved:          saved,
 		Sockets:        sockets,
 		Env:            env,
-		ApplicationID:  owner.applicationID,
-		BotUserID:      owner.id,
+		ApplicationID:  r.discord.bot.applicationID,
+		BotUserID:      r.discord.bot.id,
 		HandlerTimeout: h.config.Settings.HandlerTimeout,
-		REST:           pluginREST(gate),
+		REST:           pluginREST(r.gate),
+		Guilds:         r.guilds,
+		GuildWait:      h.config.Settings.GuildWait,
+		Journal:        r.kept.journal,
+		Claims:         h.claims,
 		Log:            h.log.Named("plugins"),
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	h.set(func() { h.plugins = set })
 	var accepted []*wire.Manifest
@@ -55,12 +64,21 @@ func (h *Host) loadPlugins(ctx context.Context, folder *state.State, gate *rest.
 	})
 	if err != nil {
 		_ = set.Close() // nothing of it runs yet; the folder's fault is what matters
-		return nil, nil, err
+		return nil, err
 	}
 	if len(set.Plugins()) == 0 {
 		h.log.Warn("no plugins: drop compiled ones into the folder and start again", "folder", h.config.Settings.PluginsDir)
 	}
-	return set, merged, nil
+	r.set = set
+	return merged, nil
+}
+
+// claims says whether an interaction is for a plugin.
+func (h *Host) claims(plugin string, e *wire.Event) bool {
+	h.mu.Lock()
+	route := h.router
+	h.mu.Unlock()
+	return route != nil && route.Owns(plugin, e)
 }
 
 // pluginEnv is what the settings give to each plugin, by its file's name.

@@ -16,6 +16,7 @@ import (
 func (h *Host) Status() control.Status {
 	h.mu.Lock()
 	owner, gate, set, route, sessions, dir, phase := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir, h.phase
+	guilds, kept := h.guilds, h.kept
 	h.mu.Unlock()
 	out := control.Status{
 		Version:       Version(),
@@ -55,6 +56,13 @@ func (h *Host) Status() control.Status {
 			}
 		}
 	}
+	if kept != nil {
+		events := kept.journal.events
+		out.Journal = &control.Journal{Bytes: events.Bytes(), LimitBytes: int64(h.config.Settings.JournalBytes), Oldest: events.Oldest()}
+	}
+	if guilds != nil {
+		out.Cache = guilds.Status()
+	}
 	if gate != nil {
 		s := gate.Status()
 		out.REST = control.REST{Requests: s.Requests, Limited: s.Limited, Invalid: uint64(s.Invalid), Queued: s.Queued}
@@ -73,7 +81,7 @@ func shardStatus(s gateway.ShardStatus) control.Shard {
 func pluginStatus(p plugins.Status) control.Plugin {
 	out := control.Plugin{
 		Name: p.Name, Version: p.Version, File: p.File, State: string(p.State), Generation: int(p.Generation), PID: p.PID,
-		Events: p.Events, Queued: p.Queued, QueuedBytes: p.QueuedBytes, InFlight: p.InFlight,
+		Events: p.Events, Queued: p.Queued, QueuedBytes: p.QueuedBytes, Behind: p.Behind, InFlight: p.InFlight,
 		Delivered: p.Delivered, Acked: p.Acked, Redelivered: p.Redelivered,
 		Errors: p.Errors + p.Deadlines + p.Unreadable, Restarts: p.Restarts,
 		Commands: p.Commands, LastError: p.LastError, LastErrorAt: p.LastErrorAt,

@@ -30,10 +30,6 @@ const (
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 30 * time.Second
-	// quickPause is the longest pause for which events wait for the plugin even
-	// when its queue is full: four crashes in a row. One that goes on crashing,
-	// or does not start, is away.
-	quickPause = 800 * time.Millisecond
 	// healthy is how long an instance must have run for the pauses to start
 	// from the beginning.
 	healthy = time.Minute
@@ -75,13 +71,15 @@ func (p *Plugin) Manifest() *wire.Manifest {
 	return p.manifest
 }
 
-// Deliver queues e for the plugin; the bytes of e are shared from now on. It
-// is for one goroutine. While a running plugin is 64 MiB behind it waits, and
-// returns ctx's error if ctx ends first; events for a plugin that stays away
-// push out the oldest, counted by name.
-func (p *Plugin) Deliver(ctx context.Context, e *wire.Event) error {
-	return p.queue.push(ctx, e)
-}
+// Deliver queues e for the plugin, or leaves it to the journal while the plugin
+// is behind; the bytes of e are shared from now on. It never waits. Events of a
+// shard come in the order of their indexes. Deliver and Passed are for one
+// goroutine.
+func (p *Plugin) Deliver(e *wire.Event) { p.queue.push(e) }
+
+// Passed says that all events of a shard up to index that were not delivered are
+// not for this plugin.
+func (p *Plugin) Passed(shard uint32, index uint64) { p.queue.passed(shard, index) }
 
 // up brings up a new instance of f as far as its manifest.
 func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
@@ -101,11 +99,14 @@ func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
 	return in, nil
 }
 
-// begin gives an instance that is up its services and its start.
+// begin gives an instance that is up its services, the state that the last host
+// has left, and its start.
 func (p *Plugin) begin(ctx context.Context, in *instance) error {
 	name := p.Name()
-	var err error
-	in.services, err = serveInstance(p.set.config.Sockets, name, p.set.nextNumber(), p.set.config.REST, p.set.config.Guilds)
+	err := p.restoreSaved(ctx, in)
+	if err == nil {
+		in.services, err = serveInstance(p.set.config.Sockets, name, p.set.nextNumber(), p.set.config.REST, p.set.config.Guilds)
+	}
 	if err == nil {
 		err = in.begin(ctx, &p.set.config)
 	}
@@ -114,16 +115,37 @@ func (p *Plugin) begin(ctx context.Context, in *instance) error {
 	}
 	p.mu.Lock()
 	p.instance, p.state = in, Running
+	saved := p.savedPath()
 	p.mu.Unlock()
+	p.set.forgetSaved(saved)
 	p.log.Info("plugin started", "generation", in.generation, "pid", in.link.process.number())
 	return nil
 }
 
-// run serves the plugin with one instance after another until ctx ends or the
-// plugin is removed, and leaves no process behind. in is up already.
+// run serves the plugin until ctx ends or the plugin is removed, and leaves
+// nothing behind but what the journal keeps. in is up already.
 func (p *Plugin) run(ctx context.Context, in *instance) {
 	defer close(p.ended)
-	defer p.queue.setAway(true) // nobody takes anything any more: a full queue must not wait
+	refilling, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var refilled sync.WaitGroup
+	refilled.Go(func() { p.queue.refill(refilling, p.claims) })
+	removed := p.live(ctx, in)
+	p.queue.setAway(true)
+	stop()
+	refilled.Wait()
+	p.queue.close()
+	if removed {
+		p.mu.Lock()
+		saved := p.savedPath()
+		p.mu.Unlock()
+		p.set.forgetSaved(saved)
+		p.set.forgetCursor(p.Name())
+	}
+}
+
+// live serves the plugin with one instance after another until ctx ends or the
+// plugin is removed, and leaves no process behind.
+func (p *Plugin) live(ctx context.Context, in *instance) (removed bool) {
 	pause := firstPause
 	err := p.begin(ctx, in)
 	for {
@@ -132,7 +154,7 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 			if s, swapped := errors.AsType[*swap](err); swapped {
 				pause = firstPause
 				if in, err = p.swapped(ctx, in, s); errors.Is(err, errRemoved) {
-					return
+					return true
 				}
 				continue
 			}
@@ -140,7 +162,7 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 				in.stop()
 				p.setState(Stopped, "")
 				p.log.Info("plugin stopped", "generation", in.generation)
-				return
+				return false
 			}
 			if p.set.now().Sub(in.started) >= healthy {
 				pause = firstPause
@@ -149,19 +171,57 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 		}
 		if ctx.Err() != nil {
 			p.setState(Stopped, "")
-			return
+			return false
 		}
 		p.crashed(err)
-		p.queue.setAway(pause > quickPause)
 		if in, pause, err = p.again(ctx, pause); errors.Is(err, errStopped) || errors.Is(err, errRemoved) {
 			p.setState(Stopped, "")
-			return
+			return errors.Is(err, errRemoved)
 		}
 	}
 }
 
+// open gives the plugin its place in the journal: what comes from now on, and
+// what it has missed. It comes before run.
+func (p *Plugin) open() {
+	p.queue.guilds, p.queue.guildWait = p.set.config.Guilds, p.set.config.GuildWait
+	p.queue.keep(wants(p.Manifest()))
+	p.queue.kept.fault = p.fault()
+	journal := p.set.config.Journal
+	if journal == nil {
+		return
+	}
+	cursor, err := journal.Cursor(p.Name())
+	if err != nil {
+		p.log.Error("what the plugin handles is not remembered: after a restart of the host it begins with what comes then", "error", err)
+	}
+	p.queue.open(journal, cursor)
+}
+
+// fault tells what goes wrong with the plugin's place in the journal, a kind of
+// fault at most once a minute: it may come with each event.
+func (p *Plugin) fault() func(what string, err error) {
+	last := make(map[string]time.Time)
+	var mu sync.Mutex
+	return func(what string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := p.set.now(); now.Sub(last[what]) >= time.Minute {
+			last[what] = now
+			p.log.Error("journal: "+what, "error", err)
+		}
+	}
+}
+
+// claims says whether an interaction that waited in the journal is for this
+// plugin.
+func (p *Plugin) claims(e *wire.Event) bool {
+	return p.set.config.Claims == nil || p.set.config.Claims(p.Name(), e)
+}
+
 // crashed takes back what was in flight and tells what happened.
 func (p *Plugin) crashed(err error) {
+	p.queue.setAway(true)
 	p.takeBack()
 	p.setState(Waiting, err.Error())
 	p.log.Error("plugin crashed and is started again", "error", err)
@@ -198,7 +258,6 @@ func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, tim
 		case err != nil && ctx.Err() != nil:
 			return nil, pause, errStopped
 		case err != nil:
-			p.queue.setAway(true)
 			p.setState(Waiting, err.Error())
 			p.log.Error("plugin not started", "error", err, "again_in", pause.String())
 			continue

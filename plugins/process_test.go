@@ -259,9 +259,7 @@ func numbered(n uint64) *wire.Event {
 func deliver(t *testing.T, p *Plugin, from, to uint64) {
 	t.Helper()
 	for n := from; n < to; n++ {
-		if err := p.Deliver(t.Context(), numbered(n)); err != nil {
-			t.Fatal(err)
-		}
+		p.Deliver(numbered(n))
 	}
 }
 
@@ -297,7 +295,7 @@ func TestEventsReachTheProcess(t *testing.T) {
 	s := f.load()
 	s.Run()
 	deliver(t, only(t, s), 0, 2000)
-	if err := s.Drain(t.Context()); err != nil {
+	if err := s.Drain(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	seen := make(map[uint64]int)
@@ -357,7 +355,7 @@ func TestKilledProcessIsStartedAgain(t *testing.T) {
 		deliver(t, p, 100*(n+1), 100*(n+2))
 		until(t, "another instance", func() bool { pid := p.status().PID; return pid != 0 && pid != first })
 	}
-	if err := s.Drain(t.Context()); err != nil {
+	if err := s.Drain(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	times := make(map[uint64]int)
@@ -384,7 +382,7 @@ func TestPoisonBecomesDeadLetter(t *testing.T) {
 	s.Run()
 	p := only(t, s)
 	deliver(t, p, 0, 20)
-	if err := s.Drain(t.Context()); err != nil {
+	if err := s.Drain(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	st := p.status()

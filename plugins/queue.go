@@ -1,7 +1,6 @@
 package plugins
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -16,10 +15,15 @@ type limits struct {
 	bytes        int // unacknowledged bytes an instance, without interactions
 	interactions int // unacknowledged interactions, a credit of their own
 	queued       int // bytes that wait in memory
+	away         int // bytes that wait in memory while no instance takes any
+	fresh        int // interactions that wait
 }
 
 func defaultLimits() limits {
-	return limits{perLane: 16, events: 256, bytes: 1 << 20, interactions: 64, queued: 64 << 20}
+	return limits{
+		perLane: 16, events: 256, bytes: 1 << 20, interactions: 64,
+		queued: 64 << 20, away: 1 << 20, fresh: 1024,
+	}
 }
 
 const (
@@ -35,16 +39,18 @@ const (
 )
 
 // item is one event on its way to one plugin. It is either queued (in its
-// lane's list and in the age list), in flight, or waiting for redelivery.
+// lane's list), in flight, or waiting for redelivery.
 type item struct {
-	event        *wire.Event
-	lane         *lane // nil for an interaction
-	flags        wire.Flags
-	order        uint64 // of sending, within the queue
-	sent         time.Time
-	alone        int // crashes at which it was alone in flight
-	next         *item
-	older, newer *item // age list of what is queued
+	event   *wire.Event
+	lane    *lane // nil for an interaction
+	feed    *feed // nil for an event that is not in the journal
+	flags   wire.Flags
+	version uint64 // of the guild, if it was looked for after the event came
+	guild   guildState
+	order   uint64 // of sending, within the queue
+	sent    time.Time
+	alone   int // crashes at which it was alone in flight
+	next    *item
 }
 
 func (i *item) cost() int { return i.event.FrameSize() + itemOverhead }
@@ -56,6 +62,7 @@ type lane struct {
 	inFlight   int       // sent and not acknowledged, also while it waits for redelivery
 	progress   time.Time // when it last had an event acknowledged
 	ready      bool      // is in the ring
+	parked     bool      // waits for its guild
 	next       *lane
 }
 
@@ -65,23 +72,32 @@ type position struct {
 }
 
 // queue holds the events of one plugin from the router until their
-// acknowledgement, over all instances of the plugin. push is for one
-// goroutine, take for one, the rest for any.
+// acknowledgement, over all instances of the plugin. What finds no room in
+// memory stays in the journal and is read from there later. push and passed are
+// for one goroutine, take for one, refill for one, the rest for any.
 type queue struct {
-	limits limits
-	now    func() time.Time
-	wake   chan struct{} // something may be sendable; capacity 1
-	room   chan struct{} // something left the queue; capacity 1
+	limits    limits
+	now       func() time.Time
+	wake      chan struct{}  // something may be sendable; capacity 1
+	hungry    chan struct{}  // something may be read from the journal; capacity 1
+	closing   chan struct{}  // closed by close
+	guilds    Guilds         // nil: nobody waits for guilds
+	guildWait time.Duration  // how long an event may wait for its guild
+	parked    sync.WaitGroup // of lanes and interactions that do
 
 	mu           sync.Mutex
+	kept         kept
+	wanted       wanted
 	paused       bool // at the barrier of a reload: nothing is sent
-	away         bool // no instance takes events, and none is expected soon
+	ending       bool // that barrier stays
+	away         bool // no instance takes events
 	lanes        map[uint64]*lane
 	readyHead    *lane
 	readyTail    *lane
 	interactions lane // its inFlight counts interactions in flight
-	oldest       *item
-	newest       *item
+	fresh        int  // interactions that wait in their list
+	held         int  // interactions that wait for their guild
+	waiting      wait // of awaitsGuild's last answer
 	redeliver    []*item
 	recovering   bool // what was redelivered has not been acknowledged wholly
 	inFlight     map[position]*item
@@ -105,68 +121,57 @@ type counts struct {
 
 func newQueue(l limits, now func() time.Time) *queue {
 	return &queue{
-		limits:   l,
-		now:      now,
-		wake:     make(chan struct{}, 1),
-		room:     make(chan struct{}, 1),
-		lanes:    make(map[uint64]*lane),
-		inFlight: make(map[position]*item),
-		count:    counts{dropped: make(map[string]uint64)},
+		limits:    l,
+		now:       now,
+		wake:      make(chan struct{}, 1),
+		hungry:    make(chan struct{}, 1),
+		closing:   make(chan struct{}),
+		guildWait: defaultGuildWait,
+		lanes:     make(map[uint64]*lane),
+		inFlight:  make(map[position]*item),
+		kept:      kept{feeds: make(map[uint32]*feed), fault: func(string, error) {}},
+		count:     counts{dropped: make(map[string]uint64)},
 	}
 }
 
-// push queues e. When the queue is full it waits for the instance to make
-// room; while the plugin is away, the oldest events make room instead, counted
-// by name: nobody can say for how long.
-func (q *queue) push(ctx context.Context, e *wire.Event) error {
-	for {
-		q.mu.Lock()
-		if q.fits(e) || q.away {
-			break
-		}
-		q.mu.Unlock()
-		select {
-		case <-q.room:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+// push queues e, or leaves it to the journal when there is no room. It never
+// waits.
+func (q *queue) push(e *wire.Event) {
+	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.fits(e) && droppable(e.Name) {
-		q.count.dropped[e.Name]++
-		return nil
+	f, queued := q.admit(e)
+	if !queued {
+		return
 	}
-	for !q.fits(e) && q.oldest != nil {
-		q.evictOldest()
-	}
-	q.append(q.newItem(e))
+	q.append(q.newItem(e, f))
 	q.signal(q.wake)
-	return nil
 }
 
-func (q *queue) fits(e *wire.Event) bool {
-	return q.count.queued == 0 || q.count.queuedBytes+e.FrameSize()+itemOverhead <= q.limits.queued
+// fits says whether there is room in memory for one more event. One always fits.
+func (q *queue) fits() bool {
+	limit := q.limits.queued
+	if q.away {
+		limit = q.limits.away
+	}
+	return q.count.queued == 0 || q.count.queuedBytes < limit
 }
 
-// droppable kinds tell a passing state: a later event replaces them.
-func droppable(name string) bool {
-	return name == "PRESENCE_UPDATE" || name == "TYPING_START"
-}
-
-func (q *queue) newItem(e *wire.Event) *item {
+func (q *queue) newItem(e *wire.Event, f *feed) *item {
 	i := q.freeItems
 	if i == nil {
 		i = new(item)
 	} else {
 		q.freeItems = i.next
 	}
-	*i = item{event: e}
+	*i = item{event: e, feed: f, guild: q.wanted.guildState(e)}
 	return i
 }
 
 func (q *queue) append(i *item) {
 	l := &q.interactions
-	if i.event.Name != interactionCreate {
+	if i.event.Name == interactionCreate {
+		q.fresh++
+	} else {
 		l = q.laneOf(i.event.Lane)
 		i.lane = l
 	}
@@ -176,7 +181,6 @@ func (q *queue) append(i *item) {
 		l.tail.next = i
 	}
 	l.tail = i
-	q.linkAge(i)
 	q.count.queued++
 	q.count.queuedBytes += i.cost()
 	q.makeReady(l)
@@ -197,33 +201,9 @@ func (q *queue) laneOf(key uint64) *lane {
 	return l
 }
 
-func (q *queue) linkAge(i *item) {
-	i.older = q.newest
-	if q.newest == nil {
-		q.oldest = i
-	} else {
-		q.newest.newer = i
-	}
-	q.newest = i
-}
-
-func (q *queue) unlinkAge(i *item) {
-	if i.older == nil {
-		q.oldest = i.newer
-	} else {
-		i.older.newer = i.newer
-	}
-	if i.newer == nil {
-		q.newest = i.older
-	} else {
-		i.newer.older = i.older
-	}
-	i.older, i.newer = nil, nil
-}
-
 // makeReady puts l at the end of the ring if it has something that may go.
 func (q *queue) makeReady(l *lane) {
-	if l == &q.interactions || l.ready || l.head == nil || l.inFlight >= q.limits.perLane {
+	if l == &q.interactions || l.ready || l.parked || l.head == nil || l.inFlight >= q.limits.perLane {
 		return
 	}
 	l.ready = true
@@ -252,22 +232,19 @@ func (q *queue) pop(l *lane) *item {
 		l.tail = nil
 	}
 	i.next = nil
-	q.unlinkAge(i)
+	if l == &q.interactions {
+		q.fresh--
+	}
 	q.count.queued--
 	q.count.queuedBytes -= i.cost()
 	return i
 }
 
-// evictOldest drops the oldest event: the oldest of all is the first of its lane.
-func (q *queue) evictOldest() {
-	l := q.oldest.lane
-	if l == nil {
-		l = &q.interactions
-	}
-	i := q.pop(l)
+// drop counts an event that nobody will handle as acknowledged, and by name.
+func (q *queue) drop(i *item) {
 	q.count.dropped[i.event.Name]++
+	q.acknowledge(i)
 	q.release(i)
-	q.retire(l)
 }
 
 // release gives the item back for the next event.
@@ -279,7 +256,7 @@ func (q *queue) release(i *item) {
 // retire forgets a lane that has nothing left. A lane in the ring goes when
 // its turn comes.
 func (q *queue) retire(l *lane) {
-	if l == &q.interactions || l.ready || l.head != nil || l.inFlight > 0 {
+	if l == &q.interactions || l.ready || l.parked || l.head != nil || l.inFlight > 0 {
 		return
 	}
 	delete(q.lanes, l.key)
@@ -302,6 +279,7 @@ func (q *queue) ack(acks *wire.Acks) {
 		}
 		delete(q.inFlight, key)
 		q.count.acked++
+		q.acknowledge(i)
 		if i.lane != nil {
 			i.lane.progress = now
 		}
@@ -318,6 +296,7 @@ func (q *queue) ack(acks *wire.Acks) {
 		}
 	}
 	q.signal(q.wake)
+	q.feedOn()
 	q.checkIdle()
 }
 
@@ -354,5 +333,5 @@ func (q *queue) checkIdle() {
 }
 
 func (q *queue) empty() bool {
-	return q.count.queued == 0 && len(q.inFlight) == 0 && len(q.redeliver) == 0
+	return q.count.queued == 0 && len(q.inFlight) == 0 && len(q.redeliver) == 0 && q.held == 0 && q.kept.behind == 0
 }

@@ -13,12 +13,20 @@ func (q *queue) pause() {
 	q.paused = true
 }
 
-// resume lifts the barrier.
+// resume lifts the barrier, unless it is the last one.
 func (q *queue) resume() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.paused = false
+	q.paused = q.ending
 	q.signal(q.wake)
+}
+
+// end is the barrier that is not lifted any more: what waits is for the next
+// start of the host.
+func (q *queue) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.paused, q.ending = true, true
 }
 
 // waitLanded returns when nothing is in flight. Pause first.
@@ -53,45 +61,69 @@ func (q *queue) slowest() (name string, guild uint64, since time.Time) {
 	return name, guild, since
 }
 
+// widen prepares for a build that asks for further kinds: these begin for it
+// with what is pushed from now on, although older ones may be in the journal.
+func (q *queue) widen(next wanted) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.kept.behind == 0 {
+		return
+	}
+	last := q.kept.journal.Last()
+	for name := range next.kinds {
+		if q.wanted.names(name) {
+			continue
+		}
+		for _, f := range q.kept.feeds {
+			if f.behind {
+				q.wanted.begin(name, f.shard, last[f.shard]+1)
+			}
+		}
+	}
+}
+
 // keep drops what a new build does not ask for: it counts as handled, as it
 // would have with that build from the start. Pause first, with nothing in
 // flight.
-func (q *queue) keep(wanted func(name string) bool) {
+func (q *queue) keep(next wanted) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	next.since = q.wanted.since
+	q.wanted = next
 	redeliver := q.redeliver[:0]
 	for _, i := range q.redeliver {
-		if wanted(i.event.Name) {
+		if next.names(i.event.Name) {
 			redeliver = append(redeliver, i)
 			continue
 		}
+		q.acknowledge(i)
 		q.land(i)
 	}
 	clear(q.redeliver[len(redeliver):])
 	q.redeliver = redeliver
 	for _, l := range q.lanes {
-		q.keepInLane(l, wanted)
+		q.keepInLane(l)
 	}
-	q.keepInLane(&q.interactions, wanted)
-	q.signal(q.room)
+	q.feedOn()
 	q.checkIdle()
 }
 
-func (q *queue) keepInLane(l *lane, wanted func(string) bool) {
+func (q *queue) keepInLane(l *lane) {
 	kept := lane{}
 	for l.head != nil {
 		i := q.pop(l)
-		if !wanted(i.event.Name) {
+		if !q.wanted.names(i.event.Name) {
+			q.acknowledge(i)
 			q.release(i)
 			continue
 		}
+		i.guild = q.wanted.guildState(i.event)
 		if kept.tail == nil {
 			kept.head = i
 		} else {
 			kept.tail.next = i
 		}
 		kept.tail = i
-		q.linkAge(i)
 		q.count.queued++
 		q.count.queuedBytes += i.cost()
 	}

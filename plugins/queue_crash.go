@@ -10,13 +10,13 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
-// setAway says whether the plugin is away for a time that nobody knows. One
-// that crashed and is being started again is not: it is worth waiting for.
+// setAway says whether no instance takes events: then most of what comes waits in
+// the journal and not in memory.
 func (q *queue) setAway(away bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.away = away
-	q.signal(q.room)
+	q.feedOn()
 	q.signal(q.wake)
 }
 
@@ -43,13 +43,13 @@ func (q *queue) crashed() (dead []wire.Event) {
 		}
 		dead = append(dead, *i.event)
 		q.count.deadLetters++
+		q.acknowledge(i)
 		q.land(i)
 	}
 	// What still waits from an earlier crash was sent later than the one
 	// that was in flight since, so it stays behind it.
 	q.redeliver = append(again, q.redeliver...)
 	q.recovering = len(q.redeliver) > 0
-	q.signal(q.room)
 	q.checkIdle()
 	return dead
 }
@@ -72,7 +72,7 @@ func (q *queue) stuckSince() (oldest time.Time, name string, ok bool) {
 	return oldest, name, ok
 }
 
-// waitIdle returns when nothing is queued or in flight.
+// waitIdle returns when nothing is queued or in flight or left to the journal.
 func (q *queue) waitIdle(ctx context.Context) error {
 	q.mu.Lock()
 	if q.empty() {
@@ -92,11 +92,12 @@ func (q *queue) waitIdle(ctx context.Context) error {
 	}
 }
 
-// snapshot returns the counters, and how many events are in flight.
-func (q *queue) snapshot() (c counts, inFlight int) {
+// snapshot returns the counters, how many events are in flight, and how many
+// wait in the journal.
+func (q *queue) snapshot() (c counts, inFlight int, behind uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c = q.count
 	c.dropped = maps.Clone(q.count.dropped)
-	return c, len(q.inFlight) + len(q.redeliver)
+	return c, len(q.inFlight) + len(q.redeliver), q.behindBy()
 }

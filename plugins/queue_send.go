@@ -18,7 +18,6 @@ func (q *queue) take(b *wire.Batch) int {
 	if q.recovering && !q.takeRedelivered(b) {
 		return b.Len()
 	}
-	queued := q.count.queued
 	q.takeInteractions(b)
 	for q.readyHead != nil {
 		l := q.readyHead
@@ -30,13 +29,15 @@ func (q *queue) take(b *wire.Batch) int {
 			q.retire(l)
 			continue
 		}
+		if q.awaitsGuild(l.head) {
+			q.park(l)
+			continue
+		}
 		q.send(b, q.pop(l))
 		q.makeReady(l)
 	}
-	if q.count.queued < queued {
-		q.signal(q.room)
-		q.checkIdle() // what was dropped leaves nothing to acknowledge
-	}
+	q.feedOn()
+	q.checkIdle() // what was dropped leaves nothing to acknowledge
 	return b.Len()
 }
 
@@ -61,14 +62,15 @@ func (q *queue) takeRedelivered(b *wire.Batch) (done bool) {
 func (q *queue) takeInteractions(b *wire.Batch) {
 	l := &q.interactions
 	for l.head != nil && l.inFlight < q.limits.interactions {
-		if q.taken.Sub(time.Unix(0, l.head.event.Received)) > interactionLife {
-			i := q.pop(l)
-			q.count.dropped[i.event.Name]++
-			q.release(i)
+		switch {
+		case q.taken.Sub(time.Unix(0, l.head.event.Received)) > interactionLife:
+			q.drop(q.pop(l))
 			continue
-		}
-		if !b.Fits(l.head.event) {
+		case !b.Fits(l.head.event):
 			return
+		case q.awaitsGuild(l.head):
+			q.hold(q.pop(l))
+			continue
 		}
 		q.send(b, q.pop(l))
 	}
@@ -100,13 +102,19 @@ func (q *queue) send(b *wire.Batch, i *item) {
 func (q *queue) fly(b *wire.Batch, i *item) {
 	i.sent = q.taken
 	q.inFlight[position{i.event.Shard, i.event.Index}] = i
+	q.handing(i)
 	q.count.delivered++
-	if i.flags == 0 {
+	if i.flags == 0 && i.version == 0 {
 		b.Add(i.event)
 		return
 	}
-	q.count.redelivered++
 	marked := *i.event
 	marked.Flags |= i.flags
+	if i.version != 0 {
+		marked.GuildVersion = i.version
+	}
+	if i.flags != 0 {
+		q.count.redelivered++
+	}
 	b.Add(&marked)
 }

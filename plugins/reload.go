@@ -250,13 +250,17 @@ func (s *Set) remove(ctx context.Context, p *Plugin, o ReloadOptions) outcome {
 		s.forget(p)
 		return outcome{result: Done}
 	}
-	return p.ask(ctx, &swap{
+	out := p.ask(ctx, &swap{
 		force: o.Force, drain: o.Drain, done: make(chan outcome, 1),
 		switching: func() {
 			s.forget(p)
 			o.Changed()
 		},
 	})
+	if out.result == Done {
+		<-p.ended // its cursor is gone, too: the same name may come again
+	}
+	return out
 }
 
 // ask hands a swap to the plugin's goroutine and waits for what comes of it.

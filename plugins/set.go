@@ -23,6 +23,9 @@ type Config struct {
 	Dir string
 	// Staging is the private folder of the copies that run.
 	Staging string
+	// Saved is the private folder of what plugins have in memory while no host
+	// runs; "" for no such folder.
+	Saved string
 	// Sockets is a private folder with a short path (a unix socket's path has
 	// at most 104 bytes, of which the names inside take up to 40).
 	Sockets string
@@ -39,6 +42,16 @@ type Config struct {
 	REST REST
 	// Guilds may be nil: then plugins get no guilds from the host.
 	Guilds Guilds
+	// GuildWait is how long an event waits for its guild, counted from when the
+	// host read it; an interaction waits at most 1 s. Default 3 s.
+	GuildWait time.Duration
+	// Journal keeps what plugins have not handled. Without one, events live in
+	// memory: those that find no room are dropped, counted by name.
+	Journal Journal
+	// Claims says whether an interaction is for the plugin of this name; nil: it
+	// is for every plugin that takes interactions. It is asked only about those
+	// that waited in the journal.
+	Claims func(plugin string, e *wire.Event) bool
 	Log    hclog.Logger
 
 	hangMargin time.Duration // tests have less patience
@@ -71,10 +84,16 @@ func New(c Config) (*Set, error) {
 	if c.StartTimeout <= 0 {
 		c.StartTimeout = 10 * time.Second
 	}
+	if c.GuildWait <= 0 {
+		c.GuildWait = defaultGuildWait
+	}
 	if c.hangMargin <= 0 {
 		c.hangMargin = hangMargin
 	}
-	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Sockets} {
+	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Saved, &c.Sockets} {
+		if *dir == "" {
+			continue
+		}
 		absolute, err := filepath.Abs(*dir)
 		if err != nil {
 			return nil, fmt.Errorf("find folder %s: %w", *dir, err)
@@ -250,12 +269,42 @@ func (s *Set) Run() {
 		if ctx.Err() != nil {
 			return false
 		}
+		p.open()
 		s.running.Go(func() { p.run(ctx, in) })
 		return true
 	}
+	s.forgetStrangers()
 	for p, in := range s.pending {
 		delete(s.pending, p)
 		s.enter(p, in)
+	}
+}
+
+// forgetStrangers removes the cursors of plugins whose files are gone. One that
+// does not start has not told its name, and an empty folder may only be one that
+// is not mounted: then none is removed. The caller holds s.mu.
+func (s *Set) forgetStrangers() {
+	if s.config.Journal == nil || len(s.pending) == 0 || len(s.pending) < len(s.plugins) {
+		return
+	}
+	names, err := s.config.Journal.Cursors()
+	if err != nil {
+		s.config.Log.Warn("places of plugins that are gone not removed", "error", err)
+		return
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.Name() == name }) {
+			s.forgetCursor(name)
+		}
+	}
+}
+
+func (s *Set) forgetCursor(name string) {
+	if s.config.Journal == nil {
+		return
+	}
+	if err := s.config.Journal.Forget(name); err != nil {
+		s.config.Log.Warn("place of a plugin that is gone not removed", "plugin", name, "error", err)
 	}
 }
 
@@ -292,17 +341,39 @@ func (s *Set) Plugins() []*Plugin {
 	return out
 }
 
-// Drain waits until every running plugin has acknowledged all that it was
-// given, or ctx ends; then the error names who has not.
-func (s *Set) Drain(ctx context.Context) error {
-	var errs []error
-	for _, p := range s.Plugins() {
-		if err := p.queue.waitIdle(ctx); err != nil {
-			c, inFlight := p.queue.snapshot()
-			errs = append(errs, fmt.Errorf("drain plugin %s: %w: %d events in handlers, %d waiting", p.Name(), err, inFlight, c.queued))
+// Drain waits until every running plugin has acknowledged what it was given, or
+// ctx ends; the error names who has not. If kept, what waits in the host stays in
+// the journal, and what plugins have in memory is saved, for the next start;
+// else what waits is drained, too.
+func (s *Set) Drain(ctx context.Context, kept bool) error {
+	all := s.Plugins()
+	if kept {
+		for _, p := range all {
+			p.queue.end()
 		}
 	}
+	errs := make([]error, len(all))
+	var drained sync.WaitGroup
+	for n, p := range all {
+		drained.Go(func() { errs[n] = p.drain(ctx, kept) })
+	}
+	drained.Wait()
 	return errors.Join(errs...)
+}
+
+func (p *Plugin) drain(ctx context.Context, kept bool) error {
+	wait := p.queue.waitIdle
+	if kept {
+		wait = p.queue.waitLanded
+	}
+	if err := wait(ctx); err != nil {
+		c, inFlight, behind := p.queue.snapshot()
+		return fmt.Errorf("drain plugin %s: %w: %d events in handlers, %d waiting", p.Name(), err, inFlight, uint64(c.queued)+behind)
+	}
+	if !kept {
+		return nil
+	}
+	return p.save(ctx)
 }
 
 // Close stops all plugins: handlers get 2 s, processes 2 s more, then their

@@ -16,7 +16,8 @@ type Status struct {
 	Events     []string  // dispatch names that it asks for
 	Commands   int
 
-	Queued, QueuedBytes int
+	Queued, QueuedBytes int    // in memory
+	Behind              uint64 // events that wait in the journal, others' among them
 	InFlight            int
 	Delivered, Acked    uint64 // Delivered counts redeliveries too
 	Redelivered         uint64
@@ -41,10 +42,10 @@ func (s *Set) Status() []Status {
 }
 
 func (p *Plugin) status() Status {
-	c, inFlight := p.queue.snapshot()
+	c, inFlight, behind := p.queue.snapshot()
 	out := Status{
 		Name: p.Name(), File: p.current().Path,
-		Queued: c.queued, QueuedBytes: c.queuedBytes, InFlight: inFlight,
+		Queued: c.queued, QueuedBytes: c.queuedBytes, Behind: behind, InFlight: inFlight,
 		Delivered: c.delivered, Acked: c.acked, Redelivered: c.redelivered, DeadLetters: c.deadLetters,
 		Errors: c.errors, Deadlines: c.deadlines, Unreadable: c.unreadable, Dropped: c.dropped,
 	}

@@ -162,6 +162,7 @@ func (p *Plugin) replaceAbsent(ctx context.Context, s *swap) (*instance, error) 
 
 // settle makes the next build of a swap, which has begun, the plugin's.
 func (p *Plugin) settle(s *swap) {
+	p.queue.widen(wants(s.next.manifest))
 	p.adopt(s.file, s.next.manifest)
 	s.switching()
 	p.queue.keep(wants(s.next.manifest))
@@ -173,14 +174,4 @@ func (p *Plugin) adopt(f File, m *wire.Manifest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.file, p.manifest = f, m
-}
-
-// wants says which events a build asks for. Interactions reach also those that
-// only have commands.
-func wants(m *wire.Manifest) func(string) bool {
-	names := map[string]bool{interactionCreate: true}
-	for _, s := range m.GetEvents() {
-		names[s.GetEvent()] = true
-	}
-	return func(name string) bool { return names[name] }
 }

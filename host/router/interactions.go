@@ -10,7 +10,11 @@ import (
 	"github.com/holdfast-bot/holdfast/host/gateway"
 )
 
-const interactionCreate = "INTERACTION_CREATE"
+// The events that the router knows.
+const (
+	interactionCreate = "INTERACTION_CREATE"
+	ready             = "READY"
+)
 
 // Interaction types and callback types, from Discord's documentation
 // ("Receiving and Responding").
@@ -41,21 +45,28 @@ type interaction struct {
 // command, else those that registered for interactions, else nobody, and then
 // the host answers.
 func (r *Router) interactionTargets(ctx context.Context, e *gateway.Event, t *table) []Plugin {
-	registered := t.byEvent[e.Name]
-	var i interaction
-	if err := json.Unmarshal(e.Data, &i); err != nil {
-		// Whoever asked for interactions gets it raw; nobody else could read it.
+	targets, i, err := t.interactionTargets(e.Data, e.Guild)
+	switch {
+	case err != nil:
 		r.config.Log.Warn("interaction not readable", "shard", e.Shard, "seq", e.Seq, "error", err)
-		return registered
-	}
-	if owner := t.ownerOf(&i, e.Guild); owner != nil {
-		return []Plugin{owner}
-	}
-	if len(registered) == 0 {
+	case len(targets) == 0:
 		r.unclaimed.Add(1)
 		r.answer(ctx, &i)
 	}
-	return registered
+	return targets
+}
+
+// interactionTargets reads the interaction, too. One that cannot be read goes to
+// whoever asked for interactions: raw, he may.
+func (t *table) interactionTargets(data []byte, guild uint64) (targets []Plugin, i interaction, err error) {
+	targets = t.byEvent[interactionCreate]
+	if err := json.Unmarshal(data, &i); err != nil {
+		return targets, i, fmt.Errorf("read interaction: %w", err)
+	}
+	if owner := t.ownerOf(&i, guild); owner != nil {
+		return []Plugin{owner}, i, nil
+	}
+	return targets, i, nil
 }
 
 func (t *table) ownerOf(i *interaction, guild uint64) Plugin {

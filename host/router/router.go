@@ -2,30 +2,45 @@ package router
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/holdfast-bot/holdfast/host/gateway"
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
-// Plugin is where the router delivers.
+// Plugin is where the router delivers. Its methods do not wait.
 type Plugin interface {
 	Name() string
 	Manifest() *wire.Manifest
-	// Deliver queues the event and may wait for room until ctx ends.
-	Deliver(ctx context.Context, e *wire.Event) error
+	// Deliver hands an event over, in the order of the indexes of its shard.
+	Deliver(e *wire.Event)
+	// Passed says that all events of the shard up to index that were not delivered
+	// are not for this plugin.
+	Passed(shard uint32, index uint64)
 }
 
-// Config of a Router. Log is needed.
+// Config of a Router. Journal and Log are needed.
 type Config struct {
 	Plugins []Plugin
 	// Owner may be nil: then commands go to those that register for interactions.
 	Owner Owner
-	// Handled is told which seq of a shard is in every queue that wants it, or
+	// Journal keeps events, in their order, before they are delivered, and gives
+	// each the next index of its shard. What it cannot keep it marks with
+	// [wire.NotJournaled] and another number.
+	Journal func(events []*wire.Event)
+	// Apply, if not nil, sees every event before it is delivered and returns the
+	// version that the event's guild has then.
+	Apply func(e *gateway.Event) (guildVersion uint64)
+	// Ready, if not nil, sees every READY when all before it is journaled or
 	// wanted by nobody.
-	Handled func(shard int, seq uint64)
+	Ready func(e *gateway.Event)
+	// Handled, if not nil, is told the last event of a shard that is journaled or
+	// wanted by nobody.
+	Handled func(e *gateway.Event)
 	// REST answers interactions that nobody takes. Nil leaves them alone.
 	REST REST
 	Log  hclog.Logger
@@ -37,7 +52,8 @@ type Config struct {
 type Router struct {
 	config   Config
 	table    atomic.Pointer[table]
-	indexes  map[int]uint64 // last journal index of each shard
+	batch    batch
+	indexes  map[uint32]uint64 // last journal index of each shard
 	answers  sync.WaitGroup
 	answerer chan struct{} // a place for each answer that is under way
 
@@ -53,6 +69,9 @@ type Status struct {
 	// Unclaimed is interactions that no plugin takes.
 	Unclaimed uint64
 }
+
+// passInterval is how often plugins are told of events that are not theirs.
+const passInterval = time.Second
 
 // maxAnswers bounds the answers to unclaimed interactions under way.
 const maxAnswers = 16
@@ -72,7 +91,7 @@ type Owner func(kind int, name string, guild uint64) (plugin string, ok bool)
 func New(c Config) *Router {
 	r := &Router{
 		config:   c,
-		indexes:  make(map[int]uint64),
+		indexes:  make(map[uint32]uint64),
 		answerer: make(chan struct{}, maxAnswers),
 	}
 	r.Change(c.Plugins, c.Owner)
@@ -97,49 +116,49 @@ func (r *Router) Change(plugins []Plugin, owner Owner) {
 }
 
 // Run routes events until the channel is closed or ctx ends, and returns when
-// everything that it began has ended. It blocks where a plugin's Deliver does.
+// everything that it began has ended. It waits for the journal and for nothing
+// else.
 func (r *Router) Run(ctx context.Context, events <-chan gateway.Event) error {
 	defer r.answers.Wait()
+	defer r.pass()
+	tick := time.NewTicker(passInterval)
+	defer tick.Stop()
 	for {
 		select {
 		case e, open := <-events:
 			if !open {
 				return nil
 			}
-			if err := r.route(ctx, &e); err != nil {
-				return err
-			}
+			r.collect(&e, events)
+			r.route(ctx)
+		case <-tick.C:
+			r.pass()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-func (r *Router) route(ctx context.Context, e *gateway.Event) error {
-	r.received.Add(1)
+// Owns says whether an interaction is for the plugin of this name, as the
+// plugins are now.
+func (r *Router) Owns(plugin string, e *wire.Event) bool {
 	t := r.table.Load()
-	targets := t.byEvent[e.Name]
-	if e.Name == interactionCreate {
-		targets = r.interactionTargets(ctx, e, t)
-	}
-	r.indexes[e.Shard]++
-	if len(targets) > 0 {
-		frame := frameOf(e, r.indexes[e.Shard])
-		for _, p := range targets {
-			if err := p.Deliver(ctx, frame); err != nil {
-				return err
-			}
+	targets, _, _ := t.interactionTargets(e.Data, e.Guild)
+	return slices.ContainsFunc(targets, func(p Plugin) bool { return p.Name() == plugin })
+}
+
+// pass lets plugins forget of events that are not theirs, so that they need not
+// look for their own among them later.
+func (r *Router) pass() {
+	for _, p := range r.table.Load().byName {
+		for shard, index := range r.indexes {
+			p.Passed(shard, index)
 		}
-		r.delivered.Add(1)
 	}
-	if r.config.Handled != nil {
-		r.config.Handled(e.Shard, e.Seq)
-	}
-	return nil
 }
 
 // frameOf is the event as plugins get it; it shares the session's bytes.
-func frameOf(e *gateway.Event, index uint64) *wire.Event {
+func frameOf(e *gateway.Event) *wire.Event {
 	lane := e.Guild
 	if lane == 0 {
 		lane = e.Channel
@@ -148,7 +167,6 @@ func frameOf(e *gateway.Event, index uint64) *wire.Event {
 		lane = uint64(e.Shard)
 	}
 	return &wire.Event{
-		Index:    index,
 		Shard:    uint32(e.Shard),
 		Seq:      e.Seq,
 		Received: e.Received.UnixNano(),

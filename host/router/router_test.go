@@ -3,6 +3,8 @@ package router_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,10 +22,10 @@ import (
 type target struct {
 	name   string
 	events []string
-	block  chan struct{} // Deliver waits for it, if not nil
 
-	mu  sync.Mutex
-	got []*wire.Event
+	mu     sync.Mutex
+	got    []*wire.Event
+	passed map[uint32]uint64
 }
 
 func (p *target) Name() string { return p.name }
@@ -36,18 +38,30 @@ func (p *target) Manifest() *wire.Manifest {
 	return m
 }
 
-func (p *target) Deliver(ctx context.Context, e *wire.Event) error {
-	if p.block != nil {
-		select {
-		case <-p.block:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+func (p *target) Deliver(e *wire.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.got = append(p.got, e)
-	return nil
+}
+
+func (p *target) Passed(shard uint32, index uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.passed == nil {
+		p.passed = make(map[uint32]uint64)
+	}
+	p.passed[shard] = index
+}
+
+// numbers is a journal that only counts.
+func numbers() func([]*wire.Event) {
+	last := make(map[uint32]uint64)
+	return func(events []*wire.Event) {
+		for _, e := range events {
+			last[e.Shard]++
+			e.Index = last[e.Shard]
+		}
+	}
 }
 
 // answers keeps the requests that the router makes itself.
@@ -71,6 +85,9 @@ func route(t *testing.T, c router.Config, events ...gateway.Event) *router.Route
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
+	if c.Journal == nil {
+		c.Journal = numbers()
+	}
 	r := router.New(c)
 	queue := make(chan gateway.Event, len(events))
 	for _, e := range events {
@@ -87,7 +104,7 @@ func TestEventsGoToThoseThatAsk(t *testing.T) {
 	a, b := &target{name: "a", events: []string{"X", "Y", "X"}}, &target{name: "b", events: []string{"Y"}}
 	handled := map[int]uint64{}
 	data := []byte(`{"n":1}`)
-	r := route(t, router.Config{Plugins: []router.Plugin{a, b}, Handled: func(shard int, seq uint64) { handled[shard] = seq }},
+	r := route(t, router.Config{Plugins: []router.Plugin{a, b}, Handled: func(e *gateway.Event) { handled[e.Shard] = e.Seq }},
 		gateway.Event{Shard: 1, Seq: 7, Name: "X", Guild: 5, Data: data},
 		gateway.Event{Shard: 1, Seq: 8, Name: "Y", Channel: 6, Data: data},
 		gateway.Event{Shard: 3, Seq: 9, Name: "Z", Data: data},
@@ -102,7 +119,7 @@ func TestEventsGoToThoseThatAsk(t *testing.T) {
 	for n, want := range []wire.Event{
 		{Shard: 1, Seq: 7, Index: 1, Name: "X", Guild: 5, Lane: 5},
 		{Shard: 1, Seq: 8, Index: 2, Name: "Y", Lane: 6},
-		{Shard: 3, Seq: 10, Index: 2, Name: "Y", Lane: 3, Received: 1_000_000_002},
+		{Shard: 3, Seq: 10, Index: 1, Name: "Y", Lane: 3, Received: 1_000_000_002},
 	} {
 		got := *a.got[n]
 		if n < 2 {
@@ -115,6 +132,9 @@ func TestEventsGoToThoseThatAsk(t *testing.T) {
 	}
 	if handled[1] != 8 || handled[3] != 10 {
 		t.Errorf("handled %v", handled)
+	}
+	if a.passed[1] != 2 || a.passed[3] != 1 || b.passed[1] != 2 {
+		t.Errorf("passed %v and %v", a.passed, b.passed)
 	}
 	if s := r.Status(); s.Received != 4 || s.Delivered != 3 {
 		t.Errorf("status %+v", s)
@@ -178,19 +198,98 @@ func TestUnclaimedInteractionIsAnswered(t *testing.T) {
 	}
 }
 
+// TestEventsAreJournaledFirst: what a plugin gets is in the journal, what a
+// session is resumed by is not ahead of the journal, and a READY changes it only
+// when all before is settled.
+func TestEventsAreJournaledFirst(t *testing.T) {
+	var told []string
+	p := &target{name: "a", events: []string{"X", "READY"}}
+	count := numbers()
+	journal := func(events []*wire.Event) {
+		for _, e := range events {
+			told = append(told, fmt.Sprintf("journal %d %s %d", e.Shard, e.Name, e.Seq))
+		}
+		count(events)
+		if len(p.got) > 0 && len(events) > 0 && events[0].Seq == 1 {
+			t.Error("delivered before it was journaled")
+		}
+	}
+	route(t, router.Config{
+		Plugins: []router.Plugin{p},
+		Journal: journal,
+		Apply: func(e *gateway.Event) uint64 {
+			told = append(told, fmt.Sprintf("apply %d %s %d", e.Shard, e.Name, e.Seq))
+			return e.Seq * 10
+		},
+		Ready:   func(e *gateway.Event) { told = append(told, fmt.Sprintf("ready %d %d", e.Shard, e.Seq)) },
+		Handled: func(e *gateway.Event) { told = append(told, fmt.Sprintf("handled %d %d", e.Shard, e.Seq)) },
+	},
+		gateway.Event{Shard: 0, Seq: 900, Name: "X"},
+		gateway.Event{Shard: 0, Seq: 1, Name: "READY"},
+		gateway.Event{Shard: 0, Seq: 2, Name: "X"},
+		gateway.Event{Shard: 1, Seq: 70, Name: "X"},
+		gateway.Event{Shard: 1, Seq: 71, Name: "Y"},
+		gateway.Event{Shard: 0, Seq: 3, Name: "X"},
+	)
+	want := []string{
+		"apply 0 X 900", "apply 0 READY 1", "journal 0 X 900", "journal 0 READY 1", "ready 0 1", "handled 0 1",
+		"apply 0 X 2", "apply 1 X 70", "apply 1 Y 71", "apply 0 X 3",
+		"journal 0 X 2", "journal 1 X 70", "journal 0 X 3", "handled 1 71", "handled 0 3",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("told\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	}
+	if len(p.got) != 5 || p.got[2].GuildVersion != 20 {
+		t.Errorf("delivered %d, %+v", len(p.got), p.got)
+	}
+}
+
+// TestEventsOutsideOfTheJournal: they are delivered, and do not count as passed.
+func TestEventsOutsideOfTheJournal(t *testing.T) {
+	p := &target{name: "a", events: []string{"X"}}
+	count := numbers()
+	route(t, router.Config{Plugins: []router.Plugin{p}, Journal: func(events []*wire.Event) {
+		count(events[:1])
+		for _, e := range events[1:] {
+			e.Index = wire.NotJournaled | e.Seq
+		}
+	}}, gateway.Event{Seq: 5, Name: "X"}, gateway.Event{Seq: 6, Name: "X"})
+	if len(p.got) != 2 || p.got[1].Index != wire.NotJournaled|6 || p.passed[0] != 1 {
+		t.Errorf("got %v, passed %v", p.got, p.passed)
+	}
+}
+
+func TestOwns(t *testing.T) {
+	set, err := router.Merge([]router.Command{{Plugin: "a", JSON: json.RawMessage(`{"name":"ping","description":"x"}`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := route(t, router.Config{Plugins: []router.Plugin{&target{name: "a"}, &target{name: "b", events: []string{"INTERACTION_CREATE"}}}, Owner: set.Owner})
+	ping, pong := command(t, 2, "ping", map[string]any{"type": 1}), command(t, 2, "pong", map[string]any{"type": 1})
+	for _, test := range []struct {
+		plugin string
+		event  gateway.Event
+		want   bool
+	}{{"a", ping, true}, {"b", ping, false}, {"a", pong, false}, {"b", pong, true}, {"c", pong, false}} {
+		if got := r.Owns(test.plugin, &wire.Event{Name: test.event.Name, Guild: 42, Data: test.event.Data}); got != test.want {
+			t.Errorf("%s owns %s: %v", test.plugin, test.event.Data, got)
+		}
+	}
+	if r.Status().Unclaimed != 0 {
+		t.Error("asking counted as an interaction")
+	}
+}
+
 func TestRunEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		stuck := &target{name: "a", events: []string{"X"}, block: make(chan struct{})}
-		r := router.New(router.Config{Plugins: []router.Plugin{stuck}, Log: hclog.NewNullLogger()})
+		r := router.New(router.Config{Journal: numbers(), Log: hclog.NewNullLogger()})
 		ctx, cancel := context.WithCancel(t.Context())
-		queue := make(chan gateway.Event, 1)
-		queue <- gateway.Event{Name: "X"}
 		done := make(chan error, 1)
-		go func() { done <- r.Run(ctx, queue) }()
+		go func() { done <- r.Run(ctx, make(chan gateway.Event)) }()
 		synctest.Wait()
 		cancel()
 		if err := <-done; err == nil {
-			t.Error("no error although an event was not delivered")
+			t.Error("no error although the sessions had not ended")
 		}
 	})
 }

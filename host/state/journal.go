@@ -167,6 +167,24 @@ func (j *Journal) Shards() []uint32 { return slices.Sorted(maps.Keys(*j.tapes.Lo
 // Bytes is how much the journal takes, never more than [JournalOptions].Bytes.
 func (j *Journal) Bytes() int64 { return j.total.Load() }
 
+// Oldest is when the oldest event that is kept came, zero if there is none.
+func (j *Journal) Oldest() (at time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, t := range *j.tapes.Load() {
+		for _, seg := range t.segs {
+			if seg.empty() {
+				continue
+			}
+			if came := time.Unix(0, seg.at.Load()); at.IsZero() || came.Before(at) {
+				at = came
+			}
+			break
+		}
+	}
+	return at
+}
+
 // Range is the first event that is kept and the last that was appended. If none
 // is kept, first is last+1. Presences and typing within it may be gone.
 func (j *Journal) Range(shard uint32) (first, last uint64) {

@@ -30,8 +30,8 @@ import (
 // A reader takes the data from where the header's length says that it starts,
 // so that fields can be added behind the name within one protocol version.
 type Event struct {
-	// Index is the event's number in its shard's journal. With Shard it names
-	// the event in acknowledgements.
+	// Index is the event's number in its shard's journal, or one with the bit
+	// NotJournaled. With Shard it names the event in acknowledgements.
 	Index uint64
 	Shard uint32
 	// Seq is Discord's sequence number in the shard's session.
@@ -61,6 +61,10 @@ type Flags uint32
 // Redelivered marks an event that an earlier instance of the plugin may have
 // handled, wholly or in part.
 const Redelivered Flags = 1 << 0
+
+// NotJournaled is set in the index of an event that the journal could not take:
+// it lives in memory only.
+const NotJournaled uint64 = 1 << 63
 
 const (
 	lengthSize   = 4

@@ -1,0 +1,53 @@
+package plugins
+
+import (
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+)
+
+// CursorWindow is how many events above the oldest one that is not acknowledged
+// a [Cursor] must tell apart.
+const CursorWindow = 1 << 18
+
+// Journal keeps the events until the plugins have handled them. Its methods are
+// for any goroutine.
+type Journal interface {
+	// Cursor opens what the plugin of this name has acknowledged, also in earlier
+	// lives of the host. It is opened once at a time.
+	Cursor(plugin string) (Cursor, error)
+	// Cursors are the names of the plugins that have one.
+	Cursors() ([]string, error)
+	// Forget removes the cursor of a plugin whose file is gone. It is closed.
+	Forget(plugin string) error
+	// Last is the last index of each shard's journal.
+	Last() map[uint32]uint64
+	// Read reads a shard's events from an index on.
+	Read(shard uint32, from uint64) Reader
+}
+
+// Cursor is what one plugin has acknowledged of each shard's journal. What is
+// acknowledged stays so when the host is killed. Its methods are for any
+// goroutine, and cost nanoseconds.
+type Cursor interface {
+	// AckRange acknowledges all events from first to last, which is at most
+	// [CursorWindow] above the oldest that is not, unless first is that one.
+	AckRange(shard uint32, first, last uint64) error
+	Acked(shard uint32, index uint64) bool
+	// Position tells up to where all events are acknowledged, and up to where
+	// they have been handed to a process of the plugin; known is false for a
+	// shard that the plugin was never at.
+	Position(shard uint32) (low, sent uint64, known bool)
+	// SetSent remembers that events up to index are handed to a process.
+	SetSent(shard uint32, index uint64) error
+	Close() error
+}
+
+// Reader reads one shard's journal in order. It belongs to one goroutine.
+type Reader interface {
+	// Next fills e with the next event; false means that there is none yet. If
+	// lost is above 0, so many events from e's index on are gone, all of e's name
+	// ("" if it is not known). The data is valid until the next call.
+	Next(e *wire.Event) (lost uint64, ok bool, err error)
+	// Index is that of the event which Next fills next.
+	Index() uint64
+	Close() error
+}

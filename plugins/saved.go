@@ -1,0 +1,118 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+	"google.golang.org/protobuf/proto"
+)
+
+// What a plugin has in memory outlives an orderly stop of the host: it is saved
+// when the last handler has returned, and given to the first instance that
+// begins after the next start. It belongs to what the cursor says: a crash
+// afterwards does not bring it back.
+
+const (
+	savedEnding   = ".state"
+	refusedEnding = ".refused" // for its author to look at
+)
+
+// save asks the running instance for its state and keeps it on disk. Its queue
+// has ended and nothing is in flight.
+func (p *Plugin) save(ctx context.Context) error {
+	p.mu.Lock()
+	in, path := p.instance, p.savedPath()
+	p.mu.Unlock()
+	if in == nil || !in.manifest.GetHasState() || path == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+	defer cancel()
+	state, err := in.link.plugin.SaveState(ctx, new(wire.SaveStateRequest))
+	if err != nil {
+		return fmt.Errorf("save the state of plugin %s: %s: it begins anew with the next start", p.Name(), rpcText(err))
+	}
+	raw, err := proto.Marshal(state)
+	if err == nil {
+		err = writeWhole(path, raw)
+	}
+	if err != nil {
+		return fmt.Errorf("save the state of plugin %s: %w: it begins anew with the next start", p.Name(), err)
+	}
+	return nil
+}
+
+// savedPath is where the plugin's state is kept, "" for nowhere. The caller
+// holds p.mu.
+func (p *Plugin) savedPath() string {
+	if p.set.config.Saved == "" || p.manifest == nil {
+		return ""
+	}
+	return filepath.Join(p.set.config.Saved, p.manifest.GetName()+savedEnding) // checkManifest allows nothing odd
+}
+
+// restoreSaved gives a new instance what the last host's has left. A state that
+// is refused is set aside: the next instance begins without it.
+func (p *Plugin) restoreSaved(ctx context.Context, in *instance) error {
+	p.mu.Lock()
+	path := p.savedPath()
+	p.mu.Unlock()
+	if path == "" || !in.manifest.GetHasState() {
+		return nil
+	}
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	state := new(wire.State)
+	if err == nil {
+		err = proto.Unmarshal(raw, state)
+	}
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+		defer cancel()
+		_, err = in.link.plugin.RestoreState(ctx, state)
+		if ctx.Err() != nil {
+			return fmt.Errorf("restore the state of before: %w", err)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	aside := path + refusedEnding
+	if renamed := os.Rename(path, aside); renamed != nil {
+		return fmt.Errorf("set the refused state aside: %w: remove it", renamed)
+	}
+	return fmt.Errorf("restore the state of before: %s: it is kept in %s, and the plugin begins without it", rpcText(err), aside)
+}
+
+// forgetSaved removes a state that has been restored, or whose plugin is gone.
+func (s *Set) forgetSaved(path string) {
+	if path == "" {
+		return
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.config.Log.Error("a state that was restored is restored again after the next start: remove it", "file", path, "error", err)
+	}
+}
+
+// writeWhole writes a private file that is either the old or the new one.
+func writeWhole(path string, raw []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)) // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
