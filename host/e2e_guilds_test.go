@@ -18,8 +18,9 @@ const (
 	guildRate, guildBurst = 5, 10 // the guard's defaults
 	// deliveredWithin is what is promised of an event that wants its guild.
 	deliveredWithin = 4 * time.Second
-	// calm is how late an event may be that wants no guild. If it is later, the
-	// machine does not keep up with so many events, and its times say nothing.
+	// calm is how late an event may be that need not wait for its guild. If it is
+	// later, the machine does not keep up with so many events, and its times say
+	// nothing.
 	calm = time.Second
 )
 
@@ -90,10 +91,11 @@ func judged(t *testing.T, all []farewell, event string, guilds, each int) (longe
 	return longest, found
 }
 
-// loadsOf lists when Discord was asked for guilds: each load begins so.
-func loadsOf(sim *simulator.Server) (at []time.Time, requests int) {
+// loadsOf lists when Discord was asked for guilds since then: each load begins
+// so.
+func loadsOf(sim *simulator.Server, since time.Time) (at []time.Time, requests int) {
 	for _, r := range sim.Requests() {
-		if !strings.HasPrefix(r.Route, "GET /guilds/") {
+		if !strings.HasPrefix(r.Route, "GET /guilds/") || r.Time.Before(since) {
 			continue
 		}
 		requests++
@@ -108,7 +110,7 @@ func loadsOf(sim *simulator.Server) (at []time.Time, requests int) {
 // than the guard has tokens for.
 func withinBudget(t *testing.T, sim *simulator.Server, began time.Time) (loads int) {
 	t.Helper()
-	at, requests := loadsOf(sim)
+	at, requests := loadsOf(sim, began)
 	for i, when := range at {
 		if budget := guildBurst + guildRate*when.Sub(began).Seconds(); float64(i+1) > budget+1 {
 			t.Errorf("load %d after %v: the budget is %.1f", i+1, when.Sub(began), budget)
@@ -144,14 +146,15 @@ func TestMassEventOverColdGuilds(t *testing.T) {
 	o, file := farewells(t)
 	h := start(t, sim, o)
 
-	// As many events that want no guild come first: they show what the machine does.
+	// As many events that need not wait for their guild come first: they show what
+	// the machine does.
 	err := sim.Run(t.Context(), simulator.Rate{PerSecond: rate, Count: n}, func(i int) bool { return sim.Join(ids[i%guilds], 0) != 0 })
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.wrote(file, "GUILD_MEMBER_ADD", n)
-	if at, _ := loadsOf(sim); len(at) > 0 {
-		t.Fatalf("%d guilds were loaded, and nobody wanted one", len(at))
+	if at, _ := loadsOf(sim, time.Time{}); len(at) != 1 {
+		t.Fatalf("%d loads, want one: of the guild that there is not", len(at))
 	}
 
 	began := time.Now()
@@ -173,7 +176,7 @@ func TestMassEventOverColdGuilds(t *testing.T) {
 	before, _ := judged(t, lines, "GUILD_MEMBER_ADD", guilds, perGuild)
 	longest, found := judged(t, lines, "GUILD_MEMBER_REMOVE", guilds, perGuild)
 	s, _ := h.status()
-	t.Logf("%d events over %d guilds: %d loads, %d with their guild, longest way %v (%v without guilds), %d commands answered, %d not; cache %+v",
+	t.Logf("%d events over %d guilds: %d loads, %d with their guild, longest way %v (%v without waiting for guilds), %d commands answered, %d not; cache %+v",
 		n, guilds, loads, found, longest, before, names, len(failed), s.Cache)
 	if limited := sim.Counts().Limited; limited != 0 {
 		t.Errorf("%d answers of 429", limited)
@@ -187,8 +190,8 @@ func TestMassEventOverColdGuilds(t *testing.T) {
 	if n := strings.Count(h.log.String(), "guard: more guilds are wanted"); n != 1 {
 		t.Errorf("the log tells %d times that guilds are refused", n)
 	}
-	if before > calm {
-		t.Logf("this machine does not keep up with %d events a second: how long they took is not judged", rate)
+	if before > calm || raceDetector {
+		t.Logf("this host does not keep up with %d events a second here: how long they took is not judged", rate)
 	} else {
 		if longest > deliveredWithin {
 			t.Errorf("an event was delivered after %v, promised are %v", longest, deliveredWithin)
@@ -233,7 +236,7 @@ func TestBrokenDiscordIsLeftAlone(t *testing.T) {
 		return guard() == "open"
 	})
 	leave()
-	if at, requests := loadsOf(sim); len(at) < failures || len(at) >= failures+line || requests != len(at) {
+	if at, requests := loadsOf(sim, time.Time{}); len(at) < failures || len(at) >= failures+line || requests != len(at) {
 		t.Errorf("%d loads in %d requests until the guard opened, want %d to %d, one each", len(at), requests, failures, failures+line-1)
 	}
 	if n := strings.Count(h.log.String(), "guild loads stop: too many fail"); n != 1 {
@@ -332,22 +335,22 @@ func TestGuildsThatCannotBeLoaded(t *testing.T) {
 		}
 		return out
 	}
-	// Members leave every guild until each fault that is tried again was tried
-	// again, and one guild's load has ended without an answer.
-	eventually(t, "what failed is tried again", func() bool {
+	// Members leave every guild until each was asked for, in the whole size until
+	// each fault that is tried again was tried again: back-offs take their time.
+	eventually(t, "every guild is asked for", func() bool {
 		for i := range guilds {
 			leave(i)
 		}
 		h.wrote(file, "GUILD_MEMBER_REMOVE", sent)
-		again := true
+		asked := true
 		for i, fault := range faults {
 			want := 1
 			if fault.gap > 0 && fault.failure.Delay == 0 {
-				want = 2
+				want = size(1, 2)
 			}
-			again = again && len(attempts(i)) >= want
+			asked = asked && len(attempts(i)) >= want
 		}
-		return again && last(len(faults)) == "found"
+		return asked && last(len(faults)) == "found"
 	})
 	for i, fault := range faults {
 		at := attempts(i)
