@@ -145,6 +145,6 @@ func (h *Host) guildNumber(id string) uint64 {
 }
 
 func encode(v any) json.RawMessage {
-	raw, _ := json.Marshal(v) // maps, lists and strings
+	raw, _ := json.Marshal(v) //nolint:errchkjson // maps, lists and strings
 	return raw
 }
