@@ -47,7 +47,9 @@
 //	old: SaveState ──> new: RestoreState ──> old: Stop ──> new: Start, OnStart, events
 //
 // No handler runs while the state is saved or restored. What else a plugin has
-// running is its own to stop or to lock out.
+// running is its own to stop or to lock out. When the host itself is stopped in
+// order the state is kept, and restored in the first process after its next
+// start.
 //
 // # Inside
 //

@@ -39,8 +39,9 @@ type stateForm struct {
 // that lock. (A handler that was given up because it did not end is one of
 // them.) A reload may be called off after saving: then this process goes on.
 //
-// Only a reload hands the state over: a plugin that crashes begins without.
-// Keep at most 16 MiB in it, and what must not be lost in a database.
+// A reload hands the state over, and an orderly stop of the host keeps it for
+// the next start; a plugin that crashes begins without. Keep at most 16 MiB in
+// it, and what must not be lost in a database.
 func (p *Plugin) State(v any) {
 	p.mustKeepNoState("State")
 	value := reflect.ValueOf(v)

@@ -12,7 +12,7 @@
 //	journal/       the events kept until they are handled ([Journal])
 //	cursors/       what each plugin has acknowledged ([Cursor])
 //	run/           sockets, emptied whenever a host opens the folder
-//	NAME/          what [State.Dir] was asked for, such as staged/
+//	NAME/          what [State.Dir] was asked for, such as staged/ and saved/
 //
 // The small files are written whole and swapped in by rename, so that a kill
 // leaves either the old or the new one. What is written for each event is in
