@@ -64,7 +64,7 @@ func (j *journal) append(events []*wire.Event) {
 	}
 }
 
-// Cursor implements plugins.Journal.
+// Cursor implements plugins.Cursors.
 func (j *journal) Cursor(plugin string) (plugins.Cursor, error) {
 	c, err := j.folder.OpenCursor(plugin)
 	if err != nil {
@@ -73,10 +73,10 @@ func (j *journal) Cursor(plugin string) (plugins.Cursor, error) {
 	return c, nil
 }
 
-// Cursors implements plugins.Journal.
+// Cursors implements plugins.Cursors.
 func (j *journal) Cursors() ([]string, error) { return j.folder.Cursors() }
 
-// Forget implements plugins.Journal.
+// Forget implements plugins.Cursors.
 func (j *journal) Forget(plugin string) error { return j.folder.RemoveCursor(plugin) }
 
 // Last implements plugins.Journal.

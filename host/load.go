@@ -45,6 +45,7 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.CommandSet, e
 		Guilds:         r.guilds,
 		GuildWait:      h.config.Settings.GuildWait,
 		Journal:        r.kept.journal,
+		Cursors:        r.kept.journal,
 		Claims:         h.claims,
 		Log:            h.log.Named("plugins"),
 	})

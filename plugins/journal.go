@@ -11,23 +11,27 @@ const CursorWindow = 1 << 18
 // Journal keeps the events until the plugins have handled them. Its methods are
 // for any goroutine.
 type Journal interface {
-	// Cursor opens what the plugin of this name has acknowledged, also in earlier
-	// lives of the host. It is opened once at a time.
-	Cursor(plugin string) (Cursor, error)
-	// Cursors are the names of the plugins that have one.
-	Cursors() ([]string, error)
-	// Forget removes the cursor of a plugin whose file is gone. It is closed.
-	Forget(plugin string) error
 	// Last is the last index of each shard's journal.
 	Last() map[uint32]uint64
 	// Read reads a shard's events from an index on.
 	Read(shard uint32, from uint64) Reader
 }
 
+// Cursors keeps what the plugins have acknowledged, also in earlier lives of the
+// host. Its methods are for any goroutine.
+type Cursors interface {
+	// Cursor opens that of the plugin of this name, once at a time.
+	Cursor(plugin string) (Cursor, error)
+	// Cursors are the names of the plugins that have one.
+	Cursors() ([]string, error)
+	// Forget removes the cursor of a plugin whose file is gone. It is closed.
+	Forget(plugin string) error
+}
+
 // Cursor is what one plugin has acknowledged of each shard's journal. What is
 // acknowledged stays so when the host is killed. Its methods are for any
 // goroutine, and cost nanoseconds.
-type Cursor interface {
+type Cursor interface { //nolint:interfacebloat // one thing, and the queue needs all of it
 	// AckRange acknowledges all events from first to last, which is at most
 	// [CursorWindow] above the oldest that is not, unless first is that one.
 	AckRange(shard uint32, first, last uint64) error

@@ -185,7 +185,7 @@ type keptQueue struct {
 	over func()
 }
 
-func openQueue(t *testing.T, j Journal, l limits, m *wire.Manifest) *keptQueue {
+func openQueue(t *testing.T, j *memoryJournal, l limits, m *wire.Manifest) *keptQueue {
 	t.Helper()
 	q := newQueue(l, time.Now)
 	cursor, err := j.Cursor("p")

@@ -193,15 +193,15 @@ func (p *Plugin) open() {
 	p.queue.guilds, p.queue.guildWait = p.set.config.Guilds, p.set.config.GuildWait
 	p.queue.keep(wants(p.Manifest()))
 	p.queue.kept.fault = p.fault()
-	journal := p.set.config.Journal
-	if journal == nil {
+	c := &p.set.config
+	if c.Journal == nil || c.Cursors == nil {
 		return
 	}
-	cursor, err := journal.Cursor(p.Name())
+	cursor, err := c.Cursors.Cursor(p.Name())
 	if err != nil {
 		p.log.Error("what the plugin handles is not remembered: after a restart of the host it begins with what comes then", "error", err)
 	}
-	p.queue.open(journal, cursor)
+	p.queue.open(c.Journal, cursor)
 }
 
 // fault tells what goes wrong with the plugin's place in the journal, a kind of

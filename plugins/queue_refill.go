@@ -75,18 +75,18 @@ func (q *queue) readOn(ctx context.Context, f *feed, claims func(*wire.Event) bo
 		f.reader = q.kept.journal.Read(f.shard, f.next)
 	}
 	for range refillChunk {
-		if ctx.Err() != nil || !q.mayRead(f) {
+		if !q.mayRead(ctx, f) {
 			return false, nil
 		}
 		e := new(wire.Event)
 		lost, ok, err := f.reader.Next(e)
-		if err != nil {
+		switch {
+		case err != nil:
 			// Another reader may find what this one stumbled over.
 			err = errors.Join(err, f.reader.Close())
 			f.reader = nil
 			return false, fmt.Errorf("event %d of shard %d: %w", f.next, f.shard, err)
-		}
-		if !ok {
+		case !ok:
 			return q.atEnd(f), nil
 		}
 		mine := e.Name != interactionCreate || lost > 0 || claims(e)
@@ -97,10 +97,10 @@ func (q *queue) readOn(ctx context.Context, f *feed, claims func(*wire.Event) bo
 
 // mayRead says whether there is room for an event more, in memory and in what
 // the cursor can tell apart.
-func (q *queue) mayRead(f *feed) bool {
+func (q *queue) mayRead(ctx context.Context, f *feed) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.fits() && q.inWindow(f, f.next)
+	return ctx.Err() == nil && q.fits() && q.inWindow(f, f.next)
 }
 
 // atEnd ends the reading of a shard that has caught up. It reports whether more

@@ -181,7 +181,7 @@ func TestRenamedFileIsTheSamePlugin(t *testing.T) {
 	f := newFolder(t)
 	f.add("echo", "memory")
 	j := newMemoryJournal()
-	f.config.Journal = j
+	f.config.Journal, f.config.Cursors = j, j
 	f.config.Env["again"] = f.config.Env["echo"]
 	s := f.load()
 	s.Run()

@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,7 +74,7 @@ func TestRefusedMemoryIsSetAside(t *testing.T) {
 			s.Run()
 			p := only(t, s)
 			until(t, "running", func() bool { return p.status().PID != 0 })
-			if kept, err := os.ReadFile(path + ".refused"); err != nil || string(kept) != string(raw) {
+			if kept, err := os.ReadFile(path + ".refused"); err != nil || !bytes.Equal(kept, raw) {
 				t.Errorf("set aside: %q, %v", kept, err)
 			}
 			if _, err := os.Stat(path); err == nil {
@@ -91,7 +92,7 @@ func TestMemoryOfRemovedPluginGoes(t *testing.T) {
 	f := newFolder(t)
 	f.add("echo", "memory")
 	j := newMemoryJournal()
-	f.config.Journal = j
+	f.config.Journal, f.config.Cursors = j, j
 	s := f.load()
 	s.Run()
 	p := only(t, s)

@@ -45,9 +45,11 @@ type Config struct {
 	// GuildWait is how long an event waits for its guild, counted from when the
 	// host read it; an interaction waits at most 1 s. Default 3 s.
 	GuildWait time.Duration
-	// Journal keeps what plugins have not handled. Without one, events live in
-	// memory: those that find no room are dropped, counted by name.
+	// Journal and Cursors keep what plugins have not handled, and what they have.
+	// Without them events live in memory: those that find no room are dropped,
+	// counted by name.
 	Journal Journal
+	Cursors Cursors
 	// Claims says whether an interaction is for the plugin of this name; nil: it
 	// is for every plugin that takes interactions. It is asked only about those
 	// that waited in the journal.
@@ -284,10 +286,10 @@ func (s *Set) Run() {
 // does not start has not told its name, and an empty folder may only be one that
 // is not mounted: then none is removed. The caller holds s.mu.
 func (s *Set) forgetStrangers() {
-	if s.config.Journal == nil || len(s.pending) == 0 || len(s.pending) < len(s.plugins) {
+	if s.config.Cursors == nil || len(s.pending) == 0 || len(s.pending) < len(s.plugins) {
 		return
 	}
-	names, err := s.config.Journal.Cursors()
+	names, err := s.config.Cursors.Cursors()
 	if err != nil {
 		s.config.Log.Warn("places of plugins that are gone not removed", "error", err)
 		return
@@ -300,10 +302,10 @@ func (s *Set) forgetStrangers() {
 }
 
 func (s *Set) forgetCursor(name string) {
-	if s.config.Journal == nil {
+	if s.config.Cursors == nil {
 		return
 	}
-	if err := s.config.Journal.Forget(name); err != nil {
+	if err := s.config.Cursors.Forget(name); err != nil {
 		s.config.Log.Warn("place of a plugin that is gone not removed", "plugin", name, "error", err)
 	}
 }

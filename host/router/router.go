@@ -14,7 +14,6 @@ import (
 
 // Plugin is where the router delivers. Its methods do not wait.
 type Plugin interface {
-	Name() string
 	Manifest() *wire.Manifest
 	// Deliver hands an event over, in the order of the indexes of its shard.
 	Deliver(e *wire.Event)
@@ -103,7 +102,7 @@ func New(c Config) *Router {
 func (r *Router) Change(plugins []Plugin, owner Owner) {
 	t := &table{byEvent: make(map[string][]Plugin), byName: make(map[string]Plugin), owner: owner}
 	for _, p := range plugins {
-		t.byName[p.Name()] = p
+		t.byName[p.Manifest().GetName()] = p
 		seen := make(map[string]bool)
 		for _, s := range p.Manifest().GetEvents() {
 			if name := s.GetEvent(); !seen[name] {
@@ -144,7 +143,7 @@ func (r *Router) Run(ctx context.Context, events <-chan gateway.Event) error {
 func (r *Router) Owns(plugin string, e *wire.Event) bool {
 	t := r.table.Load()
 	targets, _, _ := t.interactionTargets(e.Data, e.Guild)
-	return slices.ContainsFunc(targets, func(p Plugin) bool { return p.Name() == plugin })
+	return slices.ContainsFunc(targets, func(p Plugin) bool { return p.Manifest().GetName() == plugin })
 }
 
 // pass lets plugins forget of events that are not theirs, so that they need not

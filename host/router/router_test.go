@@ -28,8 +28,6 @@ type target struct {
 	passed map[uint32]uint64
 }
 
-func (p *target) Name() string { return p.name }
-
 func (p *target) Manifest() *wire.Manifest {
 	m := &wire.Manifest{Name: p.name}
 	for _, e := range p.events {
