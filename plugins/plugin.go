@@ -42,6 +42,7 @@ type Plugin struct {
 	log   hclog.Logger
 	queue *queue
 	swaps chan *swap    // taken by run
+	begun chan error    // how the first instance began; capacity 1
 	ended chan struct{} // closed when run has returned
 
 	mu          sync.Mutex
@@ -83,10 +84,7 @@ func (p *Plugin) Passed(shard uint32, index uint64) { p.queue.passed(shard, inde
 
 // up brings up a new instance of f as far as its manifest.
 func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
-	p.mu.Lock()
-	p.generation++
-	in := &instance{generation: p.generation, started: p.set.now()}
-	p.mu.Unlock()
+	in := &instance{generation: p.nextGeneration(), started: p.set.now()}
 	var err error
 	c := &p.set.config
 	in.link, err = launch(ctx, f, p.set.environment(f.Name), c.Sockets, c.StartTimeout, p.set.starter, p.set.guardian, p.log)
@@ -97,6 +95,13 @@ func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
 		return nil, fmt.Errorf("start plugin %s: %w: rebuild it with this host's SDK", f.Name, in.crashed(err))
 	}
 	return in, nil
+}
+
+func (p *Plugin) nextGeneration() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.generation++
+	return p.generation
 }
 
 // begin gives an instance that is up its services, the state that the last host
@@ -148,6 +153,7 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 func (p *Plugin) live(ctx context.Context, in *instance) (removed bool) {
 	pause := firstPause
 	err := p.begin(ctx, in)
+	p.begun <- err
 	for {
 		if err == nil {
 			err = in.serve(ctx, p.queue, p.swaps, p.set.config.HandlerTimeout+p.set.config.hangMargin)

@@ -89,7 +89,8 @@ func laterBuild() string {
 // and acknowledges it.
 type bare struct {
 	wire.UnimplementedPluginServer
-	mode string
+	mode   string
+	memory []byte // of mode memory: what was restored, and a byte an event
 }
 
 func (b *bare) Describe(context.Context, *wire.DescribeRequest) (*wire.Manifest, error) {
@@ -98,6 +99,7 @@ func (b *bare) Describe(context.Context, *wire.DescribeRequest) (*wire.Manifest,
 	if b.mode == "both" {
 		m.Events = append(m.Events, &wire.Subscription{Event: "MESSAGE_DELETE"})
 	}
+	m.HasState = b.mode == "memory"
 	if b.mode == "badmanifest" {
 		m.Name = "no spaces, please"
 	}
@@ -118,6 +120,18 @@ func (b *bare) Start(context.Context, *wire.StartRequest) (*wire.StartResponse, 
 		return &wire.StartResponse{}, os.WriteFile(os.Getenv("FILE"), []byte(strconv.Itoa(child.Process.Pid)), 0o600)
 	}
 	return &wire.StartResponse{}, nil
+}
+
+func (b *bare) SaveState(context.Context, *wire.SaveStateRequest) (*wire.State, error) {
+	return &wire.State{Schema: 7, Data: b.memory}, nil
+}
+
+func (b *bare) RestoreState(_ context.Context, s *wire.State) (*wire.RestoreStateResponse, error) {
+	if string(s.GetData()) == "of another kind" {
+		return nil, errors.New("unknown schema")
+	}
+	b.memory = s.GetData()
+	return new(wire.RestoreStateResponse), nil
 }
 
 func (b *bare) Stop(context.Context, *wire.StopRequest) (*wire.StopResponse, error) {
@@ -154,6 +168,7 @@ func (b *bare) Events(stream grpc.BidiStreamingServer[wire.EventBatch, wire.Acks
 			if b.mode == "stuck" {
 				continue
 			}
+			b.memory = append(b.memory, 'x')
 			if file != nil {
 				fmt.Fprintf(file, "%d %d\n", number, e.Flags)
 			}
@@ -182,13 +197,13 @@ func newFolder(t testing.TB) *folder {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	f := &folder{t: t, dir: filepath.Join(base, "plugins"), log: new(lockedBuilder)}
-	for _, dir := range []string{"plugins", "staging", "run"} {
+	for _, dir := range []string{"plugins", "staging", "saved", "run"} {
 		if err := os.Mkdir(filepath.Join(base, dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	f.config = Config{
-		Dir: f.dir, Staging: filepath.Join(base, "staging"), Sockets: filepath.Join(base, "run"),
+		Dir: f.dir, Staging: filepath.Join(base, "staging"), Saved: filepath.Join(base, "saved"), Sockets: filepath.Join(base, "run"),
 		Env: map[string][]string{},
 		REST: func(context.Context, string, *wire.RestRequest) (*wire.RestResponse, error) {
 			return &wire.RestResponse{Status: 204}, nil

@@ -3,6 +3,7 @@ package plugins
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ type Step struct {
 
 	plugin *Plugin
 	staged staged
+	moved  bool // a removal that was none: the file has another name now
 }
 
 // ReloadOptions of one reload. Check and Changed are needed.
@@ -87,6 +89,7 @@ func (s *Set) Reload(ctx context.Context, o ReloadOptions) ([]Step, error) {
 	for n := range steps {
 		step := &steps[n]
 		switch {
+		case step.moved: // another step has taken its plugin
 		case step.Action == Keep:
 			step.Result = Done
 		case o.DryRun:
@@ -94,13 +97,13 @@ func (s *Set) Reload(ctx context.Context, o ReloadOptions) ([]Step, error) {
 		case ctx.Err() != nil:
 			step.Result, step.Detail = NotDone, "the host stops"
 		default:
-			s.apply(ctx, step, o)
+			s.apply(ctx, step, steps[n+1:], o)
 		}
 		if step.plugin != nil {
 			step.Generation = step.plugin.status().Generation
 		}
 	}
-	return steps, nil
+	return slices.DeleteFunc(steps, func(step Step) bool { return step.moved }), nil
 }
 
 // plan compares the folder with what runs.
@@ -159,7 +162,7 @@ func restrict(steps []Step, names []string) ([]Step, error) {
 	return kept, nil
 }
 
-func (s *Set) apply(ctx context.Context, step *Step, o ReloadOptions) {
+func (s *Set) apply(ctx context.Context, step *Step, later []Step, o ReloadOptions) {
 	var out outcome
 	switch {
 	case step.staged.err != nil:
@@ -167,7 +170,7 @@ func (s *Set) apply(ctx context.Context, step *Step, o ReloadOptions) {
 	case step.Action == Remove:
 		out = s.remove(ctx, step.plugin, o)
 	default:
-		out = s.bringIn(ctx, step, o)
+		out = s.bringIn(ctx, step, later, o)
 	}
 	step.Result, step.Pause = out.result, out.pause
 	if out.err != nil {
@@ -182,7 +185,7 @@ func (s *Set) apply(ctx context.Context, step *Step, o ReloadOptions) {
 }
 
 // bringIn starts a build, checks it, and gives it its place.
-func (s *Set) bringIn(ctx context.Context, step *Step, o ReloadOptions) outcome {
+func (s *Set) bringIn(ctx context.Context, step *Step, later []Step, o ReloadOptions) outcome {
 	old := step.plugin
 	p := old
 	if old == nil || !old.lives() {
@@ -191,6 +194,12 @@ func (s *Set) bringIn(ctx context.Context, step *Step, o ReloadOptions) outcome 
 	in, err := p.up(ctx, step.staged.file)
 	if err != nil {
 		return outcome{result: Refused, err: err}
+	}
+	if old == nil {
+		if old = renamed(in.manifest.GetName(), later); old != nil {
+			p, step.plugin, step.Action = old, old, Replace
+			in.generation = old.nextGeneration()
+		}
 	}
 	if err := s.admit(old, in.manifest, o); err != nil {
 		in.stop()
@@ -209,7 +218,22 @@ func (s *Set) bringIn(ctx context.Context, step *Step, o ReloadOptions) outcome 
 		return outcome{result: NotDone, err: errors.New("the host stops")}
 	}
 	o.Changed()
+	if err := <-p.begun; err != nil {
+		return outcome{result: NotDone, err: fmt.Errorf("%w; it is tried again, longer and longer apart", err)}
+	}
 	return outcome{result: Done}
+}
+
+// renamed finds the plugin of this name whose file is gone: then the file that
+// calls itself so is the same one under another name.
+func renamed(name string, later []Step) *Plugin {
+	for n := range later {
+		if step := &later[n]; step.Action == Remove && step.plugin.Name() == name && step.plugin.lives() {
+			step.moved = true
+			return step.plugin
+		}
+	}
+	return nil
 }
 
 // take lets a plugin run that did not before, in the place of one that failed

@@ -174,3 +174,50 @@ func TestStagedCopiesFollowTheFolder(t *testing.T) {
 		t.Errorf("reloaded again: %+v", steps)
 	}
 }
+
+// TestRenamedFileIsTheSamePlugin: mv of a plugin's file is no end of the plugin,
+// built anew or not.
+func TestRenamedFileIsTheSamePlugin(t *testing.T) {
+	f := newFolder(t)
+	f.add("echo", "memory")
+	j := newMemoryJournal()
+	f.config.Journal = j
+	f.config.Env["again"] = f.config.Env["echo"]
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	until(t, "running", func() bool { return p.status().PID != 0 })
+	for n := range uint64(10) {
+		p.Deliver(j.add(*numbered(n)))
+	}
+	until(t, "handled", func() bool { return p.status().Acked == 10 })
+	if err := os.Rename(filepath.Join(f.dir, "echo"), filepath.Join(f.dir, "again")); err != nil {
+		t.Fatal(err)
+	}
+	steps := reloadOf(f, s)
+	if len(steps) != 1 || steps[0].Action != Replace || steps[0].Result != Done || steps[0].Generation != 2 || steps[0].Plugin != "again" {
+		t.Fatalf("steps %+v", steps)
+	}
+	if only(t, s) != p || filepath.Base(p.current().Path) != "again" || p.Name() != "echo" {
+		t.Errorf("runs %s from %s", p.Name(), p.current().Path)
+	}
+	if low, _, _ := j.cursors["echo"].Position(0); low != 10 {
+		t.Errorf("its place in the journal is %d", low)
+	}
+	if steps := reloadOf(f, s); len(steps) != 1 || steps[0].Action != Keep {
+		t.Errorf("reloaded again: %+v", steps)
+	}
+}
+
+// TestAddedPluginThatDoesNotStart: a reload does not call done what has not
+// begun.
+func TestAddedPluginThatDoesNotStart(t *testing.T) {
+	f := newFolder(t)
+	s := f.load()
+	s.Run()
+	f.add("echo", "refuse")
+	steps := reloadOf(f, s)
+	if len(steps) != 1 || steps[0].Result != NotDone || !strings.Contains(steps[0].Detail, "database is locked") {
+		t.Fatalf("steps %+v", steps)
+	}
+}

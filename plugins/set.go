@@ -311,7 +311,7 @@ func (s *Set) forgetCursor(name string) {
 func (s *Set) newPlugin(f File) *Plugin {
 	return &Plugin{
 		set: s, file: f, state: Starting, log: s.config.Log.Named(f.Name), queue: newQueue(defaultLimits(), s.now),
-		swaps: make(chan *swap), ended: make(chan struct{}),
+		swaps: make(chan *swap), begun: make(chan error, 1), ended: make(chan struct{}),
 	}
 }
 

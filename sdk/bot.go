@@ -1,13 +1,10 @@
 package sdk
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"time"
 
-	goccy "github.com/goccy/go-json"
 	"github.com/hashicorp/go-hclog"
 	"github.com/switchupcb/disgo"
 )
@@ -30,8 +27,9 @@ type Bot struct {
 	Log hclog.Logger
 	Facts
 
-	line   *line
-	ticket uint64
+	line         *line
+	ticket       uint64
+	guildVersion uint64 // of the event's guild when the event was sent, 0: unknown
 }
 
 // Facts are what is known of an event beside its data.
@@ -79,41 +77,6 @@ func (b *Bot) ApplicationID() string { return b.line.applicationID }
 // Logs").
 func (b *Bot) Reason(reason string) *disgo.Client {
 	return b.line.client(clientHeader(b.ticket, b.Event) + " " + escapeReason(reason))
-}
-
-// Guild is a guild as its bot sees it.
-type Guild struct {
-	disgo.Guild
-}
-
-// Guild reads a guild with its roles and emojis. It costs one request to
-// Discord each time; hosts that keep guilds will answer from there. The error
-// is an *APIError when Discord refuses: 404 or 403 when the bot is not in the
-// guild.
-func (b *Bot) Guild(ctx context.Context, id string) (*Guild, error) {
-	if err := checkID(id); err != nil {
-		return nil, fmt.Errorf("read guild: %w", err)
-	}
-	if _, ok := b.line.events.context(b.ticket); !ok {
-		return nil, fmt.Errorf("read guild %s: %w", id, overError(b.Event))
-	}
-	body, err := b.line.call(ctx, "GET", "/guilds/"+id+"?with_counts=true", nil)
-	if err != nil {
-		return nil, fmt.Errorf("read guild %s: %w", id, err)
-	}
-	guild := new(Guild)
-	if err := guarded(func() error { return goccy.Unmarshal(body, &guild.Guild) }); err != nil {
-		return nil, fmt.Errorf("read guild %s: decode the answer: %w", id, err)
-	}
-	return guild, nil
-}
-
-// checkID keeps anything but a snowflake out of a path.
-func checkID(id string) error {
-	if n, err := strconv.ParseUint(id, 10, 64); err != nil || n == 0 {
-		return fmt.Errorf("%q is no id of Discord's: use digits", id)
-	}
-	return nil
 }
 
 // client makes a disgo client; it is cheap.

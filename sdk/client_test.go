@@ -168,7 +168,8 @@ func TestRefusalsAreAPIErrors(t *testing.T) {
 	}
 }
 
-func TestGuild(t *testing.T) {
+// TestGuildByRequest has a host that keeps no guilds.
+func TestGuildByRequest(t *testing.T) {
 	h, err := handle(t, func(h *sdktest.Host) {
 		h.Handle("GET", "/guilds/1", sdktest.JSON(200, json.RawMessage(`{"id":"1","name":"Kelp","approximate_member_count":7,"roles":[{"id":"1","name":"@everyone"}]}`)))
 	}, func(ctx context.Context, bot *sdk.Bot) error {

@@ -27,6 +27,16 @@
 // An event whose acknowledgement is missing when the plugin ends is delivered
 // again to the next process, with Bot.Redelivered set.
 //
+// # Guilds
+//
+// The host keeps the guilds that are active: roles, emojis, channels, active
+// threads and the bot's own member, kept true by Discord's events. Bot.Guild
+// reads one; WithGuild has it loaded before the handler runs. A guild is as it
+// was at the event that is being handled, or newer. When thousands join or
+// leave, guilds are not loaded for that: Bot.Guild returns a *GuildError, and
+// the handler goes on without the guild. Guilds are shared by all handlers:
+// they are read, never changed.
+//
 // # Reloads
 //
 // A new build of a plugin takes over while its host runs on: the old process
@@ -51,8 +61,11 @@
 // for handlers that hang (delivery.watch); Events waits for these two, Stop and
 // Close wait for the lanes. The channels: acks.wake and the idle and flushed
 // channels of those who wait, each closed by the one who empties what it
-// guards; Server.ended is closed by Events. How much is in flight is bounded
-// by the host's credit. SaveState and RestoreState run the plugin's functions on
-// the goroutines of their calls, one at a time. Run adds a goroutine that ends
-// the process when the stream has ended or the parent is gone.
+// guards; Server.ended is closed by Events. A read of a guild that must ask the
+// host has a goroutine (guildReader.join), which closes the channel of those who
+// wait for it; it ends with the last of them or with the line, whose close waits
+// for it. How much is in flight is bounded by the host's credit. SaveState and
+// RestoreState run the plugin's functions on the goroutines of their calls, one
+// at a time. Run adds a goroutine that ends the process when the stream has
+// ended or the parent is gone.
 package sdk

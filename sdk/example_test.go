@@ -64,11 +64,16 @@ func ExampleOnRaw() {
 	p.Run()
 }
 
-// WithGuild has the guild at hand before the handler runs.
+// WithGuild has the guild at hand before the handler runs. Joins come in
+// masses, so the handler goes on when the guild is missing.
 func ExampleWithGuild() {
 	p := sdk.New("welcome")
 	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.GuildMemberAdd) error {
 		guild, err := bot.Guild(ctx, e.GuildID)
+		if missing, ok := errors.AsType[*sdk.GuildError](err); ok {
+			bot.Log.Info("somebody joined", "guild missing", missing.Reason)
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -76,6 +81,43 @@ func ExampleWithGuild() {
 		return nil
 	}, sdk.WithGuild())
 	p.Run()
+}
+
+// A guild comes with its channels and the bot's own member, and with Discord's
+// JSON of each part, for what disgo does not know.
+func ExampleBot_Guild() {
+	p := sdk.New("census")
+	p.Command(&disgo.CreateGlobalApplicationCommand{
+		Name:        "census",
+		Description: disgo.Pointer("Counts this server's channels."),
+	}, func(ctx context.Context, bot *sdk.Bot, _ *disgo.InteractionCreate) (*sdk.Reply, error) {
+		guild, err := bot.Guild(ctx, bot.GuildID())
+		if err != nil {
+			return nil, err
+		}
+		var newer struct {
+			Nameplate string `json:"nameplate"`
+		}
+		if err := json.Unmarshal(guild.Raw.Guild, &newer); err != nil {
+			return nil, err
+		}
+		return sdk.Text(fmt.Sprintf("%s%s has %d channels.", newer.Nameplate, guild.Name, len(guild.Channels))), nil
+	})
+	p.Run()
+}
+
+// The reasons tell apart what passes and what does not.
+func ExampleGuildError() {
+	var err error = &sdk.GuildError{ID: "1", Reason: sdk.GuildRefused, Message: "guild 1 is not in the cache: refused; go on without it, or try again later"}
+	if missing, ok := errors.AsType[*sdk.GuildError](err); ok {
+		switch missing.Reason {
+		case sdk.GuildRemoved, sdk.GuildForbidden:
+			fmt.Println("forget the guild")
+		default:
+			fmt.Println("go on without it")
+		}
+	}
+	// Output: go on without it
 }
 
 // Commands that are newer than disgo are JSON as Discord takes it.

@@ -23,6 +23,8 @@ func (d *delivery) prepare(j *job) {
 		Raw:    j.event.Data,
 		Log:    &j.log,
 		line:   d.line,
+
+		guildVersion: j.event.GuildVersion,
 		Facts: Facts{
 			Event:       j.event.Name,
 			guild:       j.event.Guild,

@@ -27,6 +27,7 @@ type line struct {
 	userID        string
 	config        *disgo.Config // of all clients
 	events        tickets
+	guilds        *guildReader
 }
 
 func openLine(r *wire.StartRequest, dial func(context.Context, string) (net.Conn, error)) (*line, error) {
@@ -49,28 +50,41 @@ func openLine(r *wire.StartRequest, dial func(context.Context, string) (net.Conn
 		events:        tickets{open: make(map[uint64]*eventContext)},
 	}
 	l.config = clientConfig(l)
+	l.guilds = newGuildReader(l)
 	return l, nil
 }
 
 // close ends the line and every request that is on it.
 func (l *line) close() {
 	_ = l.conn.Close() // fails only when it is closed already
+	l.guilds.close()
+}
+
+// outgoing is ctx with what every call to the host carries.
+func (l *line) outgoing(ctx context.Context) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, wire.TicketKey, l.ticket)
+}
+
+// callError says in words why a call to the host failed.
+func callError(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case status.Code(err) == codes.Canceled:
+		return errStops
+	default:
+		return errors.New(status.Convert(err).Message())
+	}
 }
 
 // do carries one request to the host and back. Answers of Discord that are no
 // success are answers here.
 func (l *line) do(ctx context.Context, r *wire.RestRequest) (*wire.RestResponse, error) {
-	answer, err := l.host.Do(metadata.AppendToOutgoingContext(ctx, wire.TicketKey, l.ticket), r)
-	switch {
-	case err == nil:
-		return answer, nil
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("send %s request: %w", r.GetMethod(), context.Cause(ctx))
-	case status.Code(err) == codes.Canceled:
-		return nil, fmt.Errorf("send %s request: the plugin stops", r.GetMethod())
-	default:
-		return nil, fmt.Errorf("send %s request: %s", r.GetMethod(), status.Convert(err).Message())
+	answer, err := l.host.Do(l.outgoing(ctx), r)
+	if err != nil {
+		return nil, fmt.Errorf("send %s request: %w", r.GetMethod(), callError(ctx, err))
 	}
+	return answer, nil
 }
 
 // call does a request with a JSON answer for the SDK itself.
@@ -113,6 +127,13 @@ func (t *tickets) issue(ctx *eventContext) uint64 {
 	defer t.mu.Unlock()
 	t.last++
 	t.open[t.last] = ctx
+	return t.last
+}
+
+// issued is the last ticket.
+func (t *tickets) issued() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return t.last
 }
 

@@ -52,6 +52,11 @@ type Config struct {
 	// LastIdentify is when an earlier process of this bot identified last, if
 	// that is known: Discord's interval holds over restarts.
 	LastIdentify time.Time
+	// Resume holds by shard what sessions of an earlier process were saved as; other shards'
+	// are ignored. These begin with RESUME and wait for no turn to identify. Where that
+	// fails, or the values make no sense, the shard identifies and the log tells which span of events is
+	// missed. The earlier process must have had the same Token, Count and Intents.
+	Resume map[int]Saved
 	// Identified, if not nil, is called by a session's goroutine just before it
 	// sends IDENTIFY. It may take milliseconds, not longer.
 	Identified func()

@@ -4,15 +4,19 @@
 //
 // # Life of a session
 //
-//	            turn granted            HELLO               READY
+//	start without saved values
+//	  │
+//	  v         turn granted            HELLO               READY
 //	queued ──────────────────> connecting ───> identifying ───────> ready
 //	  ^                         ^      │            │                │
 //	  │ no session to resume    │      │ HELLO      │                │
 //	  │                         │      v            │                │
 //	waiting ────────────────────┘   resuming ───────┼── RESUMED ──> ready
-//	  ^      session to resume         │            │                │
-//	  └────────────────────────────────┴────────────┴────────────────┘
-//	   the connection ends: close code, op 7, op 9, no ACK, no answer, fault
+//	  ^ ^    session to resume         │            │                │
+//	  │ └──────────────────────────────┴────────────┴────────────────┘
+//	  │  the connection ends: close code, op 7, op 9, no ACK, no answer, fault
+//	  │
+//	start with saved values (Config.Resume)
 //
 // What follows from the end of a connection is decided in one place
 // (session.lose) by the table of close codes (closeRules): resume, renew the session, or
@@ -36,5 +40,8 @@
 // session can be resumed. When Config.Events is full, a session stops reading and goes
 // on beating; nothing is dropped. RESUME continues after the last event received here;
 // heartbeats report the last event the router has handled (Set.Handled), so that Discord keeps what
-// could still be lost with this process.
+// could still be lost with this process. A later one whose Config.Resume has the session's id,
+// resume URL and that last handled number goes on there: a set closes its connections so
+// that Discord keeps the sessions, as it does when they break off. What can no longer be resumed
+// is identified anew, and the log tells the span whose events are missed.
 package gateway

@@ -144,7 +144,13 @@ func (s *session) ready(ev *Event) error {
 func (s *session) resumed() {
 	s.settle()
 	s.gauges.resumes.Add(1)
-	s.log.Info("session resumed", "seq", s.seq)
+	if s.adopted == nil {
+		s.log.Info("session resumed", "seq", s.seq)
+		return
+	}
+	since, took := s.adopted.span()
+	s.log.Info("session resumed from before the restart", "seq", s.seq, "repeated", s.seq-s.adopted.Seq, "since", since, "took", took)
+	s.adopted = nil
 }
 
 func (s *session) settle() {

@@ -17,8 +17,9 @@ const (
 	answerTimeout = 60 * time.Second
 	// writeTimeout bounds one write to a peer that takes nothing.
 	writeTimeout = 5 * time.Second
-	// resumeReach is how long an address for RESUME may be out of reach before the
-	// session is given up: Discord keeps it for minutes only.
+	// resumeReach is how long an address for RESUME may be out of reach before the session is
+	// given up: Discord keeps it for minutes only. A session of an earlier process
+	// has as long to be resumed, whatever the reason that it is not.
 	resumeReach = 5 * time.Minute
 	// settled is how long a session must have lived not to count as short-lived.
 	settled = time.Minute
@@ -50,11 +51,12 @@ type session struct {
 	id, resumeURL string
 	seq           uint64 // the last event received
 	born          time.Time
+	adopted       *Saved // what it was taken over by, until RESUMED or lost
 
 	// The connection.
 	link       *link
 	opened     bool      // link.conn may be written to
-	reachedAt  time.Time // when Discord was last known to answer
+	reachedAt  time.Time // when Discord was last known to answer, or when we began to ask
 	interval   time.Duration
 	acked      bool
 	beatAt     time.Time
@@ -73,18 +75,23 @@ type session struct {
 }
 
 func newSession(cfg *Config, known names, queue *identifyQueue, shard int) *session {
-	return &session{
+	s := &session{
 		cfg: cfg, known: known, queue: queue, shard: shard,
 		log:      cfg.Log.With("shard", shard),
 		requests: make(chan request),
 		retry:    newAlarm(), answer: newAlarm(), beat: newAlarm(), room: newAlarm(),
 	}
+	if v, ok := cfg.Resume[shard]; ok {
+		s.adopt(v)
+	}
+	return s
 }
 
 // run keeps the session until ctx ends, then returns nil, or until Discord
 // refuses it for good, then returns a *CloseError.
 func (s *session) run(ctx context.Context) error {
 	defer s.stop()
+	s.reachedAt = time.Now()
 	s.plan(0)
 	for {
 		in, out, requests := s.channels()
@@ -145,7 +152,7 @@ func (s *session) granted() <-chan struct{} {
 
 // plan sets when the next connection is tried.
 func (s *session) plan(delay time.Duration) {
-	if s.turn != nil { // entered by the set, in the order of the shards
+	if s.turn != nil { // entered by the set, in the order of the shards that must identify
 		s.become(StateQueued)
 		return
 	}
@@ -183,7 +190,7 @@ func (s *session) late() error {
 // only when nothing more may be tried.
 func (s *session) lose(cause error) error {
 	was := s.state()
-	if was != StateConnecting {
+	if was != StateConnecting && !s.unproven() {
 		s.reachedAt = time.Now()
 	}
 	s.drop()
@@ -198,7 +205,7 @@ func (s *session) lose(cause error) error {
 	case errors.Is(cause, errInvalid):
 		then = renew
 	}
-	if was == StateConnecting && time.Since(s.reachedAt) > resumeReach {
+	if time.Since(s.reachedAt) > resumeReach {
 		then = renew
 	}
 	delay := backoff(s.failures, s.cfg.random())
@@ -222,9 +229,16 @@ func (s *session) forget() time.Duration {
 	} else {
 		s.shortLived = 0
 	}
-	s.log.Warn("session lost, events until the next READY are missed", "seq", s.seq, "since", s.reachedAt)
+	if s.adopted != nil {
+		// How much of it was repeated before the end nobody can say in time: the whole span is told.
+		since, took := s.adopted.span()
+		s.log.Warn("session could not be resumed after the restart, events until the next READY are missed",
+			"seq", s.seq, "since", since, "took", took)
+	} else {
+		s.log.Warn("session lost, events until the next READY are missed", "seq", s.seq, "since", stamp(s.reachedAt))
+	}
 	s.gauges.lost.Add(1)
-	s.id, s.resumeURL = "", ""
+	s.id, s.resumeURL, s.adopted = "", "", nil
 	return backoff(s.shortLived-2, s.cfg.random())
 }
 

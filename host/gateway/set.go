@@ -49,8 +49,11 @@ func NewSet(cfg Config) (*Set, error) {
 func (s *Set) Run(ctx context.Context) error {
 	defer close(s.stopped)
 	// Places are taken before any session runs, so that shards identify in their order.
+	// One that has a session to resume takes none: RESUME does not count, and waits for nobody.
 	for _, session := range s.sessions {
-		session.turn = s.queue.enter(session.shard)
+		if session.id == "" {
+			session.turn = s.queue.enter(session.shard)
+		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, session := range s.sessions {

@@ -48,7 +48,8 @@ type ShardStatus struct {
 	// Latency is the time from the last heartbeat to its ACK, 0 while unknown.
 	Latency time.Duration
 	// Connections, Identifies and Resumes count websockets opened, IDENTIFYs
-	// sent and sessions taken up again; Lost counts sessions that could not be.
+	// sent and sessions taken up again; Lost counts sessions that could not be. Those of an
+	// earlier process count too: one that is resumed has Identifies 0.
 	Connections, Identifies, Resumes, Lost uint64
 	// Gaps counts sequence numbers that never came although their session went on.
 	Gaps uint64

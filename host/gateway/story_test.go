@@ -25,7 +25,11 @@ var update = flag.Bool("update", false, "write the stories as they went")
 //	! WORDS        something happens, see act
 //
 // The lines are executed in order and must come out again as they stand,
-// times included. Lines with # set the scene.
+// times included. Lines with # set the scene; three of them do so by their words:
+//
+//	# room for 1 event            in the router's queue
+//	# saved ID seq SEQ, AGO ago   what an earlier process left
+//	# nothing listens             until it is said
 type story struct {
 	t       *testing.T
 	fake    *fake
@@ -97,9 +101,10 @@ func newStory(t *testing.T, compress, text string) *story {
 		capacity = 1
 	}
 	s.events = make(chan Event, capacity)
+	s.fake.refuse.Store(strings.Contains(text, "# nothing listens"))
 	set, err := NewSet(Config{
 		Token: "token", URL: "ws://gateway.test", Intents: 1 << 15, Compress: compress, Events: s.events,
-		dial: s.fake.dial, random: func() float64 { return 0.5 },
+		Resume: savedIn(t, text), dial: s.fake.dial, random: func() float64 { return 0.5 },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +113,25 @@ func newStory(t *testing.T, compress, text string) *story {
 	s.set, s.cancel = set, cancel
 	go func() { s.ended <- set.Run(ctx) }()
 	return s
+}
+
+// savedIn reads what the scene says that an earlier process left of shard 0.
+func savedIn(t *testing.T, text string) map[int]Saved {
+	_, rest, ok := strings.Cut(text, "# saved ")
+	if !ok {
+		return nil
+	}
+	v := Saved{ResumeURL: "ws://resume.test"}
+	var ago string
+	if _, err := fmt.Sscanf(rest, "%s seq %d, %s ago", &v.ID, &v.Seq, &ago); err != nil {
+		t.Fatalf("what is saved? %v", err)
+	}
+	d, err := time.ParseDuration(ago)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Since = time.Now().Add(-d)
+	return map[int]Saved{0: v}
 }
 
 // end stops the set, if the story has not, and makes sure that nothing was left unsaid.
@@ -142,7 +166,7 @@ func (s *story) line(line string) string {
 	case ">":
 		said = s.hear()
 	case "=":
-		e := <-s.events
+		e := await(s, s.events)
 		said = fmt.Sprintf("%s %d", e.Name, e.Seq)
 	case "!":
 		said = s.act(words)
@@ -163,21 +187,25 @@ func (s *story) say(words []string) string {
 	return strings.Join(words, " ")
 }
 
-func (s *story) hear() string {
+func (s *story) hear() string { return await(s, s.conn.got) }
+
+// await ends a story that does not go on: the bubble's clock would run for ever, and sessions that
+// try again and again fill the memory.
+func await[T any](s *story, c <-chan T) (v T) {
+	s.t.Helper()
 	select {
-	case words := <-s.conn.got:
-		return words
+	case v = <-c:
 	case <-time.After(time.Hour):
-		s.t.Error("the client has sent nothing for an hour")
-		return "nothing"
+		s.t.Fatalf("waited an hour for a %T", v)
 	}
+	return v
 }
 
 func (s *story) act(words []string) string {
 	synctest.Wait() // what was sent has arrived
 	switch words[0] {
 	case "connection": // from the client
-		s.conn = <-s.fake.conns
+		s.conn = await(s, s.fake.conns)
 		return "connection to " + strings.Replace(s.conn.address, "compress="+s.fake.compress+"&", "", 1)
 	case "lost":
 		s.conn.abort()

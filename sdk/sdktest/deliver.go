@@ -63,13 +63,14 @@ func (h *Host) Send(event string, data any, options ...EventOption) error {
 // run in parallel if their guilds differ.
 func (h *Host) Deliver(event string, data any, options ...EventOption) *Delivery {
 	h.t.Helper()
-	body := h.bytes(data)
+	body := h.bytes("the event", data)
 	if !h.asksFor(event, body) {
 		h.t.Fatalf("the plugin has no handler for this %s: register one, or send another event", event)
 	}
 	e := &wire.Event{Index: h.nextID() - firstID, Received: time.Now().UnixNano(), Name: event, Data: body}
 	e.Seq = e.Index
 	e.Guild, e.Lane = placeOf(event, body)
+	e.GuildVersion = h.versionOf(event, e.Guild)
 	for _, option := range options {
 		option(e)
 	}
@@ -134,7 +135,7 @@ func (h *Host) acknowledge(acks *wire.Acks) {
 	}
 }
 
-func (h *Host) bytes(data any) []byte {
+func (h *Host) bytes(what string, data any) []byte {
 	h.t.Helper()
 	var body []byte
 	switch data := data.(type) {
@@ -147,7 +148,7 @@ func (h *Host) bytes(data any) []byte {
 	default:
 		var err error
 		if body, err = json.Marshal(data); err != nil {
-			h.t.Fatalf("encode the event: %v", err)
+			h.t.Fatalf("encode %s: %v", what, err)
 		}
 	}
 	return body

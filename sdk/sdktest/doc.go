@@ -14,8 +14,12 @@
 // Send delivers an event and waits for its handlers, Slash calls a command and
 // returns its answer, Requests are what the plugin sent to Discord's REST API,
 // and Handle answers them. Reload hands the plugin's state over to another
-// value of it, as a new build gets it. It works inside a testing/synctest bubble, where
-// deadlines pass at once.
+// value of it, as a new build gets it. It works inside a testing/synctest
+// bubble, where deadlines pass at once.
+//
+// Bot.Guild reads the guilds that SetGuild gives, or a small one that the host
+// makes up; MissGuild takes one away, so that a test sees how the plugin goes on
+// without it.
 //
 // A Host is safe for concurrent use. Its goroutines are the two gRPC servers'
 // and one that receives acknowledgements (Host.receive); all have ended when

@@ -3,6 +3,8 @@ package sdktest_test
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/switchupcb/disgo"
@@ -27,6 +29,41 @@ func ExampleStart() {
 		var sent struct{ Content string }
 		if r := h.Requests(); len(r) != 1 || r[0].JSON(&sent) != nil || sent.Content != "hello" {
 			t.Errorf("sent %+v", r)
+		}
+	}
+}
+
+// A test gives the guild that handlers read, changes it, and takes it away.
+func ExampleHost_SetGuild() {
+	_ = func(t *testing.T) {
+		var names []string
+		p := sdk.New("namer")
+		sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+			guild, err := bot.Guild(ctx, *e.GuildID)
+			if missing, ok := errors.AsType[*sdk.GuildError](err); ok {
+				names = append(names, "none: "+string(missing.Reason))
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			names = append(names, guild.Name)
+			return nil
+		}, sdk.WithGuild())
+		h := sdktest.Start(t, p, sdktest.Options{})
+		message := `{"id":"1","channel_id":"2","guild_id":"3","content":"hi"}`
+		for _, change := range []func(){
+			func() { h.SetGuild(`{"id":"3","name":"Kelp Forest","channels":[{"id":"2","type":0}]}`) },
+			func() { h.SetGuild(`{"id":"3","name":"Reef"}`) },
+			func() { h.MissGuild("3", sdk.GuildRefused) },
+		} {
+			change()
+			if err := h.Send("MESSAGE_CREATE", message); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := []string{"Kelp Forest", "Reef", "none: refused"}; !slices.Equal(names, want) {
+			t.Errorf("got %q, want %q", names, want)
 		}
 	}
 }

@@ -66,6 +66,9 @@ type Host struct {
 	patterns   map[string]http.HandlerFunc
 	mux        *http.ServeMux // of patterns
 	defaults   *http.ServeMux
+
+	guilds       map[uint64]*wire.GuildResponse // that were set, missed or read
+	guildVersion uint64                         // the last one given out
 }
 
 // Start serves the plugin, starts it, and stops it when the test ends. It fails
@@ -97,6 +100,7 @@ func serve(t testing.TB, p *sdk.Plugin, o Options) (context.Context, *Host) {
 		deliveries: make(map[uint64]*Delivery),
 		patterns:   make(map[string]http.HandlerFunc),
 		mux:        http.NewServeMux(),
+		guilds:     make(map[uint64]*wire.GuildResponse),
 	}
 	h.defaults = h.defaultAnswers()
 

@@ -32,9 +32,10 @@ func (h *Host) SaveState() (State, error) {
 
 // Reload does with p what a host does with a new build: the state of the
 // running plugin, if both keep one, is restored in p; then the running one is
-// stopped and p started. It returns the host of p, which has the same options
-// and answers (Handle) and no requests yet. It fails the test if the state is
-// not saved, or is refused. p is another plugin value, made as main makes it.
+// stopped and p started. It returns the host of p, which has the same options,
+// answers (Handle) and guilds, and no requests yet. It fails the test if the
+// state is not saved, or is refused. p is another plugin value, made as main
+// makes it.
 func (h *Host) Reload(p *sdk.Plugin) *Host {
 	h.t.Helper()
 	ctx, next := serve(h.t, p, h.options)
@@ -49,6 +50,7 @@ func (h *Host) Reload(p *sdk.Plugin) *Host {
 	h.end()
 	h.mu.Lock()
 	next.patterns, next.mux, next.last = maps.Clone(h.patterns), h.mux, h.last
+	next.guilds, next.guildVersion = maps.Clone(h.guilds), h.guildVersion
 	h.mu.Unlock()
 	next.begin(ctx)
 	return next

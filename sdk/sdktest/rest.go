@@ -47,7 +47,8 @@ func (h *Host) Requests() []Request {
 // a pattern of net/http's ServeMux: Handle("GET", "/guilds/{id}", …). It
 // replaces what answered the same pattern before. Without it callbacks of
 // interactions are answered by 204, new messages by the message, and all else
-// by 404.
+// by 404. Who answers GET /guilds/{id} has a host that keeps no guilds: unless
+// SetGuild or MissGuild was called for it, Bot.Guild is that request.
 func (h *Host) Handle(method, pattern string, answer http.HandlerFunc) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -67,10 +68,18 @@ func JSON(status int, body any) http.HandlerFunc {
 	}
 }
 
+// admit lets calls of the plugin pass.
+func admit(ctx context.Context) error {
+	if md, _ := metadata.FromIncomingContext(ctx); !slices.Equal(md.Get(wire.TicketKey), []string{ticket}) {
+		return status.Error(codes.Unauthenticated, "the call lacks the ticket of the plugin's start")
+	}
+	return nil
+}
+
 // Do implements wire.HostServer.
 func (h *Host) Do(ctx context.Context, r *wire.RestRequest) (*wire.RestResponse, error) {
-	if md, _ := metadata.FromIncomingContext(ctx); !slices.Equal(md.Get(wire.TicketKey), []string{ticket}) {
-		return nil, status.Error(codes.Unauthenticated, "the call lacks the ticket of the plugin's start")
+	if err := admit(ctx); err != nil {
+		return nil, err
 	}
 	target, err := url.ParseRequestURI(r.GetPath())
 	if err != nil {

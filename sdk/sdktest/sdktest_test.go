@@ -156,13 +156,16 @@ func TestAnswers(t *testing.T) {
 
 func TestUnknownRequestsAreToldWhatIsMissing(t *testing.T) {
 	p := sdk.New("reader")
-	sdk.OnRaw(p, "MESSAGE_CREATE", func(ctx context.Context, bot *sdk.Bot, _ json.RawMessage) error {
-		_, err := bot.Guild(ctx, "3")
+	sdk.OnRaw(p, "MESSAGE_CREATE", func(_ context.Context, bot *sdk.Bot, _ json.RawMessage) error {
+		_, err := (&disgo.GetChannel{ChannelID: "3"}).Send(bot.Client)
+		if api, ok := sdk.AsAPIError(err); ok {
+			return api
+		}
 		return err
 	})
 	h := sdktest.Start(t, p, sdktest.Options{})
 	err := h.Send("MESSAGE_CREATE", hello)
-	if err == nil || !strings.Contains(err.Error(), "nothing answers GET /guilds/3 in this test: add it with Handle") {
+	if err == nil || !strings.Contains(err.Error(), "nothing answers GET /channels/3 in this test: add it with Handle") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,0 +1,119 @@
+package plugins
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+	"google.golang.org/protobuf/proto"
+)
+
+// savedOf is what a host has left of a plugin's memory.
+func savedOf(t *testing.T, f *folder, name string) *wire.State {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(f.config.Saved, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := new(wire.State)
+	if err := proto.Unmarshal(raw, state); err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// TestMemoryOutlivesTheHost: what a plugin has in memory at the end of one host
+// is there in the next, once.
+func TestMemoryOutlivesTheHost(t *testing.T) {
+	f := newFolder(t)
+	f.add("echo", "memory")
+	for life := range uint64(3) {
+		s := f.load()
+		s.Run()
+		p := only(t, s)
+		until(t, "running", func() bool { return p.status().PID != 0 })
+		if left, err := os.ReadDir(f.config.Saved); err != nil || len(left) != 0 {
+			t.Fatalf("still there after it was restored: %v, %v", left, err)
+		}
+		deliver(t, p, life*100, life*100+100)
+		until(t, "all handled", func() bool { return p.status().Acked == 100 })
+		if err := s.Drain(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		deliver(t, p, 1000, 1010) // what comes after the end is not handled
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := savedOf(t, f, "echo.state"), 100*int(life+1); len(got.GetData()) != want || got.GetSchema() != 7 {
+			t.Fatalf("life %d saved %d bytes of schema %d, want %d of 7", life, len(got.GetData()), got.GetSchema(), want)
+		}
+	}
+}
+
+// TestRefusedMemoryIsSetAside: a build that does not read what the last one has
+// left begins without it, and says so.
+func TestRefusedMemoryIsSetAside(t *testing.T) {
+	for name, raw := range map[string][]byte{"refused": nil, "damaged": []byte("no protobuf")} {
+		t.Run(name, func(t *testing.T) {
+			f := newFolder(t)
+			f.add("echo", "memory")
+			if raw == nil {
+				var err error
+				if raw, err = proto.Marshal(&wire.State{Schema: 9, Data: []byte("of another kind")}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path := filepath.Join(f.config.Saved, "echo.state")
+			if err := os.WriteFile(path, raw, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := f.load()
+			s.Run()
+			p := only(t, s)
+			until(t, "running", func() bool { return p.status().PID != 0 })
+			if kept, err := os.ReadFile(path + ".refused"); err != nil || string(kept) != string(raw) {
+				t.Errorf("set aside: %q, %v", kept, err)
+			}
+			if _, err := os.Stat(path); err == nil {
+				t.Error("what was refused is still there")
+			}
+			if st := p.status(); !strings.Contains(st.LastError, "begins without it") || strings.Contains(st.LastError, "\n") {
+				t.Errorf("told: %q", st.LastError)
+			}
+		})
+	}
+}
+
+// TestMemoryOfRemovedPluginGoes: a plugin of the same name, later, begins anew.
+func TestMemoryOfRemovedPluginGoes(t *testing.T) {
+	f := newFolder(t)
+	f.add("echo", "memory")
+	j := newMemoryJournal()
+	f.config.Journal = j
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	until(t, "running", func() bool { return p.status().PID != 0 })
+	if names, _ := j.Cursors(); len(names) != 1 {
+		t.Fatalf("cursors %v", names)
+	}
+	if err := os.WriteFile(filepath.Join(f.config.Saved, "echo.state"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(f.dir, "echo")); err != nil {
+		t.Fatal(err)
+	}
+	steps := reloadOf(f, s)
+	if len(steps) != 1 || steps[0].Result != Done {
+		t.Fatalf("%+v", steps)
+	}
+	p.Deliver(numbered(1)) // by a router that does not know yet
+	if left, err := os.ReadDir(f.config.Saved); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if names, _ := j.Cursors(); len(names) != 0 {
+		t.Errorf("cursors %v", names)
+	}
+}
