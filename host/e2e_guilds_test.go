@@ -21,7 +21,7 @@ const (
 	// calm is how late an event may be that need not wait for its guild. If it is
 	// later, the machine does not keep up with so many events, and its times say
 	// nothing.
-	calm = time.Second
+	calm = 500 * time.Millisecond
 )
 
 // farewells are options for the plugin that wants the guild of who leaves.
@@ -134,8 +134,11 @@ func (r *running) wrote(file, event string, n int) {
 // TestMassEventOverColdGuilds: members leave thousands of guilds at once, none
 // of which is in the cache, and a plugin wants the guild for each.
 func TestMassEventOverColdGuilds(t *testing.T) {
-	const perGuild, rate, askers = 10, 5000, 50
-	guilds := size(500, 5000)
+	const perGuild, askers = 10, 50
+	guilds, rate := size(500, 5000), 5000.0
+	if raceDetector {
+		guilds, rate = 100, 500 // and it does not keep up even so when others work beside it
+	}
 	n := guilds * perGuild
 	sim := discord(t, simulator.Config{Shards: 4, World: simulator.World{Guilds: guilds + askers, MembersPerGuild: perGuild + 2}})
 	var ids []uint64
@@ -156,6 +159,11 @@ func TestMassEventOverColdGuilds(t *testing.T) {
 	if at, _ := loadsOf(sim, time.Time{}); len(at) != 1 {
 		t.Fatalf("%d loads, want one: of the guild that there is not", len(at))
 	}
+	before, _ := judged(t, farewellsIn(t, file), "GUILD_MEMBER_ADD", guilds, perGuild)
+	keepsUp := before <= calm && !raceDetector
+	if !keepsUp {
+		t.Logf("%.0f events a second take up to %v here without waiting for guilds: times are not judged, and commands not sent", rate, before)
+	}
 
 	began := time.Now()
 	var leaving sync.WaitGroup
@@ -164,7 +172,10 @@ func TestMassEventOverColdGuilds(t *testing.T) {
 		defer close(gone)
 		left = sim.MassLeave(t.Context(), ids, n, rate)
 	})
-	names, failed := askWhere(t, sim, all[guilds:], gone)
+	named := 0
+	if keepsUp {
+		named = askWhere(t, sim, all[guilds:], gone)
+	}
 	leaving.Wait()
 	if left != n {
 		t.Fatalf("%d left, want %d", left, n)
@@ -172,12 +183,10 @@ func TestMassEventOverColdGuilds(t *testing.T) {
 	h.wrote(file, "GUILD_MEMBER_REMOVE", n)
 	loads := withinBudget(t, sim, began)
 
-	lines := farewellsIn(t, file)
-	before, _ := judged(t, lines, "GUILD_MEMBER_ADD", guilds, perGuild)
-	longest, found := judged(t, lines, "GUILD_MEMBER_REMOVE", guilds, perGuild)
+	longest, found := judged(t, farewellsIn(t, file), "GUILD_MEMBER_REMOVE", guilds, perGuild)
 	s, _ := h.status()
-	t.Logf("%d events over %d guilds: %d loads, %d with their guild, longest way %v (%v without waiting for guilds), %d commands answered, %d not; cache %+v",
-		n, guilds, loads, found, longest, before, names, len(failed), s.Cache)
+	t.Logf("%d events over %d guilds: %d loads, %d with their guild, longest way %v (%v without waiting for guilds), %d commands answered; cache %+v",
+		n, guilds, loads, found, longest, before, named, s.Cache)
 	if limited := sim.Counts().Limited; limited != 0 {
 		t.Errorf("%d answers of 429", limited)
 	}
@@ -190,15 +199,8 @@ func TestMassEventOverColdGuilds(t *testing.T) {
 	if n := strings.Count(h.log.String(), "guard: more guilds are wanted"); n != 1 {
 		t.Errorf("the log tells %d times that guilds are refused", n)
 	}
-	if before > calm || raceDetector {
-		t.Logf("this host does not keep up with %d events a second here: how long they took is not judged", rate)
-	} else {
-		if longest > deliveredWithin {
-			t.Errorf("an event was delivered after %v, promised are %v", longest, deliveredWithin)
-		}
-		for _, err := range failed {
-			t.Error(err)
-		}
+	if keepsUp && longest > deliveredWithin {
+		t.Errorf("an event was delivered after %v, promised are %v", longest, deliveredWithin)
 	}
 	h.stop()
 }
@@ -257,21 +259,17 @@ func TestBrokenDiscordIsLeftAlone(t *testing.T) {
 }
 
 // askWhere has users of other guilds, each a cold one, call a command that needs
-// its guild, until the mass event is over. It returns how many were answered
-// with the guild's name, and what else came.
-func askWhere(t *testing.T, sim *simulator.Server, guilds []simulator.Guild, over <-chan struct{}) (named int, failed []error) {
+// its guild, until the mass event is over. It returns how many there were; each
+// is to be answered within Discord's 3 s, with the guild's name.
+func askWhere(t *testing.T, sim *simulator.Server, guilds []simulator.Guild, over <-chan struct{}) (named int) {
 	t.Helper()
 	err := sim.Run(t.Context(), simulator.Rate{PerSecond: 4, Count: len(guilds)}, func(i int) bool {
 		g := guilds[i]
-		answer, err := sim.Slash(g.ID, g.Channels[0], g.Members[0], "where").WaitMessage(t.Context())
-		switch {
-		case err != nil:
-			failed = append(failed, fmt.Errorf("/where in %s: %w", g.Name, err))
-		case answer.Content != g.Name:
-			failed = append(failed, fmt.Errorf("/where in %s answered %q", g.Name, answer.Content))
-		default:
-			named++
+		answer, err := sim.Slash(g.ID, g.Channels[0], g.Members[0], "where").Wait(t.Context())
+		if err != nil || answer.Content != g.Name {
+			t.Errorf("/where in %s answered %q: %v", g.Name, answer.Content, err)
 		}
+		named++
 		select {
 		case <-over:
 			return false
@@ -282,7 +280,7 @@ func askWhere(t *testing.T, sim *simulator.Server, guilds []simulator.Guild, ove
 	if err != nil {
 		t.Error(err)
 	}
-	return named, failed
+	return named
 }
 
 // TestGuildsThatCannotBeLoaded: Discord refuses guilds, breaks, or says nothing;
