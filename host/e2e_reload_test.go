@@ -199,11 +199,12 @@ func TestReloadOfBrokenBuilds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for name, test := range map[string]struct {
+	type build struct {
 		raw  []byte
 		want string
-	}{
+	}
+	builds := map[string]build{
+		"not executable":           {whole, "chmod +x"},
 		"half-written":             {whole[:len(whole)/2], "start plugin recorder-0"},
 		"no program":               {[]byte("not a program"), "not a program for this machine"},
 		"no handshake":             {[]byte("#!/bin/sh\necho hello\n"), "it is no Holdfast plugin"},
@@ -213,9 +214,18 @@ func TestReloadOfBrokenBuilds(t *testing.T) {
 		"command of another":       {mustRead(t, program(t, "./host/testdata/thief")), "/ping"},
 		"events without intents":   {mustRead(t, program(t, "./host/testdata/presence")), "gateway intents"},
 		"refuses at its own Start": {mustRead(t, program(t, "./host/testdata/refuses")), "database is locked"},
-	} {
+	}
+	if full() { // it takes as long as a handshake may
+		builds["never answers"] = build{[]byte("#!/bin/sh\nexec sleep 1000\n"), "no handshake within 10s"}
+	}
+	n := 0
+	for name, test := range builds {
 		t.Run(name, func(t *testing.T) {
-			place(test.raw, 0o755)
+			mode := os.FileMode(0o755)
+			if name == "not executable" {
+				mode = 0o644
+			}
+			place(test.raw, mode)
 			report := h.reload(control.ReloadOptions{})
 			var step control.ReloadStep
 			for _, s := range report.Steps {
@@ -245,6 +255,34 @@ func mustRead(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// TestReloadOfBuildThatRefusesTheState: the old build goes on with all that it
+// has in memory.
+func TestReloadOfBuildThatRefusesTheState(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	o := options{plugins: map[string]string{"counter": "./examples/counter"}}
+	h := start(t, sim, o)
+	before := h.plugin("counter")
+	g := sim.Guilds()[0]
+	say := func(n int) {
+		for i := range n {
+			sim.Say(g.ID, g.Channels[0], g.Members[0], strconv.Itoa(i))
+		}
+	}
+	say(30)
+	h.await("all counted", func(s control.Status) bool { return s.Plugins[0].Acked == 30 })
+	rebuilt(t, h.plugins, "counter", "./host/testdata/forgetful", 1)
+	step := h.step(control.ReloadOptions{}, "counter")
+	if step.OK() || !strings.Contains(step.Detail, "refuses the state of the old one") || !strings.Contains(step.Detail, "counts of before the flood") {
+		t.Errorf("%+v", step)
+	}
+	say(12)
+	h.await("all counted", func(s control.Status) bool { return s.Plugins[0].Acked == 42 })
+	if n := counted(t, sim, g); n != 42 || h.plugin("counter").PID != before.PID {
+		t.Errorf("%d counted, process %d, before %d", n, h.plugin("counter").PID, before.PID)
+	}
+	h.stop()
 }
 
 // TestReloadAddsAndRemoves: files added, removed and named.

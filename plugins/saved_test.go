@@ -118,3 +118,43 @@ func TestMemoryOfRemovedPluginGoes(t *testing.T) {
 		t.Errorf("cursors %v", names)
 	}
 }
+
+// TestCursorsFollowTheFolder: at the start the places of plugins that are gone go,
+// unless that may be a mistake.
+func TestCursorsFollowTheFolder(t *testing.T) {
+	for name, test := range map[string]struct {
+		add  func(f *folder)
+		want int
+	}{
+		"gone":               {func(f *folder) { f.add("echo", "") }, 1},
+		"folder not mounted": {func(*folder) {}, 2},
+		"one does not start": {func(f *folder) { f.add("echo", ""); f.add("broken", "exit") }, 2},
+		"lost its bit": {func(f *folder) {
+			f.add("echo", "")
+			if err := os.WriteFile(filepath.Join(f.dir, "away.bin"), nil, 0o600); err != nil {
+				f.t.Fatal(err)
+			}
+		}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFolder(t)
+			j := newMemoryJournal()
+			f.config.Journal, f.config.Cursors = j, j
+			for _, plugin := range []string{"echo", "away"} {
+				c, err := j.Cursor(plugin)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			test.add(f)
+			s := f.load()
+			s.Run()
+			if names, _ := j.Cursors(); len(names) != test.want {
+				t.Errorf("places of %v", names)
+			}
+		})
+	}
+}

@@ -67,6 +67,7 @@ func serveInstance(dir, plugin string, number uint64, rest REST, guilds Guilds) 
 	s.server = grpc.NewServer(append(wire.ServerOptions(),
 		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.MaxRecvMsgSize(maxCall),
+		grpc.WaitForHandlers(true), // close ends their contexts; gate and cache outlive them
 		grpc.UnaryInterceptor(s.authorize))...)
 	wire.RegisterHostServer(s.server, s)
 	go func() {

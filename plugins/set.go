@@ -72,6 +72,7 @@ type Set struct {
 	mu      sync.Mutex
 	plugins []*Plugin
 	pending map[*Plugin]*instance // loaded, not yet running
+	skipped map[string]bool       // names of files that are not executable
 	running sync.WaitGroup
 	cancel  context.CancelFunc
 	enter   func(p *Plugin, in *instance) bool // starts a plugin's run; false when the set is closed
@@ -217,7 +218,8 @@ func (s *Set) stageAll(ctx context.Context) ([]staged, error) {
 			"count", len(skipped), "files", strings.Join(skipped[:min(len(skipped), namedFiles)], ", "))
 	}
 	s.strangers(found)
-	var files []staged
+	s.setSkipped(skipped)
+	files := s.notExecutable(skipped)
 	for _, c := range found {
 		if wait := quiet - s.now().Sub(c.changed); wait > 0 && wait <= quiet {
 			select {
@@ -233,6 +235,27 @@ func (s *Set) stageAll(ctx context.Context) ([]staged, error) {
 		files = append(files, staged{f, err})
 	}
 	return files, nil
+}
+
+func (s *Set) setSkipped(names []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skipped = make(map[string]bool)
+	for _, name := range names {
+		s.skipped[strings.TrimSuffix(name, filepath.Ext(name))] = true
+	}
+}
+
+// notExecutable are the files of running plugins that could not be started any
+// more: a build that lost its bit is no reason to remove the plugin.
+func (s *Set) notExecutable(skipped []string) (files []staged) {
+	for _, p := range s.all() {
+		f := p.current()
+		if f.Path != "" && slices.Contains(skipped, filepath.Base(f.Path)) {
+			files = append(files, staged{f, fmt.Errorf("start plugin %s: %s is not executable: chmod +x it", f.Name, f.Path)})
+		}
+	}
+	return files
 }
 
 // sweepStaged removes copies that no plugin runs.
@@ -284,7 +307,8 @@ func (s *Set) Run() {
 
 // forgetStrangers removes the cursors of plugins whose files are gone. One that
 // does not start has not told its name, and an empty folder may only be one that
-// is not mounted: then none is removed. The caller holds s.mu.
+// is not mounted: then none is removed. A file that lost its bit is still there.
+// The caller holds s.mu.
 func (s *Set) forgetStrangers() {
 	if s.config.Cursors == nil || len(s.pending) == 0 || len(s.pending) < len(s.plugins) {
 		return
@@ -295,7 +319,7 @@ func (s *Set) forgetStrangers() {
 		return
 	}
 	for _, name := range names {
-		if !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.Name() == name }) {
+		if !s.skipped[name] && !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.Name() == name }) {
 			s.forgetCursor(name)
 		}
 	}
