@@ -22,7 +22,8 @@ type savedSessions struct {
 
 // resumable are the sessions that an earlier host has left and that fit this
 // one. An event is journaled before its number is saved, so after a kill the
-// journal may know a later one.
+// journal may know a later one; what came before the session's READY is not of
+// it.
 func (s *savedSessions) resumable(events *state.Journal) map[int]gateway.Saved {
 	out := make(map[int]gateway.Saved)
 	for _, v := range s.values.All() {
@@ -31,7 +32,7 @@ func (s *savedSessions) resumable(events *state.Journal) map[int]gateway.Saved {
 				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents)
 			continue
 		}
-		if newest, ok := events.Newest(v.Shard); ok && newest.Seq > v.Seq && newest.Received >= v.At.UnixNano() {
+		if newest, ok := events.Newest(v.Shard); ok && newest.Seq > v.Seq && newest.Received >= v.Ready.UnixNano() {
 			v.Seq, v.At = newest.Seq, time.Unix(0, newest.Received)
 		}
 		out[int(v.Shard)] = gateway.Saved{ID: v.ID, ResumeURL: v.ResumeURL, Seq: v.Seq, Since: v.At}

@@ -320,6 +320,9 @@ func (s *Set) forgetStrangers() {
 	}
 	for _, name := range names {
 		if !s.skipped[name] && !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.Name() == name }) {
+			if s.config.Saved != "" {
+				s.forgetSaved(filepath.Join(s.config.Saved, name+savedEnding))
+			}
 			s.forgetCursor(name)
 		}
 	}
