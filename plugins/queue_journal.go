@@ -91,7 +91,7 @@ func (q *queue) feedOf(shard uint32, start uint64) *feed {
 		return f
 	}
 	f.low = start - 1
-	q.ack1(shard, 0, start-1)
+	q.acknowledged(shard, 0, start-1)
 	return f
 }
 
@@ -201,7 +201,7 @@ func (q *queue) passed(shard uint32, index uint64) {
 // pass acknowledges the events from next up to index: nobody wants them here.
 func (q *queue) pass(f *feed, index uint64) {
 	if index >= f.next {
-		q.ack1(f.shard, f.next, index)
+		q.acknowledged(f.shard, f.next, index)
 	}
 }
 
@@ -214,10 +214,12 @@ func (q *queue) acknowledge(i *item) {
 		i.feed.ahead[i.event.Index] = true // refill does it, within the window
 		return
 	}
-	q.ack1(i.feed.shard, i.event.Index, i.event.Index)
+	q.acknowledged(i.feed.shard, i.event.Index, i.event.Index)
 }
 
-func (q *queue) ack1(shard uint32, first, last uint64) {
+// acknowledged tells the cursor that the events from first to last need no
+// handling any more.
+func (q *queue) acknowledged(shard uint32, first, last uint64) {
 	if q.kept.cursor == nil || last == 0 {
 		return
 	}

@@ -127,18 +127,18 @@ func (q *queue) receive(f *feed, e *wire.Event, lost uint64, mine bool) {
 	switch {
 	case lost > 0:
 		q.countLost(e.Name, lost)
-		q.ack1(f.shard, e.Index, e.Index+lost-1)
+		q.acknowledged(f.shard, e.Index, e.Index+lost-1)
 	case ahead:
 		delete(f.ahead, e.Index)
 		if handled {
-			q.ack1(f.shard, e.Index, e.Index)
+			q.acknowledged(f.shard, e.Index, e.Index)
 		}
 	case q.kept.cursor != nil && q.kept.cursor.Acked(f.shard, e.Index):
 	case !mine || !q.wanted.takes(e):
-		q.ack1(f.shard, e.Index, e.Index)
+		q.acknowledged(f.shard, e.Index, e.Index)
 	case e.Name == interactionCreate && e.Index > f.maybe && q.now().Sub(time.Unix(0, e.Received)) > interactionAnswer:
 		q.count.dropped[e.Name]++
-		q.ack1(f.shard, e.Index, e.Index)
+		q.acknowledged(f.shard, e.Index, e.Index)
 	default:
 		e.Data = bytes.Clone(e.Data)
 		i := q.newItem(e, f)
