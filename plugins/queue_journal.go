@@ -24,6 +24,7 @@ type kept struct {
 type feed struct {
 	shard  uint32
 	next   uint64 // all events below it are queued, or were, or are not for us
+	gone   uint64 // those from next up to it, without it, are lost
 	behind bool
 	pushed uint64          // the last event that was left to the journal
 	ahead  map[uint64]bool // interactions above next that are queued all the same; true: handled
@@ -203,6 +204,23 @@ func (q *queue) pass(f *feed, index uint64) {
 	if index >= f.next {
 		q.ack1(f.shard, f.next, index)
 	}
+}
+
+// passGone acknowledges what is lost, and reports whether that is all of it: the
+// cursor may have to wait for an older event.
+func (q *queue) passGone(f *feed) (all bool) {
+	for f.next < f.gone {
+		last := f.gone - 1
+		if !q.inWindow(f, last) && f.next > f.low+1 {
+			last = f.low + CursorWindow
+		}
+		if last < f.next {
+			return false
+		}
+		q.pass(f, last)
+		f.next = last + 1
+	}
+	return true
 }
 
 // acknowledge remembers that the event needs no handling any more.
