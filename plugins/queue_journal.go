@@ -6,6 +6,10 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
+// aheadMost bounds how many interactions beyond the cursor's window are
+// remembered. The rest waits in the journal, for a plugin that is down for days.
+const aheadMost = 1 << 16
+
 // kept is a queue's place in the journal.
 type kept struct {
 	journal Journal // nil: events live in memory only
@@ -109,7 +113,7 @@ func (q *queue) admit(e *wire.Event) (f *feed, queued bool) {
 	switch {
 	case e.Index < f.next:
 		return nil, false // refill was quicker
-	case e.Name == interactionCreate && f.behind:
+	case e.Name == interactionCreate && f.behind && len(f.ahead) < aheadMost:
 		// Interactions wait for nobody: refill passes over this one.
 		if f.ahead == nil {
 			f.ahead = make(map[uint64]bool)
@@ -225,14 +229,18 @@ func (q *queue) passGone(f *feed) (all bool) {
 
 // acknowledge remembers that the event needs no handling any more.
 func (q *queue) acknowledge(i *item) {
-	if i.feed == nil {
+	f, index := i.feed, i.event.Index
+	if f == nil {
 		return
 	}
-	if _, ahead := i.feed.ahead[i.event.Index]; ahead {
-		i.feed.ahead[i.event.Index] = true // refill does it, within the window
-		return
+	if _, ahead := f.ahead[index]; ahead {
+		if q.kept.cursor == nil || !q.inWindow(f, index) {
+			f.ahead[index] = true // refill does it, within the window
+			return
+		}
+		delete(f.ahead, index) // the cursor tells refill
 	}
-	q.ack1(i.feed.shard, i.event.Index, i.event.Index)
+	q.ack1(f.shard, index, index)
 }
 
 func (q *queue) ack1(shard uint32, first, last uint64) {

@@ -3,6 +3,7 @@ package plugins
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // TestMoreIsLostThanTheCursorSpans: the journal lets go of more events than the
@@ -42,4 +43,66 @@ func TestMoreIsLostThanTheCursorSpans(t *testing.T) {
 			t.Errorf("handled up to %d, want %d", low, last+1)
 		}
 	})
+}
+
+// TestInteractionThatOvertookIsNotHandledTwice: it was handled before the host
+// stopped, although the events before it were not.
+func TestInteractionThatOvertookIsNotHandledTwice(t *testing.T) {
+	j := newMemoryJournal()
+	l := smallLimits()
+	l.queued = 300
+	q := openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
+	q.pause()
+	for range 50 {
+		q.push(j.add(*message(0, 1, 200)))
+	}
+	i := message(0, 1, 10)
+	i.Name, i.Received = interactionCreate, time.Now().UnixNano()
+	q.push(j.add(*i))
+	q.resume()
+	got := sentBy(t, q.queue)
+	if len(got) == 0 || got[0].Name != interactionCreate {
+		t.Fatalf("sent %v", got)
+	}
+	q.end()
+	q.ack(ackOf(got...))
+	q.over()
+	q = openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))
+	for _, e := range q.takenUntil(t, 50-(len(got)-1), always) {
+		if e.Name == interactionCreate {
+			t.Fatalf("interaction %d again, flags %d", e.Index, e.Flags)
+		}
+	}
+}
+
+// TestInteractionsOfAnAwayPluginAreForgotten: a plugin that is down for days keeps
+// no list of all interactions that were meant for it.
+func TestInteractionsOfAnAwayPluginAreForgotten(t *testing.T) {
+	j := newMemoryJournal()
+	l := smallLimits()
+	l.away, l.fresh = 300, 10
+	q := openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
+	q.setAway(true)
+	interactions := func(n int) (remembered int) {
+		i := message(0, 1, 10)
+		i.Name, i.Received = interactionCreate, time.Now().UnixNano()
+		for range n {
+			q.push(j.add(*i))
+		}
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return len(q.kept.feeds[0].ahead)
+	}
+	for range 3 {
+		q.push(j.add(*message(0, 1, 200)))
+	}
+	if n := interactions(1000); n > l.fresh {
+		t.Errorf("%d interactions are remembered", n)
+	}
+	for range CursorWindow {
+		j.add(*message(0, 1, 10)) // of another plugin
+	}
+	if n := interactions(2 * aheadMost); n > aheadMost {
+		t.Errorf("%d interactions are remembered beyond the window", n)
+	}
 }
