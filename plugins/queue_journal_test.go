@@ -45,6 +45,62 @@ func TestMoreIsLostThanTheCursorSpans(t *testing.T) {
 	})
 }
 
+// TestNewKindIsTakenFromTheBarrierOn: also by a plugin that was not behind at the
+// barrier and is soon after.
+func TestNewKindIsTakenFromTheBarrierOn(t *testing.T) {
+	j := newMemoryJournal()
+	l := smallLimits()
+	l.queued = 300
+	q := openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
+	q.push(j.add(*message(0, 1, 200)))
+	typing := message(0, 1, 10)
+	typing.Name = "TYPING_START"
+	before := j.add(*typing) // another plugin's
+	q.pause()
+	next := wants(manifestOf("MESSAGE_CREATE", "TYPING_START"))
+	q.widen(next)
+	q.keep(next)
+	for range 3 {
+		q.push(j.add(*message(0, 1, 200)))
+	}
+	after := j.add(*typing)
+	q.push(after)
+	q.resume()
+	for _, e := range q.takenUntil(t, 5, always) {
+		if e.Index == before.Index {
+			t.Fatalf("%s %d is from before the barrier", e.Name, e.Index)
+		}
+	}
+}
+
+// TestNewKindIsTakenWhileTheSwitchIsMade: the router follows the new build at
+// once, and a plugin that is behind reads on in the journal meanwhile.
+func TestNewKindIsTakenWhileTheSwitchIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newMemoryJournal()
+		q := openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))
+		q.push(j.add(*message(0, 1, 10)))
+		q.takenUntil(t, 1, always)
+		q.over()
+		j.add(*message(0, 1, 10)) // while no host ran
+		j.broken = 1              // for a second
+		q = openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))
+		q.pause()
+		p := &Plugin{queue: q.queue}
+		next := &instance{manifest: manifestOf("MESSAGE_CREATE", "TYPING_START")}
+		p.settle(&swap{next: next, done: make(chan outcome, 1), switching: func() {
+			typing := message(0, 1, 10)
+			typing.Name = "TYPING_START"
+			q.push(j.add(*typing))
+			time.Sleep(2 * refillPause)
+		}})
+		q.resume()
+		if got := sentBy(t, q.queue); len(got) != 2 || got[1].Name != "TYPING_START" {
+			t.Errorf("sent %v", got)
+		}
+	})
+}
+
 // TestInteractionThatOvertookIsNotHandledTwice: it was handled before the host
 // stopped, although the events before it were not.
 func TestInteractionThatOvertookIsNotHandledTwice(t *testing.T) {
