@@ -29,6 +29,13 @@ func (q *queue) end() {
 	q.paused, q.ending = true, true
 }
 
+// hasEnded says whether nothing will be sent any more.
+func (q *queue) hasEnded() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ending
+}
+
 // waitLanded returns when nothing is in flight. Pause first.
 func (q *queue) waitLanded(ctx context.Context) error {
 	q.mu.Lock()
