@@ -98,6 +98,7 @@ func (s *Sessions) Save(v SessionValues) error {
 		if had {
 			s.values[v.Shard] = old
 		}
+		delete(s.tags, v.Shard) // what is counted from now on is not the old session's
 		return err
 	}
 	if v.At.IsZero() {
