@@ -71,10 +71,24 @@ func (q *queue) close() {
 	}
 	k.closed = true
 	if k.cursor != nil {
+		q.allLanded()
 		if err := k.cursor.Close(); err != nil {
 			k.fault("close the cursor", err)
 		}
 		k.cursor = nil
+	}
+}
+
+// allLanded remembers after an orderly end that what waits was never sent, but
+// for what an earlier life of the host may have sent.
+func (q *queue) allLanded() {
+	if len(q.inFlight)+len(q.redeliver) > 0 {
+		return
+	}
+	for _, f := range q.kept.feeds {
+		if err := q.kept.cursor.Landed(f.shard, f.maybe); err != nil {
+			q.kept.fault("remember what is not sent", err)
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
 // TestMoreIsLostThanTheCursorSpans: the journal lets go of more events than the
@@ -160,5 +162,43 @@ func TestInteractionsOfAnAwayPluginAreForgotten(t *testing.T) {
 	}
 	if n := interactions(2 * aheadMost); n > aheadMost {
 		t.Errorf("%d interactions are remembered beyond the window", n)
+	}
+}
+
+// TestWhatWasNeverSentIsNotMarked: after an orderly stop it is known what a
+// process was given.
+func TestWhatWasNeverSentIsNotMarked(t *testing.T) {
+	j := newMemoryJournal()
+	l := defaultLimits()
+	l.perLane = 1
+	q := openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
+	const total = 10
+	for n := range uint64(total) {
+		q.push(j.add(*message(0, 1+n/9, 10))) // the last in a lane of its own
+	}
+	sent := sentBy(t, q.queue)
+	if len(sent) != 2 || sent[1].Index != total {
+		t.Fatalf("sent %v", sent)
+	}
+
+	q.end()
+	q.ack(ackOf(sent...))
+	q.over()
+	for life, marked := range []bool{false, true} {
+		if marked {
+			j.cursors["p"].sent[0] = total - 1 // as a kill leaves it
+		}
+		q = openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
+		got := q.takenUntil(t, 1, func(wire.Event) bool { return false })
+		if got[0].Index != uint64(2+life) || (got[0].Flags&wire.Redelivered != 0) != marked {
+			t.Errorf("life %d begins with event %d, flags %d", life+2, got[0].Index, got[0].Flags)
+		}
+		q.end()
+		q.ack(ackOf(got...))
+		q.over()
+	}
+	q = openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
+	if got := q.takenUntil(t, 1, always); got[0].Flags&wire.Redelivered == 0 {
+		t.Errorf("event %d was perhaps sent before the kill, and is not marked", got[0].Index)
 	}
 }
