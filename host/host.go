@@ -254,7 +254,7 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 	for n := range shards {
 		shards[n] = n
 	}
-	saved := &savedSessions{values: r.kept.sessions, count: count, intents: router.Intents(manifests(r.set)), log: h.log.Named("gateway")}
+	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), log: h.log.Named("gateway")}
 	sessions, err := gateway.NewSet(gateway.Config{
 		Token:            h.config.Token,
 		URL:              r.discord.gateway.URL,
@@ -266,7 +266,7 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 		Events:           events,
 		IdentifyInterval: h.config.IdentifyInterval,
 		LastIdentify:     last,
-		Resume:           saved.resumable(r.kept.journal.events),
+		Resume:           saved.resumable(),
 		Identified: func() {
 			if err := r.folder.SetLastIdentify(time.Now()); err != nil {
 				h.log.Warn("a restart within seconds may identify too early", "error", err)

@@ -15,6 +15,7 @@ import (
 // is never ahead of the journal.
 type savedSessions struct {
 	values  *state.Sessions
+	events  *state.Journal
 	count   int
 	intents uint64
 	log     hclog.Logger
@@ -22,9 +23,8 @@ type savedSessions struct {
 
 // resumable are the sessions that an earlier host has left and that fit this
 // one. An event is journaled before its number is saved, so after a kill the
-// journal may know a later one; what came before the session's READY is not of
-// it.
-func (s *savedSessions) resumable(events *state.Journal) map[int]gateway.Saved {
+// journal may know a later one. Times do not tell whose it is: clocks go back.
+func (s *savedSessions) resumable() map[int]gateway.Saved {
 	out := make(map[int]gateway.Saved)
 	for _, v := range s.values.All() {
 		if int(v.Count) != s.count || v.Intents != s.intents {
@@ -32,7 +32,7 @@ func (s *savedSessions) resumable(events *state.Journal) map[int]gateway.Saved {
 				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents)
 			continue
 		}
-		if newest, ok := events.Newest(v.Shard); ok && newest.Seq > v.Seq && newest.Received >= v.Ready.UnixNano() {
+		if newest, ok := s.events.Newest(v.Shard); ok && newest.Index > v.Journaled && newest.Seq > v.Seq {
 			v.Seq, v.At = newest.Seq, time.Unix(0, newest.Received)
 		}
 		out[int(v.Shard)] = gateway.Saved{ID: v.ID, ResumeURL: v.ResumeURL, Seq: v.Seq, Since: v.At}
@@ -48,9 +48,10 @@ func (s *savedSessions) ready(e *gateway.Event) {
 	}
 	err := json.Unmarshal(e.Data, &d)
 	if err == nil {
+		_, journaled := s.events.Range(uint32(e.Shard))
 		err = s.values.Save(state.SessionValues{
 			ID: d.SessionID, ResumeURL: d.ResumeURL, Shard: uint32(e.Shard), Count: uint32(s.count), Intents: s.intents,
-			Seq: e.Seq, Ready: e.Received, At: e.Received,
+			Seq: e.Seq, Ready: e.Received, At: e.Received, Journaled: journaled,
 		})
 	}
 	if err != nil {

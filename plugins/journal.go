@@ -42,6 +42,9 @@ type Cursor interface { //nolint:interfacebloat // one thing, and the queue need
 	Position(shard uint32) (low, sent uint64, known bool)
 	// SetSent remembers that events up to index are handed to a process.
 	SetSent(shard uint32, index uint64) error
+	// Landed takes that back down to index: no open event above it is with a
+	// process any more, or was with one that died.
+	Landed(shard uint32, index uint64) error
 	Close() error
 }
 

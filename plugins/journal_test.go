@@ -172,6 +172,13 @@ func (c *memoryCursor) SetSent(shard uint32, index uint64) error {
 	return nil
 }
 
+func (c *memoryCursor) Landed(shard uint32, index uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent[shard] = min(c.sent[shard], index)
+	return nil
+}
+
 func (c *memoryCursor) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

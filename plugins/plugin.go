@@ -37,13 +37,14 @@ const (
 
 // Plugin is one program of the folder over all its instances.
 type Plugin struct {
-	set   *Set
-	file  File
-	log   hclog.Logger
-	queue *queue
-	swaps chan *swap    // taken by run
-	begun chan error    // how the first instance began; capacity 1
-	ended chan struct{} // closed when run has returned
+	set      *Set
+	file     File
+	log      hclog.Logger
+	queue    *queue
+	swaps    chan *swap    // taken by run
+	changing chan struct{} // a place for a swap, or for saving the state; capacity 1
+	begun    chan error    // how the first instance began; capacity 1
+	ended    chan struct{} // closed when run has returned
 
 	mu          sync.Mutex
 	state       State
@@ -105,10 +106,13 @@ func (p *Plugin) nextGeneration() uint64 {
 }
 
 // begin gives an instance that is up its services, the state that the last host
-// has left, and its start.
+// has left, and its start. What this host leaves to the next one it lets alone.
 func (p *Plugin) begin(ctx context.Context, in *instance) error {
-	name := p.Name()
-	err := p.restoreSaved(ctx, in)
+	name, left := p.Name(), p.queue.hasEnded()
+	var err error
+	if !left {
+		err = p.restoreSaved(ctx, in)
+	}
 	if err == nil {
 		in.services, err = serveInstance(p.set.config.Sockets, name, p.set.nextNumber(), p.set.config.REST, p.set.config.Guilds)
 	}
@@ -119,10 +123,14 @@ func (p *Plugin) begin(ctx context.Context, in *instance) error {
 		return fmt.Errorf("start plugin %s: %w", name, in.crashed(err))
 	}
 	p.mu.Lock()
-	p.instance, p.state = in, Running
 	saved := p.savedPath()
 	p.mu.Unlock()
-	p.set.forgetSaved(saved)
+	if !left {
+		p.set.forgetSaved(saved) // before this instance may be asked for its own
+	}
+	p.mu.Lock()
+	p.instance, p.state = in, Running
+	p.mu.Unlock()
 	p.log.Info("plugin started", "generation", in.generation, "pid", in.link.process.number())
 	return nil
 }

@@ -29,6 +29,13 @@ func (q *queue) end() {
 	q.paused, q.ending = true, true
 }
 
+// hasEnded says whether nothing will be sent any more.
+func (q *queue) hasEnded() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.ending
+}
+
 // waitLanded returns when nothing is in flight. Pause first.
 func (q *queue) waitLanded(ctx context.Context) error {
 	q.mu.Lock()
@@ -62,11 +69,12 @@ func (q *queue) slowest() (name string, guild uint64, since time.Time) {
 }
 
 // widen prepares for a build that asks for further kinds: these begin for it
-// with what is pushed from now on, although older ones may be in the journal.
+// with what is pushed from now on, although older ones are in the journal, where
+// a plugin that falls behind reads again from its last event on.
 func (q *queue) widen(next wanted) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.kept.behind == 0 {
+	if q.kept.journal == nil {
 		return
 	}
 	last := q.kept.journal.Last()
@@ -74,10 +82,8 @@ func (q *queue) widen(next wanted) {
 		if q.wanted.names(name) {
 			continue
 		}
-		for _, f := range q.kept.feeds {
-			if f.behind {
-				q.wanted.begin(name, f.shard, last[f.shard]+1)
-			}
+		for shard := range q.kept.feeds {
+			q.wanted.begin(name, shard, last[shard]+1)
 		}
 	}
 }

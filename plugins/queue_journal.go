@@ -6,6 +6,10 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
+// aheadMost bounds how many interactions beyond the cursor's window are
+// remembered. The rest waits in the journal, for a plugin that is down for days.
+const aheadMost = 1 << 16
+
 // kept is a queue's place in the journal.
 type kept struct {
 	journal Journal // nil: events live in memory only
@@ -24,6 +28,7 @@ type kept struct {
 type feed struct {
 	shard  uint32
 	next   uint64 // all events below it are queued, or were, or are not for us
+	gone   uint64 // those from next up to it, without it, are lost
 	behind bool
 	pushed uint64          // the last event that was left to the journal
 	ahead  map[uint64]bool // interactions above next that are queued all the same; true: handled
@@ -66,10 +71,24 @@ func (q *queue) close() {
 	}
 	k.closed = true
 	if k.cursor != nil {
+		q.allLanded()
 		if err := k.cursor.Close(); err != nil {
 			k.fault("close the cursor", err)
 		}
 		k.cursor = nil
+	}
+}
+
+// allLanded remembers after an orderly end that what waits was never sent, but
+// for what an earlier life of the host may have sent.
+func (q *queue) allLanded() {
+	if len(q.inFlight)+len(q.redeliver) > 0 {
+		return
+	}
+	for _, f := range q.kept.feeds {
+		if err := q.kept.cursor.Landed(f.shard, f.maybe); err != nil {
+			q.kept.fault("remember what is not sent", err)
+		}
 	}
 }
 
@@ -108,7 +127,7 @@ func (q *queue) admit(e *wire.Event) (f *feed, queued bool) {
 	switch {
 	case e.Index < f.next:
 		return nil, false // refill was quicker
-	case e.Name == interactionCreate && f.behind:
+	case e.Name == interactionCreate && f.behind && len(f.ahead) < aheadMost:
 		// Interactions wait for nobody: refill passes over this one.
 		if f.ahead == nil {
 			f.ahead = make(map[uint64]bool)
@@ -205,16 +224,37 @@ func (q *queue) pass(f *feed, index uint64) {
 	}
 }
 
+// passGone acknowledges what is lost, and reports whether that is all of it: the
+// cursor may have to wait for an older event.
+func (q *queue) passGone(f *feed) (all bool) {
+	for f.next < f.gone {
+		last := f.gone - 1
+		if !q.inWindow(f, last) && f.next > f.low+1 {
+			last = f.low + CursorWindow
+		}
+		if last < f.next {
+			return false
+		}
+		q.pass(f, last)
+		f.next = last + 1
+	}
+	return true
+}
+
 // acknowledge remembers that the event needs no handling any more.
 func (q *queue) acknowledge(i *item) {
-	if i.feed == nil {
+	f, index := i.feed, i.event.Index
+	if f == nil {
 		return
 	}
-	if _, ahead := i.feed.ahead[i.event.Index]; ahead {
-		i.feed.ahead[i.event.Index] = true // refill does it, within the window
-		return
+	if _, ahead := f.ahead[index]; ahead {
+		if q.kept.cursor == nil || !q.inWindow(f, index) {
+			f.ahead[index] = true // refill does it, within the window
+			return
+		}
+		delete(f.ahead, index) // the cursor tells refill
 	}
-	q.acknowledged(i.feed.shard, i.event.Index, i.event.Index)
+	q.acknowledged(f.shard, index, index)
 }
 
 // acknowledged tells the cursor that the events from first to last need no

@@ -72,7 +72,7 @@ func (q *queue) feedsBehind() []*feed {
 // at once.
 func (q *queue) readOn(ctx context.Context, f *feed, claims func(*wire.Event) bool) (more bool, err error) {
 	if f.reader == nil {
-		f.reader = q.kept.journal.Read(f.shard, f.next)
+		f.reader = q.kept.journal.Read(f.shard, max(f.next, f.gone))
 	}
 	for range refillChunk {
 		if !q.mayRead(ctx, f) {
@@ -100,7 +100,7 @@ func (q *queue) readOn(ctx context.Context, f *feed, claims func(*wire.Event) bo
 func (q *queue) mayRead(ctx context.Context, f *feed) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return ctx.Err() == nil && q.fits() && q.inWindow(f, f.next)
+	return ctx.Err() == nil && q.fits() && q.passGone(f) && q.inWindow(f, f.next)
 }
 
 // atEnd ends the reading of a shard that has caught up. It reports whether more
@@ -126,8 +126,9 @@ func (q *queue) receive(f *feed, e *wire.Event, lost uint64, mine bool) {
 	maybe := e.Index <= f.maybe || e.Name == interactionCreate && e.Index <= f.opened
 	switch {
 	case lost > 0:
+		f.next, f.gone = e.Index, f.next
 		q.countLost(e.Name, lost)
-		q.acknowledged(f.shard, e.Index, e.Index+lost-1)
+		q.passGone(f)
 	case ahead:
 		delete(f.ahead, e.Index)
 		if handled {

@@ -289,29 +289,47 @@ func (s *Set) remove(ctx context.Context, p *Plugin, o ReloadOptions) outcome {
 
 // ask hands a swap to the plugin's goroutine and waits for what comes of it.
 func (p *Plugin) ask(ctx context.Context, s *swap) outcome {
-	var err error
+	if err := p.hand(ctx, s); err != nil {
+		if s.next != nil {
+			s.next.stop()
+		}
+		return outcome{result: NotDone, err: err}
+	}
+	defer func() { <-p.changing }()
+	select {
+	case out := <-s.done:
+		return out
+	case <-p.ended:
+	}
+	select {
+	case out := <-s.done: // answered last of all
+		return out
+	default:
+		return outcome{result: NotDone, err: errors.New("the plugin ended meanwhile: the host stops")}
+	}
+}
+
+// hand takes the place in p.changing, which the caller gives back, and hands the
+// swap over.
+func (p *Plugin) hand(ctx context.Context, s *swap) error {
+	errEnded := errors.New("the plugin has ended: the host stops")
+	select {
+	case p.changing <- struct{}{}:
+	case <-p.ended:
+		return errEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	select {
 	case p.swaps <- s:
-		select {
-		case out := <-s.done:
-			return out
-		case <-p.ended:
-		}
-		select {
-		case out := <-s.done: // answered last of all
-			return out
-		default:
-			return outcome{result: NotDone, err: errors.New("the plugin ended meanwhile: the host stops")}
-		}
+		return nil
 	case <-p.ended:
-		err = errors.New("the plugin has ended: the host stops")
+		<-p.changing
+		return errEnded
 	case <-ctx.Done():
-		err = ctx.Err()
+		<-p.changing
+		return ctx.Err()
 	}
-	if s.next != nil {
-		s.next.stop()
-	}
-	return outcome{result: NotDone, err: err}
 }
 
 // lives says whether the plugin has a goroutine that takes swaps.

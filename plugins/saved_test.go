@@ -2,9 +2,11 @@ package plugins
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
@@ -116,6 +118,81 @@ func TestMemoryOfRemovedPluginGoes(t *testing.T) {
 	}
 	if names, _ := j.Cursors(); len(names) != 0 {
 		t.Errorf("cursors %v", names)
+	}
+}
+
+// TestMemoryThatIsSavedStays: whatever becomes of the process between its saving
+// and the end of the host.
+func TestMemoryThatIsSavedStays(t *testing.T) {
+	for name, after := range map[string]func(f *folder, s *Set, p *Plugin){
+		"crash": func(_ *folder, _ *Set, p *Plugin) {
+			generation := p.status().Generation
+			if err := syscall.Kill(p.status().PID, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			until(t, "up again", func() bool { st := p.status(); return st.PID != 0 && st.Generation > generation })
+		},
+		"reload": func(f *folder, s *Set, _ *Plugin) {
+			_, _ = s.Reload(t.Context(), ReloadOptions{
+				Names: []string{"echo"}, Changed: func() {},
+				Check: func([]*wire.Manifest, *wire.Manifest) error { return nil },
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFolder(t)
+			f.add("echo", "memory")
+			s := f.load()
+			s.Run()
+			p := only(t, s)
+			until(t, "running", func() bool { return p.status().PID != 0 })
+			deliver(t, p, 0, 100)
+			until(t, "all handled", func() bool { return p.status().Acked == 100 })
+			if err := s.Drain(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			after(f, s, p)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := savedOf(t, f, "echo.state"); len(got.GetData()) != 100 {
+				t.Errorf("%d bytes are left, want 100", len(got.GetData()))
+			}
+		})
+	}
+}
+
+// TestStopDuringReload: what the plugin has in memory is saved by whichever
+// instance has it when the host stops.
+func TestStopDuringReload(t *testing.T) {
+	for range 3 {
+		f := newFolder(t)
+		f.add("echo", "memory")
+		s := f.load()
+		s.Run()
+		p := only(t, s)
+		until(t, "running", func() bool { return p.status().PID != 0 })
+		deliver(t, p, 0, 100)
+		until(t, "all handled", func() bool { return p.status().Acked == 100 })
+		checked, reloaded := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(reloaded)
+			_, _ = s.Reload(context.Background(), ReloadOptions{
+				Names: []string{"echo"}, Changed: func() {},
+				Check: func([]*wire.Manifest, *wire.Manifest) error { close(checked); return nil },
+			})
+		}()
+		<-checked
+		if err := s.Drain(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		<-reloaded
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := savedOf(t, f, "echo.state"); len(got.GetData()) != 100 {
+			t.Errorf("%d bytes are left, want 100", len(got.GetData()))
+		}
 	}
 }
 

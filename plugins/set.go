@@ -340,7 +340,7 @@ func (s *Set) forgetCursor(name string) {
 func (s *Set) newPlugin(f File) *Plugin {
 	return &Plugin{
 		set: s, file: f, state: Starting, log: s.config.Log.Named(f.Name), queue: newQueue(defaultLimits(), s.now),
-		swaps: make(chan *swap), begun: make(chan error, 1), ended: make(chan struct{}),
+		swaps: make(chan *swap), changing: make(chan struct{}, 1), begun: make(chan error, 1), ended: make(chan struct{}),
 	}
 }
 
@@ -401,6 +401,12 @@ func (p *Plugin) drain(ctx context.Context, kept bool) error {
 	}
 	if !kept {
 		return nil
+	}
+	select {
+	case p.changing <- struct{}{}: // the instance stays the same meanwhile
+		defer func() { <-p.changing }()
+	case <-ctx.Done():
+		return fmt.Errorf("save the state of plugin %s: its reload has not ended: %w: it begins anew with the next start", p.Name(), ctx.Err())
 	}
 	return p.save(ctx)
 }

@@ -160,12 +160,13 @@ func (p *Plugin) replaceAbsent(ctx context.Context, s *swap) (*instance, error) 
 	return s.next, nil
 }
 
-// settle makes the next build of a swap, which has begun, the plugin's.
+// settle makes the next build of a swap, which has begun, the plugin's. The queue
+// comes first: what is routed to the new build it must not take for another's.
 func (p *Plugin) settle(s *swap) {
 	p.queue.widen(wants(s.next.manifest))
+	p.queue.keep(wants(s.next.manifest))
 	p.adopt(s.file, s.next.manifest)
 	s.switching()
-	p.queue.keep(wants(s.next.manifest))
 	s.answer(Done, nil)
 }
 

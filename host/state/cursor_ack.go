@@ -43,7 +43,7 @@ func (c *Cursor) Known(shard uint32) bool {
 }
 
 // SetSent remembers that events up to index have been handed to the plugin's
-// process. It never goes back. After a kill, what is above [Cursor.Low], not
+// process. It goes back by Landed alone. After a kill, what is above [Cursor.Low], not
 // acknowledged and at most [Cursor.Sent] may have been handled before.
 func (c *Cursor) SetSent(shard uint32, index uint64) error {
 	m, err := c.need(shard)
@@ -54,7 +54,18 @@ func (c *Cursor) SetSent(shard uint32, index uint64) error {
 	return nil
 }
 
-// Sent is the highest index given to SetSent, 0 if there was none.
+// Landed takes back what SetSent remembers, down to index: no open event above it
+// may have been handled.
+func (c *Cursor) Landed(shard uint32, index uint64) error {
+	m, err := c.need(shard)
+	if err != nil {
+		return err
+	}
+	m.landed(index)
+	return nil
+}
+
+// Sent is the highest index given to SetSent since Landed, 0 if there was none.
 func (c *Cursor) Sent(shard uint32) uint64 {
 	if m := c.at(shard); m != nil {
 		return m.read(wordSent)

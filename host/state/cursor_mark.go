@@ -111,6 +111,14 @@ func (m *mark) sent(index uint64) {
 	}
 }
 
+func (m *mark) landed(index uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ring != nil && index < m.words.word[wordSent].Load() {
+		m.words.word[wordSent].Store(index)
+	}
+}
+
 func (m *mark) acked(index uint64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

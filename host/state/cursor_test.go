@@ -211,3 +211,28 @@ func TestADamagedCursorIsSetAside(t *testing.T) {
 		})
 	}
 }
+
+// TestLandedTakesBackWhatWasSent: down to an index, and over a restart.
+func TestLandedTakesBackWhatWasSent(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state"))
+	c, err := s.OpenCursor("ping")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		do    func(uint32, uint64) error
+		index uint64
+		sent  uint64
+	}{{c.SetSent, 80, 80}, {c.SetSent, 70, 80}, {c.Landed, 90, 80}, {c.Landed, 60, 60}, {c.SetSent, 61, 61}} {
+		if err := step.do(3, step.index); err != nil || c.Sent(3) != step.sent {
+			t.Errorf("sent up to %d after %d, %v, want %d", c.Sent(3), step.index, err, step.sent)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = s.OpenCursor("ping"); err != nil || c.Sent(3) != 61 {
+		t.Errorf("sent up to %d, %v", c.Sent(3), err)
+	}
+	c.Close()
+}

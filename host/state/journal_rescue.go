@@ -27,6 +27,7 @@ func (j *Journal) rescue(now time.Time) error {
 		return nil
 	}
 	j.triedAt.Store(now.UnixNano())
+	j.fallen.Store(false) // first: an append that fails meanwhile says so anew
 	for _, t := range *j.tapes.Load() {
 		t.mu.Lock()
 		if t.active != nil && t.active.mem != nil && !t.active.empty() {
@@ -37,12 +38,14 @@ func (j *Journal) rescue(now time.Time) error {
 	for _, t := range *j.tapes.Load() {
 		for _, seg := range j.inMemory(t) {
 			if err := j.moveToDisk(t, seg); err != nil {
+				j.fallen.Store(true)
 				return err
 			}
 		}
 	}
-	j.fallen.Store(false)
-	j.log.Info("journal is on the disk again", "folder", j.dir)
+	if !j.fallen.Load() {
+		j.log.Info("journal is on the disk again", "folder", j.dir)
+	}
 	return nil
 }
 

@@ -26,9 +26,10 @@ type SessionValues struct {
 	Shard     uint32    `json:"shard"`
 	Count     uint32    `json:"count"`
 	Intents   uint64    `json:"intents"`
-	Seq       uint64    `json:"seq"`   // the last event that was journaled or skipped
-	Ready     time.Time `json:"ready"` // when READY came
-	At        time.Time `json:"at"`    // when the event of Seq came
+	Seq       uint64    `json:"seq"`       // the last event that was journaled or skipped
+	Ready     time.Time `json:"ready"`     // when READY came
+	At        time.Time `json:"at"`        // when the event of Seq came
+	Journaled uint64    `json:"journaled"` // index of the shard's last event when READY was handled
 }
 
 // Sessions keeps the values of all sessions: what READY tells in a file that is
@@ -97,6 +98,7 @@ func (s *Sessions) Save(v SessionValues) error {
 		if had {
 			s.values[v.Shard] = old
 		}
+		delete(s.tags, v.Shard) // what is counted from now on is not the old session's
 		return err
 	}
 	if v.At.IsZero() {

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,5 +96,31 @@ func TestDamagedSessionsAreSetAside(t *testing.T) {
 				t.Errorf("log: %s", log)
 			}
 		})
+	}
+}
+
+// TestNumbersAreNotSavedForTheSessionBefore: when the values of a new session
+// cannot be written, the numbers of the old one stay its own.
+func TestNumbersAreNotSavedForTheSessionBefore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	s := open(t, dir)
+	v := openSessions(t, s)
+	if err := v.Save(SessionValues{ID: "one", Seq: 70}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, sessionsFile)
+	if err := errors.Join(os.Rename(file, file+".kept"), os.MkdirAll(filepath.Join(file, "in the way"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if v.Save(SessionValues{ID: "two", Seq: 1}) == nil {
+		t.Fatal("saved onto a folder")
+	}
+	v.SetSeq(0, 2, 1)
+	v.Close()
+	if err := errors.Join(os.RemoveAll(file), os.Rename(file+".kept", file)); err != nil {
+		t.Fatal(err)
+	}
+	if got := openSessions(t, s).All(); len(got) != 1 || got[0].ID != "one" || got[0].Seq != 70 {
+		t.Errorf("got %+v", got)
 	}
 }

@@ -1,0 +1,60 @@
+package host
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/host/state"
+)
+
+// TestResumableWhenTheClockGoesBack: which of the journal's events are the
+// session's own does not hang on the clock.
+func TestResumableWhenTheClockGoesBack(t *testing.T) {
+	folder, err := state.Open(filepath.Join(t.TempDir(), "state"), hclog.NewNullLogger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	events, err := folder.OpenJournal(state.JournalOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Close()
+	values, err := folder.OpenSessions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer values.Close()
+	saved := &savedSessions{values: values, events: events, count: 1, log: hclog.NewNullLogger()}
+	now := time.Now()
+	at := func(seq uint64, received time.Time) {
+		if err := events.Append([]state.Record{{Seq: seq, Received: received.UnixNano(), Name: "MESSAGE_CREATE"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ready := func(id string, received time.Time) {
+		saved.ready(&gateway.Event{Seq: 1, Name: "READY", Received: received, Data: fmt.Appendf(nil, `{"session_id":%q}`, id)})
+	}
+	want := func(id string, seq uint64) {
+		t.Helper()
+		if got := saved.resumable()[0]; got.ID != id || got.Seq != seq {
+			t.Errorf("resumable by %s, seq %d, want %s, %d", got.ID, got.Seq, id, seq)
+		}
+	}
+	ready("one", now)
+	want("one", 1)
+	at(7, now.Add(time.Second))
+	saved.handled(&gateway.Event{Seq: 9, Received: now.Add(2 * time.Second)})
+	want("one", 9)
+	at(10, now.Add(-time.Hour)) // and the host is killed before it is saved
+	want("one", 10)
+	at(5000, now.Add(time.Second))
+	ready("two", now.Add(-time.Hour))
+	want("two", 1)
+	at(4, now.Add(-time.Hour))
+	want("two", 4)
+}
