@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/holdfast-bot/holdfast/host"
@@ -25,7 +26,8 @@ type demoCmd struct {
 
 const (
 	demoShards = 2
-	demoGuilds = 8 // where people talk
+	demoGuilds = 8    // where people talk
+	coldGuilds = 1500 // where nobody does
 	// examples are the plugins that the demo builds and runs.
 	helloExample   = "github.com/holdfast-bot/holdfast/examples/hello"
 	recordExample  = "github.com/holdfast-bot/holdfast/examples/record"
@@ -56,13 +58,13 @@ func (c *demoCmd) Run(ctx context.Context, around surroundings) (err error) {
 	}
 	sim, err := simulator.Start(simulator.Config{
 		Seed: c.Seed, Shards: demoShards, MaxConcurrency: demoShards,
-		World: simulator.World{Guilds: demoGuilds, MembersPerGuild: 1000, GuildBytes: simulator.Spread(c.Seed, 4<<10, 200<<10)},
+		World: simulator.World{Guilds: demoGuilds + coldGuilds, MembersPerGuild: 1000, GuildBytes: simulator.Spread(c.Seed, 4<<10, 200<<10)},
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, sim.Close()) }()
-	show.sayf("a Discord of our own listens on %s: %d guilds, %d shards", sim.URL(), demoGuilds, demoShards)
+	show.sayf("a Discord of our own listens on %s: %d guilds, %d shards", sim.URL(), demoGuilds+coldGuilds, demoShards)
 
 	log := &recentLog{}
 	var out io.Writer = log
@@ -118,8 +120,9 @@ func build(ctx context.Context, folder, linker string, examples ...string) error
 	args := append([]string{"build", "-ldflags", linker, "-o", folder + string(filepath.Separator)}, examples...)
 	command := exec.CommandContext(ctx, "go", args...)
 	// A compiler that is interrupted tidies up after itself, and one that cannot
-	// has its files among the demo's.
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	// has its files among the demo's. A terminal's Ctrl-C is for the demo alone.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGINT) }
 	command.WaitDelay = patience
 	command.Env = append(os.Environ(), "GOTMPDIR="+filepath.Dir(folder))
 	var said bytes.Buffer

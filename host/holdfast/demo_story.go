@@ -31,12 +31,18 @@ type story struct {
 	witness *witness
 
 	guilds []simulator.Guild // where people talk
+	cold   []simulator.Guild // where nobody does
 	faults int               // of connections
 
 	builds, reloadFaults int
-	mu                   sync.Mutex
-	said                 map[uint64][]uint64 // messages of each guild, in order
-	sum                  int                 // of said
+	flaws                int // promises that were not kept
+	// What came of mass events:
+	leaves, withGuild int
+	loads             uint64
+
+	mu   sync.Mutex
+	said map[uint64][]uint64 // messages of each guild, in order
+	sum  int                 // of said
 }
 
 // awaitSessions waits until all shards are ready.
@@ -66,6 +72,7 @@ func (s *story) acts() []act {
 	return []act{
 		{"a command", s.ping},
 		{"a reconnect", s.reconnect},
+		{"the mass ban", s.massBan},
 		{"a reload", s.reload},
 		{"a broken connection", s.reset},
 		{"the kill of a plugin", s.killPlugin},
@@ -80,7 +87,8 @@ func (s *story) acts() []act {
 // besides, until ctx ends.
 func (s *story) play(ctx context.Context) {
 	s.said = make(map[uint64][]uint64)
-	s.guilds = s.sim.Guilds()
+	all := s.sim.Guilds()
+	s.guilds, s.cold = all[:demoGuilds], all[demoGuilds:]
 	var talking sync.WaitGroup
 	talking.Go(func() {
 		_ = s.sim.Run(ctx, simulator.Rate{PerSecond: demoRate}, func(int) bool { return s.talk("hello there") })
@@ -111,6 +119,12 @@ func (s *story) untold(acts []act) {
 	if len(names) > 0 {
 		s.show.sayf("there was no time for %s", strings.Join(names, ", "))
 	}
+}
+
+// flawf tells of a promise that was not kept: the demo fails.
+func (s *story) flawf(format string, args ...any) {
+	s.flaws++
+	s.show.sayf("broken promise: "+format, args...)
 }
 
 func (s *story) over() bool {
@@ -179,7 +193,8 @@ func (s *story) leave(ctx context.Context) {
 	}
 }
 
-// welcomed waits until the plugin welcome has handled what happens.
+// welcomed waits until the plugin welcome has handled what happens: its events
+// are counted in a mass ban.
 func (s *story) welcomed(ctx context.Context, happens func()) bool {
 	before := s.host.plugin("welcome").Acked
 	happens()

@@ -154,6 +154,7 @@ func TestVerdict(t *testing.T) {
 		"disorder":        {func(t *totals) { t.witness.disorder = 1 }, false},
 		"identified anew": {func(t *totals) { t.identifies++ }, false},
 		"429":             {func(t *totals) { t.limited = 1 }, false},
+		"flaw":            {func(t *totals) { t.flaws = 1 }, false},
 		"breach":          {func(t *totals) { t.breaches = []string{"x"} }, false},
 		"no answer":       {func(t *totals) { t.unanswered = 1 }, false},
 		"reload":          {func(t *totals) { t.reloadFaults = 1 }, false},
@@ -166,5 +167,16 @@ func TestVerdict(t *testing.T) {
 				t.Errorf("got %v, want well: %v", err, test.want)
 			}
 		})
+	}
+}
+
+func TestIDInAPath(t *testing.T) {
+	for path, want := range map[string]uint64{
+		"/guilds/12?with_counts=true": 12, "/guilds/12": 12, "/guilds/12/channels": 12, "/channels/34/messages": 34,
+		"/users/@me": 0, "/gateway": 0, "": 0,
+	} {
+		if got := idIn(path); got != want {
+			t.Errorf("%q: %d, want %d", path, got, want)
+		}
 	}
 }

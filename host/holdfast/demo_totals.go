@@ -8,10 +8,12 @@ type totals struct {
 	said, own, handled  int // own: the bot's answers come back as messages
 	lost                int
 	witness             *witness
+	flaws               int
 	identifies, resumes uint64
 	reloads             int
 	reloadFaults        int
-	limited             uint64
+	leaves, withGuild   int
+	loads, limited      uint64
 	requests            uint64
 	interactions        uint64
 	unanswered          int
@@ -24,8 +26,8 @@ func (s *story) totals() *totals {
 	counts := s.sim.Counts()
 	t := &totals{
 		lost: s.witness.missing(s.said), handled: len(s.witness.times), witness: s.witness,
-		reloads: s.builds, reloadFaults: s.reloadFaults,
-		limited:    counts.Limited,
+		flaws: s.flaws, reloads: s.builds, reloadFaults: s.reloadFaults,
+		leaves: s.leaves, withGuild: s.withGuild, loads: s.loads, limited: counts.Limited,
 		identifies: counts.Identifies, resumes: counts.Resumes,
 		unanswered: int(counts.Unanswered), interactions: counts.Interactions,
 	}
@@ -55,14 +57,15 @@ func (t *totals) report(show *narrator) error {
             twice      %d  (besides %d that came again after a kill, marked)
             disorder   %d
             sessions   %d identifies for %d shards, %d resumes
+            mass bans  %d left, %d with their guild; %d guilds loaded
             reloads    %d under load, %d failed
             users      %d interactions, %d unanswered
             requests   %d to Discord's API, %d answers of 429
-            breaches   %d of Discord's rules
+            breaches   %d of Discord's rules, %d of our promises
 %s
 `, t.said, t.own, t.handled, t.lost, w.twice, w.again, w.disorder, t.identifies, demoShards, t.resumes,
-		t.reloads, t.reloadFaults, t.interactions, t.unanswered, t.requests, t.limited,
-		len(t.breaches), t.plugins)
+		t.leaves, t.withGuild, t.loads, t.reloads, t.reloadFaults, t.interactions, t.unanswered, t.requests, t.limited,
+		len(t.breaches), t.flaws, t.plugins)
 	for _, breach := range t.breaches {
 		show.sayf("breach: %s", breach)
 	}
@@ -76,6 +79,6 @@ func (t *totals) report(show *narrator) error {
 // whole tells whether everything was as promised. Discord never ended a session
 // here: each shard identifies once.
 func (t *totals) whole() bool {
-	bad := t.lost + t.witness.twice + t.witness.disorder + t.unanswered + t.reloadFaults + len(t.breaches)
+	bad := t.lost + t.witness.twice + t.witness.disorder + t.unanswered + t.reloadFaults + t.flaws + len(t.breaches)
 	return t.said > 0 && bad == 0 && t.identifies == demoShards && t.limited == 0
 }
