@@ -35,6 +35,7 @@ type story struct {
 	faults int               // of connections
 
 	builds, reloadFaults int
+	hostKills            int
 	flaws                int // promises that were not kept
 	// What came of mass events:
 	leaves, withGuild int
@@ -73,6 +74,7 @@ func (s *story) acts() []act {
 		{"a command", s.ping},
 		{"a reconnect", s.reconnect},
 		{"the mass ban", s.massBan},
+		{"the kill of the host", s.killHost},
 		{"a reload", s.reload},
 		{"a broken connection", s.reset},
 		{"the kill of a plugin", s.killPlugin},

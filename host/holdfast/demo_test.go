@@ -97,6 +97,36 @@ func (s *shown) left() {
 	}
 }
 
+// Ctrl-C while the host is dead: the act is finished, and the demo comes to its
+// verdict.
+func TestDemoInterruptedWhileItsHostIsDead(t *testing.T) {
+	s := showDemo(t)
+	leaves := s.until(`welcome got (\d+) leaves`)
+	s.until(`kill -9 of the host \(process \d+\)`)
+	s.signal(s.cmd.Process.Pid, syscall.SIGINT)
+	code, stderr := s.ended()
+	if code != exitOK {
+		t.Fatalf("exit code %d:\n%s%s", code, s.said.String(), stderr)
+	}
+	for _, want := range []string{
+		`the host is back as process \d+, .*: [2-9] shards resumed, 0 IDENTIFYs`,
+		`nothing from before the kill is lost`,
+		`there was no time for .*a leave`,
+		`host       1 times killed`,
+		`sessions   2 identifies`,
+		`mass bans  ` + leaves + ` left`,
+		`nothing lost, nothing twice, everything in order`,
+	} {
+		if !regexp.MustCompile(want).MatchString(s.said.String()) {
+			t.Errorf("%q is missing in\n%s", want, s.said.String())
+		}
+	}
+	if n, _ := strconv.Atoi(leaves); n < 1000 {
+		t.Errorf("%s people left, want a mass", leaves)
+	}
+	s.left()
+}
+
 func TestDemoWhoseHostEndsByItselfFails(t *testing.T) {
 	s := showDemo(t)
 	pid, err := strconv.Atoi(s.until(`its host is process (\d+)`))

@@ -8,7 +8,7 @@ type totals struct {
 	said, own, handled  int // own: the bot's answers come back as messages
 	lost                int
 	witness             *witness
-	flaws               int
+	hostKills, flaws    int
 	identifies, resumes uint64
 	reloads             int
 	reloadFaults        int
@@ -26,7 +26,7 @@ func (s *story) totals() *totals {
 	counts := s.sim.Counts()
 	t := &totals{
 		lost: s.witness.missing(s.said), handled: len(s.witness.times), witness: s.witness,
-		flaws: s.flaws, reloads: s.builds, reloadFaults: s.reloadFaults,
+		hostKills: s.hostKills, flaws: s.flaws, reloads: s.builds, reloadFaults: s.reloadFaults,
 		leaves: s.leaves, withGuild: s.withGuild, loads: s.loads, limited: counts.Limited,
 		identifies: counts.Identifies, resumes: counts.Resumes,
 		unanswered: int(counts.Unanswered), interactions: counts.Interactions,
@@ -50,22 +50,27 @@ func (s *story) totals() *totals {
 // report prints the totals and judges them.
 func (t *totals) report(show *narrator) error {
 	w := t.witness
+	since := ""
+	if t.hostKills > 0 {
+		since = "            since the host's last start:\n"
+	}
 	show.sayf("totals")
 	fmt.Fprintf(show.out, `
             messages   %d said by people, %d by the bot; %d handled
             lost       %d
             twice      %d  (besides %d that came again after a kill, marked)
             disorder   %d
+            host       %d times killed and started again
             sessions   %d identifies for %d shards, %d resumes
             mass bans  %d left, %d with their guild; %d guilds loaded
             reloads    %d under load, %d failed
             users      %d interactions, %d unanswered
             requests   %d to Discord's API, %d answers of 429
             breaches   %d of Discord's rules, %d of our promises
-%s
-`, t.said, t.own, t.handled, t.lost, w.twice, w.again, w.disorder, t.identifies, demoShards, t.resumes,
+%s%s
+`, t.said, t.own, t.handled, t.lost, w.twice, w.again, w.disorder, t.hostKills, t.identifies, demoShards, t.resumes,
 		t.leaves, t.withGuild, t.loads, t.reloads, t.reloadFaults, t.interactions, t.unanswered, t.requests, t.limited,
-		len(t.breaches), t.flaws, t.plugins)
+		len(t.breaches), t.flaws, since, t.plugins)
 	for _, breach := range t.breaches {
 		show.sayf("breach: %s", breach)
 	}
