@@ -86,10 +86,10 @@ func (h *hosted) start() error {
 	h.now = p
 	go func() { // end waits for it
 		p.err = cmd.Wait()
-		close(p.ended)
-		if !p.asked.Load() {
+		if !p.asked.Load() { // told before it shows
 			h.fell(fmt.Errorf("the host has ended by itself: %s: its log tells why", cmd.ProcessState))
 		}
+		close(p.ended)
 	}()
 	return nil
 }
