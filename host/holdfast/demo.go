@@ -11,9 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
 
 	"github.com/holdfast-bot/holdfast/host"
 	"github.com/holdfast-bot/holdfast/host/simulator"
@@ -27,17 +26,19 @@ type demoCmd struct {
 
 const (
 	demoShards = 2
-	demoGuilds = 8
+	demoGuilds = 8    // where people talk
+	coldGuilds = 1500 // where nobody does
 	// examples are the plugins that the demo builds and runs.
 	helloExample   = "github.com/holdfast-bot/holdfast/examples/hello"
 	recordExample  = "github.com/holdfast-bot/holdfast/examples/record"
 	counterExample = "github.com/holdfast-bot/holdfast/examples/counter"
+	welcomeExample = "github.com/holdfast-bot/holdfast/examples/welcome"
 	// keptLog is how much of the log a failing demo shows, in bytes.
 	keptLog = 16 << 10
 )
 
-// errNotWhole is the demo's verdict when something was lost or came twice.
-var errNotWhole = errors.New("the demo lost an event, saw one twice or out of order, or broke a rule of Discord: see above")
+// errNotWhole is the demo's verdict when anything was not as promised.
+var errNotWhole = errors.New("the demo lost an event, saw one twice or out of order, or broke a rule or a promise: see above")
 
 // Run runs the demo until ctx ends or its time is up.
 func (c *demoCmd) Run(ctx context.Context, around surroundings) (err error) {
@@ -47,30 +48,35 @@ func (c *demoCmd) Run(ctx context.Context, around surroundings) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	show := newNarrator(around.stdout)
-	show.sayf("building the example plugins hello, record and counter")
+	show.sayf("building the example plugins hello, record, counter and welcome")
 	folder := filepath.Join(dir, "plugins")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return fmt.Errorf("make the plugins folder: %w", err)
 	}
-	if err := build(ctx, folder, "", helloExample, recordExample, counterExample); err != nil {
+	if err := build(ctx, folder, "", helloExample, recordExample, counterExample, welcomeExample); err != nil {
 		return stoppedOr(ctx, err)
 	}
 	sim, err := simulator.Start(simulator.Config{
 		Seed: c.Seed, Shards: demoShards, MaxConcurrency: demoShards,
-		World: simulator.World{Guilds: demoGuilds, MembersPerGuild: 30, GuildBytes: simulator.Spread(c.Seed, 4<<10, 200<<10)},
+		World: simulator.World{Guilds: demoGuilds + coldGuilds, MembersPerGuild: 1000, GuildBytes: simulator.Spread(c.Seed, 4<<10, 200<<10)},
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, sim.Close()) }()
-	show.sayf("a Discord of our own listens on %s: %d guilds, %d shards", sim.URL(), demoGuilds, demoShards)
+	show.sayf("a Discord of our own listens on %s: %d guilds, %d shards", sim.URL(), demoGuilds+coldGuilds, demoShards)
 
 	log := &recentLog{}
 	var out io.Writer = log
 	if c.Verbose {
 		out = around.stderr
 	}
-	err = c.perform(ctx, sim, dir, show, hclog.New(&hclog.LoggerOptions{Name: "holdfast", Level: hclog.Info, Output: out}))
+	h := &hosted{
+		settings: host.Settings{PluginsDir: folder, StateDir: filepath.Join(dir, "state"), APIURL: sim.URL()},
+		token:    sim.Token(), record: filepath.Join(dir, "recorded"), environ: around.environ, log: out,
+	}
+	defer h.kill() // if it has not stopped
+	err = c.perform(ctx, &story{sim: sim, host: h, show: show, witness: newWitness(h.record)})
 	if err != nil && !c.Verbose {
 		fmt.Fprintf(around.stderr, "--- the end of the host's log\n%s---\n", log)
 	}
@@ -78,55 +84,34 @@ func (c *demoCmd) Run(ctx context.Context, around surroundings) (err error) {
 }
 
 // perform runs the host, lets the story happen, and compares at the end.
-func (c *demoCmd) perform(ctx context.Context, sim *simulator.Server, dir string, show *narrator, log hclog.Logger) error {
-	record := filepath.Join(dir, "recorded")
-	ready := make(chan struct{})
-	h, err := host.New(host.Config{
-		Token: sim.Token(),
-		Log:   log,
-		Ready: func() { close(ready) },
-		Settings: host.Settings{
-			PluginsDir: filepath.Join(dir, "plugins"),
-			StateDir:   filepath.Join(dir, "state"),
-			APIURL:     sim.URL(),
-			Plugins:    map[string]host.PluginSettings{"record": {Env: map[string]string{"RECORD_FILE": record}}},
-		},
-	})
-	if err != nil {
+func (c *demoCmd) perform(ctx context.Context, s *story) error {
+	hosting, fell := context.WithCancelCause(ctx)
+	defer fell(nil)
+	s.host.fell = fell
+	if err := s.host.start(); err != nil {
 		return err
 	}
-	hosting, stopHost := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopHost()
-	ended := make(chan error, 1)
-	go func() { ended <- h.Run(hosting) }()
-	stop := func() error { stopHost(); return <-ended }
-
-	select {
-	case <-ready:
-	case err := <-ended:
-		return errors.Join(errors.New("the host ended before it was ready"), err)
-	case <-ctx.Done():
-		return stop()
+	if err := s.awaitSessions(hosting); err != nil {
+		return stoppedOr(ctx, err)
 	}
-	s := &story{sim: sim, host: h, show: show, record: record, plugins: filepath.Join(dir, "plugins")}
-	if err := s.awaitSessions(ctx); err != nil {
-		return errors.Join(stop(), stoppedOr(ctx, err))
-	}
-	acting := ctx
+	acting := hosting
 	if c.For > 0 {
 		var cancel context.CancelFunc
-		acting, cancel = context.WithTimeout(ctx, c.For)
+		acting, cancel = context.WithTimeout(hosting, c.For)
 		defer cancel()
 	}
 	s.play(acting)
-	show.sayf("the story ends; the plugins finish what they have")
+	if s.host.gone() {
+		return context.Cause(hosting)
+	}
+	s.show.sayf("the story ends; the plugins finish what they have")
 	s.settle()
 	totals := s.totals()
-	if err := stop(); err != nil {
+	if err := s.host.stop(); err != nil {
 		return err
 	}
-	show.sayf("host and plugins have stopped")
-	return totals.report(show)
+	s.show.sayf("host and plugins have stopped")
+	return totals.report(s.show)
 }
 
 // build compiles example plugins into folder. Other linker flags make another
@@ -134,6 +119,12 @@ func (c *demoCmd) perform(ctx context.Context, sim *simulator.Server, dir string
 func build(ctx context.Context, folder, linker string, examples ...string) error {
 	args := append([]string{"build", "-ldflags", linker, "-o", folder + string(filepath.Separator)}, examples...)
 	command := exec.CommandContext(ctx, "go", args...)
+	// A compiler that is interrupted tidies up after itself, and one that cannot
+	// has its files among the demo's. A terminal's Ctrl-C is for the demo alone.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGINT) }
+	command.WaitDelay = patience
+	command.Env = append(os.Environ(), "GOTMPDIR="+filepath.Dir(folder))
 	var said bytes.Buffer
 	command.Stdout, command.Stderr = &said, &said
 	if err := command.Run(); err != nil {

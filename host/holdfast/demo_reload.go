@@ -14,14 +14,14 @@ func (s *story) reload(ctx context.Context) {
 	g := s.guilds[0]
 	before := s.count(ctx, g.ID, g.Channels[0], g.Members[0])
 	flags := []string{"-s", "-w", "-s -w"}[s.builds%3] // other flags, another build
-	if err := build(ctx, s.plugins, flags, counterExample); err != nil {
+	if err := build(ctx, s.host.settings.PluginsDir, flags, counterExample); err != nil {
 		if ctx.Err() == nil {
 			s.show.sayf("%v", err)
 		}
 		return
 	}
 	s.builds++
-	report, err := s.host.Reload(ctx, control.ReloadOptions{})
+	report, err := askReload(ctx, s.host.settings, control.ReloadOptions{})
 	if err != nil {
 		s.reloadFault(ctx, err.Error())
 		return

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/holdfast-bot/holdfast/host"
-	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/simulator"
 )
 
@@ -17,8 +15,9 @@ const (
 	demoRate  = 250 // messages a second, all the time
 	maxSaid   = 1_000_000
 	burstSize = 3000 // messages of a burst, as fast as they go
-	actPause  = 1200 * time.Millisecond
+	actPause  = 600 * time.Millisecond
 	pollPause = 20 * time.Millisecond
+	sayRoute  = "POST /channels/{channel}/messages"
 	// patience is how long the end waits without any progress before it calls
 	// what is missing lost.
 	patience = 15 * time.Second
@@ -26,16 +25,21 @@ const (
 
 // story is what happens in the demo, and who watches.
 type story struct {
-	sim          *simulator.Server
-	host         *host.Host
-	show         *narrator
-	record       string // what the record plugin writes
-	plugins      string // the folder
-	builds       int
-	reloadFaults int
+	sim     *simulator.Server
+	host    *hosted
+	show    *narrator
+	witness *witness
 
-	guilds []simulator.Guild
-	faults int
+	guilds []simulator.Guild // where people talk
+	cold   []simulator.Guild // where nobody does
+	faults int               // of connections
+
+	builds, reloadFaults int
+	hostKills            int
+	flaws                int // promises that were not kept
+	// What came of mass events:
+	leaves, withGuild int
+	loads             uint64
 
 	mu   sync.Mutex
 	said map[uint64][]uint64 // messages of each guild, in order
@@ -44,50 +48,85 @@ type story struct {
 
 // awaitSessions waits until all shards are ready.
 func (s *story) awaitSessions(ctx context.Context) error {
-	if err := poll(ctx, func() bool {
-		for _, shard := range s.host.Status().Shards {
-			if shard.State != "ready" {
-				return false
-			}
-		}
-		return true
-	}); err != nil {
+	if err := poll(ctx, s.host.up); err != nil {
 		return err
 	}
-	status := s.host.Status()
+	status := s.host.status()
 	for _, p := range status.Plugins {
 		s.show.sayf("plugin %s runs as process %d", p.Name, p.PID)
-		if p.State == "failed" {
+		if p.State == stateFailed {
 			return errors.New(p.LastError)
 		}
 	}
-	s.show.sayf("the bot is online with %d shards", len(status.Shards))
+	s.show.sayf("the bot is online with %d shards; its host is process %d", len(status.Shards), status.PID)
 	return nil
+}
+
+// act is one thing that happens.
+type act struct {
+	name string
+	play func(context.Context)
+}
+
+// acts are all that happens. The first ones say the most: time may be short.
+func (s *story) acts() []act {
+	return []act{
+		{"a command", s.ping},
+		{"a reconnect", s.reconnect},
+		{"the mass ban", s.massBan},
+		{"the kill of the host", s.killHost},
+		{"a reload", s.reload},
+		{"a broken connection", s.reset},
+		{"the kill of a plugin", s.killPlugin},
+		{"a question for the guild's name", s.askGuild},
+		{"a burst", s.burst},
+		{"a join", s.join},
+		{"a leave", s.leave},
+	}
 }
 
 // play lets people talk all the time, and one thing after another happen
 // besides, until ctx ends.
 func (s *story) play(ctx context.Context) {
 	s.said = make(map[uint64][]uint64)
-	s.guilds = s.sim.Guilds()
+	all := s.sim.Guilds()
+	s.guilds, s.cold = all[:demoGuilds], all[demoGuilds:]
 	var talking sync.WaitGroup
 	talking.Go(func() {
 		_ = s.sim.Run(ctx, simulator.Rate{PerSecond: demoRate}, func(int) bool { return s.talk("hello there") })
 	})
-	acts := []func(context.Context){s.ping, s.reload, s.askGuild, s.reconnect, s.burst, s.ping, s.reset, s.killPlugin, s.join, s.reload, s.leave}
 	defer talking.Wait()
+	acts := s.acts()
 	for n := 0; ; n++ {
 		select {
 		case <-time.After(actPause):
 		case <-ctx.Done():
+			s.untold(acts[min(n, len(acts)):])
 			return
 		}
 		if s.over() {
 			s.show.sayf("%d messages have been said: that is enough for one story", maxSaid)
 			return
 		}
-		acts[n%len(acts)](ctx)
+		acts[n%len(acts)].play(ctx)
 	}
+}
+
+// untold says what there was no time for.
+func (s *story) untold(acts []act) {
+	var names []string
+	for _, a := range acts {
+		names = append(names, a.name)
+	}
+	if len(names) > 0 {
+		s.show.sayf("there was no time for %s", strings.Join(names, ", "))
+	}
+}
+
+// flawf tells of a promise that was not kept: the demo fails.
+func (s *story) flawf(format string, args ...any) {
+	s.flaws++
+	s.show.sayf("broken promise: "+format, args...)
 }
 
 func (s *story) over() bool {
@@ -133,25 +172,35 @@ func (s *story) ping(ctx context.Context) {
 
 func (s *story) askGuild(ctx context.Context) {
 	g := s.somewhere()
-	before := s.sim.Counts().Requests["POST /channels/{channel}/messages"]
+	before := s.sim.Counts().Requests[sayRoute]
 	s.say(g, g.Channels[0], "!guild")
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if poll(wait, func() bool { return s.sim.Counts().Requests["POST /channels/{channel}/messages"] > before }) == nil {
+	if poll(wait, func() bool { return s.sim.Counts().Requests[sayRoute] > before }) == nil {
 		s.show.sayf("somebody in %s writes !guild; hello reads the guild and answers with its name", g.Name)
 	}
 }
 
-func (s *story) join(context.Context) {
+func (s *story) join(ctx context.Context) {
 	g := s.somewhere()
-	s.sim.Join(g.ID, 0)
-	s.show.sayf("somebody joins %s", g.Name)
+	if s.welcomed(ctx, func() { s.sim.Join(g.ID, 0) }) {
+		s.show.sayf("somebody joins %s, and welcome knows", g.Name)
+	}
 }
 
-func (s *story) leave(context.Context) {
+func (s *story) leave(ctx context.Context) {
 	g := s.somewhere()
-	s.sim.Leave(g.ID, pick(g.Members[1:]))
-	s.show.sayf("somebody leaves %s", g.Name)
+	if s.welcomed(ctx, func() { s.sim.Leave(g.ID, pick(g.Members[1:])) }) {
+		s.show.sayf("somebody leaves %s, and welcome knows", g.Name)
+	}
+}
+
+// welcomed waits until the plugin welcome has handled what happens: its events
+// are counted in a mass ban.
+func (s *story) welcomed(ctx context.Context, happens func()) bool {
+	before := s.host.plugin("welcome").Acked
+	happens()
+	return poll(ctx, func() bool { return s.host.plugin("welcome").Acked > before }) == nil
 }
 
 func (s *story) burst(ctx context.Context) {
@@ -160,86 +209,36 @@ func (s *story) burst(ctx context.Context) {
 	s.show.sayf("a burst of %d messages within %d ms", burstSize, time.Since(start).Milliseconds())
 }
 
-func (s *story) reconnect(ctx context.Context) {
-	shard := s.nextShard()
-	s.broken(ctx, shard, func() { s.sim.Reconnect(shard) }, "Discord asks shard %d to reconnect (op 7)")
-}
-
-func (s *story) reset(ctx context.Context) {
-	shard := s.nextShard()
-	s.broken(ctx, shard, func() { s.sim.Reset(shard) }, "the connection of shard %d breaks")
-}
-
-func (s *story) nextShard() int {
-	s.faults++
-	return s.faults % demoShards
-}
-
-// broken breaks a shard's connection and tells when it has been resumed.
-func (s *story) broken(ctx context.Context, shard int, fault func(), what string) {
-	before := s.host.Status().Shards[shard].Resumes
-	s.show.sayf(what, shard)
-	start := time.Now()
-	fault()
-	if poll(ctx, func() bool {
-		now := s.host.Status().Shards[shard]
-		return now.Resumes > before && now.State == "ready"
-	}) == nil {
-		s.show.sayf("shard %d has resumed after %d ms, without an IDENTIFY", shard, time.Since(start).Milliseconds())
-	}
-}
-
-func (s *story) killPlugin(ctx context.Context) {
-	before := s.recorder()
-	if before.PID == 0 {
-		return
-	}
-	var talking sync.WaitGroup
-	defer talking.Wait()
-	talking.Go(func() {
-		_ = s.sim.Run(ctx, simulator.Rate{Count: burstSize}, func(int) bool { return s.talk("burst") })
-	})
-	if poll(ctx, func() bool { return s.recorder().Acked > before.Acked+burstSize/10 }) != nil {
-		return
-	}
-	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
-		return // it ended by itself; the totals will tell
-	}
-	s.show.sayf("kill -9 of plugin record (process %d) in a burst of %d messages", before.PID, burstSize)
-	if poll(ctx, func() bool { p := s.recorder(); return p.PID != 0 && p.PID != before.PID }) == nil {
-		s.show.sayf("plugin record is back as process %d; what it had in hand comes again, marked", s.recorder().PID)
-	}
-}
-
-// recorder is the plugin that is killed.
-func (s *story) recorder() control.Plugin {
-	for _, p := range s.host.Status().Plugins {
-		if p.Name == "record" {
-			return p
-		}
-	}
-	return control.Plugin{}
-}
-
 // settle waits until the plugins have handled everything, or nothing moves
 // any more.
 func (s *story) settle() {
-	var last uint64 // a sum of counters: it stands still when nothing moves
+	s.watch(func() (bool, uint64) {
+		status := s.host.status()
+		busy := status.Phase == ""
+		moved := status.Events.Received
+		for _, p := range status.Plugins {
+			busy = busy || p.Queued+p.InFlight > 0 || p.Behind > 0
+			moved += p.Delivered + p.Acked + uint64(p.Generation)
+		}
+		s.witness.read()
+		return !busy && s.witness.missing(s.said) == 0, moved
+	})
+}
+
+// watch looks until it is done. It is false when that cannot be any more: the
+// host has gone, or the number, a sum of counters, stands still.
+func (s *story) watch(look func() (done bool, sum uint64)) bool {
+	done := false
+	var last uint64
 	moved := time.Now()
 	_ = poll(context.Background(), func() bool {
-		status := s.host.Status()
-		busy := 0
-		now := status.Events.Received
-		for _, p := range status.Plugins {
-			busy += p.Queued + p.InFlight
-			now += p.Delivered + p.Acked + uint64(p.Generation)
+		var sum uint64
+		if done, sum = look(); sum != last {
+			last, moved = sum, time.Now()
 		}
-		if now != last {
-			last, moved = now, time.Now()
-		}
-		quiet := busy == 0 && s.missing() == 0
-		return quiet || time.Since(moved) > patience
+		return done || s.host.gone() || time.Since(moved) > patience
 	})
+	return done
 }
 
 // poll asks until the answer is yes or ctx ends.

@@ -1,95 +1,43 @@
 package main
 
-import (
-	"fmt"
-	"os"
-	"strings"
-)
+import "fmt"
 
-// totals is what the record plugin wrote down, held against what was said.
+// totals is what the witness saw and the simulator counted, held against what
+// was said.
 type totals struct {
-	said, own, handled     int // own: the bot's answers come back as messages
-	lost, twice, disorder  int
-	again                  int // marked as delivered again after the kill
-	identifies, resumes    uint64
-	plugins                string
-	breaches               []string
-	reloads, reloadFaults  int
-	unanswered             int
-	requests, interactions uint64
-}
-
-// recorded is one line of the record plugin.
-type recorded struct {
-	guild, message uint64
-	again          bool
-}
-
-func (s *story) recorded() []recorded {
-	raw, err := os.ReadFile(s.record)
-	if err != nil {
-		return nil // nothing was handled, which the totals tell
-	}
-	var out []recorded
-	for line := range strings.Lines(string(raw)) {
-		var r recorded
-		var how string
-		if n, _ := fmt.Sscanf(line, "%d %d %s\n", &r.guild, &r.message, &how); n == 3 {
-			r.again = how == "again"
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
-// missing counts the messages that are not recorded yet.
-func (s *story) missing() int {
-	seen := make(map[uint64]bool)
-	for _, r := range s.recorded() {
-		seen[r.message] = true
-	}
-	missing := 0
-	for _, messages := range s.said {
-		for _, id := range messages {
-			if !seen[id] {
-				missing++
-			}
-		}
-	}
-	return missing
+	said, own, handled  int // own: the bot's answers come back as messages
+	lost                int
+	witness             *witness
+	hostKills, flaws    int
+	identifies, resumes uint64
+	reloads             int
+	reloadFaults        int
+	leaves, withGuild   int
+	loads, limited      uint64
+	requests            uint64
+	interactions        uint64
+	unanswered          int
+	plugins             string
+	breaches            []string
 }
 
 func (s *story) totals() *totals {
-	t := &totals{lost: s.missing(), reloads: s.builds, reloadFaults: s.reloadFaults}
+	s.witness.read()
+	counts := s.sim.Counts()
+	t := &totals{
+		lost: s.witness.missing(s.said), handled: len(s.witness.times), witness: s.witness,
+		hostKills: s.hostKills, flaws: s.flaws, reloads: s.builds, reloadFaults: s.reloadFaults,
+		leaves: s.leaves, withGuild: s.withGuild, loads: s.loads, limited: counts.Limited,
+		identifies: counts.Identifies, resumes: counts.Resumes,
+		unanswered: int(counts.Unanswered), interactions: counts.Interactions,
+	}
 	for _, messages := range s.said {
 		t.said += len(messages)
 	}
-	times := make(map[uint64]int)
-	last := make(map[uint64]uint64)
-	for _, r := range s.recorded() {
-		times[r.message]++
-		switch {
-		case r.again:
-			t.again++
-		case times[r.message] > 1:
-			t.twice++
-		case r.message < last[r.guild]:
-			t.disorder++
-		}
-		last[r.guild] = max(last[r.guild], r.message)
-	}
-	t.handled = len(times)
 	t.own = t.handled + t.lost - t.said
-	status := s.host.Status()
-	for _, shard := range status.Shards {
-		t.identifies += shard.Identifies
-		t.resumes += shard.Resumes
-	}
-	for _, p := range status.Plugins {
+	for _, p := range s.host.status().Plugins {
 		t.plugins += fmt.Sprintf("            %-8s %d events acknowledged, %d delivered again, %d errors, %d restarts\n", p.Name, p.Acked, p.Redelivered, p.Errors, p.Restarts)
 	}
-	counts := s.sim.Counts()
-	t.unanswered, t.interactions = int(counts.Unanswered), counts.Interactions
 	for _, n := range counts.Requests {
 		t.requests += n
 	}
@@ -101,25 +49,41 @@ func (s *story) totals() *totals {
 
 // report prints the totals and judges them.
 func (t *totals) report(show *narrator) error {
+	w := t.witness
+	since := ""
+	if t.hostKills > 0 {
+		since = "            since the host's last start:\n"
+	}
 	show.sayf("totals")
 	fmt.Fprintf(show.out, `
             messages   %d said by people, %d by the bot; %d handled
             lost       %d
-            twice      %d  (besides %d that came again after the kill, marked)
+            twice      %d  (besides %d that came again after a kill, marked)
             disorder   %d
-            sessions   %d identifies, %d resumes
+            host       %d times killed and started again
+            sessions   %d identifies for %d shards, %d resumes
+            mass bans  %d left, %d with their guild; %d guilds loaded
             reloads    %d under load, %d failed
             users      %d interactions, %d unanswered
-            requests   %d to Discord's API
-            breaches   %d of Discord's rules
-%s
-`, t.said, t.own, t.handled, t.lost, t.twice, t.again, t.disorder, t.identifies, t.resumes, t.reloads, t.reloadFaults, t.interactions, t.unanswered, t.requests, len(t.breaches), t.plugins)
+            requests   %d to Discord's API, %d answers of 429
+            breaches   %d of Discord's rules, %d of our promises
+%s%s
+`, t.said, t.own, t.handled, t.lost, w.twice, w.again, w.disorder, t.hostKills, t.identifies, demoShards, t.resumes,
+		t.leaves, t.withGuild, t.loads, t.reloads, t.reloadFaults, t.interactions, t.unanswered, t.requests, t.limited,
+		len(t.breaches), t.flaws, since, t.plugins)
 	for _, breach := range t.breaches {
 		show.sayf("breach: %s", breach)
 	}
-	if t.said == 0 || t.lost+t.twice+t.disorder+t.unanswered+t.reloadFaults+len(t.breaches) > 0 {
+	if !t.whole() {
 		return errNotWhole
 	}
 	show.sayf("nothing lost, nothing twice, everything in order")
 	return nil
+}
+
+// whole tells whether everything was as promised. Discord never ended a session
+// here: each shard identifies once.
+func (t *totals) whole() bool {
+	bad := t.lost + t.witness.twice + t.witness.disorder + t.unanswered + t.reloadFaults + t.flaws + len(t.breaches)
+	return t.said > 0 && bad == 0 && t.identifies == demoShards && t.limited == 0
 }

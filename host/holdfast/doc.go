@@ -11,5 +11,6 @@
 //
 // main only parses, waits for signals and exits: what a command does stands in
 // its Run method, what the bot does in package host. Two goroutines wait for
-// signals: untilSignal's and onHangup's, each for as long as its stop allows.
+// signals: untilSignal's and onHangup's, each for as long as its stop allows. The
+// demo runs this program once more, as its host; see demoHostCmd.
 package main

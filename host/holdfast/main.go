@@ -24,11 +24,13 @@ const (
 
 // cli is the command line. Each command has a Run method.
 type cli struct {
-	Run     runCmd     `cmd:"" help:"Run the bot until SIGINT or SIGTERM."`
-	Status  statusCmd  `cmd:"" help:"Show how a running host is."`
-	Reload  reloadCmd  `cmd:"" help:"Have a running host take in plugins that are new, changed or gone."`
-	Demo    demoCmd    `cmd:"" help:"Run a bot of example plugins on a built-in Discord: no token, no network."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Run    runCmd    `cmd:"" help:"Run the bot until SIGINT or SIGTERM."`
+	Status statusCmd `cmd:"" help:"Show how a running host is."`
+	Reload reloadCmd `cmd:"" help:"Have a running host take in plugins that are new, changed or gone."`
+	Demo   demoCmd   `cmd:"" help:"Run a bot of example plugins on a built-in Discord: no token, no network."`
+	// DemoHost is what the demo runs as its host.
+	DemoHost demoHostCmd `cmd:"" hidden:""`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // surroundings is what a command sees of the process. A command logs and reports
