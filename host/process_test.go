@@ -3,16 +3,19 @@ package host
 import (
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 )
 
 func TestProcessStatus(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells")
+		t.Skip("only Linux tells all of it")
 	}
 	const more = 100 // so many that what else the process does makes no difference
 	before := processStatus()
 	end := make(chan struct{})
+	var wait sync.WaitGroup
+	defer wait.Wait()
 	defer close(end)
 	for range more {
 		f, err := os.Open(os.DevNull)
@@ -20,7 +23,7 @@ func TestProcessStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		go func() { <-end }()
+		wait.Go(func() { <-end })
 	}
 	block := make([]byte, 64<<20)
 	for n := 0; n < len(block); n += os.Getpagesize() {
@@ -34,7 +37,7 @@ func TestProcessStatus(t *testing.T) {
 	if n := after.Goroutines - before.Goroutines; n < more/2 || n > 2*more {
 		t.Errorf("%d more goroutines, want %d", n, more)
 	}
-	if grown := after.MemoryBytes - before.MemoryBytes; grown < 32<<20 || grown > 1<<30 {
-		t.Errorf("%d bytes more are in memory, want about %d", grown, len(block))
+	if n := after.MemoryBytes; n < int64(len(block)) || n > 8<<30 {
+		t.Errorf("%d bytes are in memory, and %d of them were just written", n, len(block))
 	}
 }
