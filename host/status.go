@@ -26,6 +26,7 @@ func (h *Host) Status() control.Status {
 		UptimeSeconds: time.Since(h.started).Seconds(),
 		StateDir:      dir,
 		PluginsDir:    h.config.Settings.PluginsDir,
+		Process:       processStatus(),
 		Shards:        []control.Shard{},
 		Plugins:       []control.Plugin{},
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 	"google.golang.org/protobuf/proto"
@@ -98,6 +99,29 @@ func (s *Set) forgetSaved(path string) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.config.Log.Error("a state that was restored is restored again after the next start: remove it", "file", path, "error", err)
 	}
+}
+
+// sweepSaved removes the states whose files' names are fit for it.
+func (s *Set) sweepSaved(fit func(file string) bool) {
+	if s.config.Saved == "" {
+		return
+	}
+	entries, err := os.ReadDir(s.config.Saved)
+	if err != nil {
+		s.config.Log.Warn("states of plugins that are gone not removed", "error", err)
+		return
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && fit(e.Name()) {
+			s.forgetSaved(filepath.Join(s.config.Saved, e.Name()))
+		}
+	}
+}
+
+// halfSaved tells a file that writeWhole had not finished when its host was killed.
+func halfSaved(file string) bool {
+	_, number, found := strings.Cut(file, savedEnding)
+	return found && number != "" && strings.HasPrefix(file, ".") && strings.Trim(number, "0123456789") == ""
 }
 
 // writeWhole writes a private file that is either the old or the new one.

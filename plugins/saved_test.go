@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -234,4 +235,55 @@ func TestCursorsFollowTheFolder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestMemoryOfPluginThatLeftBetweenHosts: a plugin whose file went while no host
+// ran leaves nothing, nor does a host that was killed while it saved. What is not
+// the host's stays.
+func TestMemoryOfPluginThatLeftBetweenHosts(t *testing.T) {
+	f := newFolder(t)
+	f.add("echo", "memory")
+	f.config.Journal = newMemoryJournal()
+	for _, name := range []string{"gone.state", "gone.state.refused", ".echo.state123", ".gone.state4", "notes.txt", ".hidden"} {
+		if err := os.WriteFile(filepath.Join(f.config.Saved, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	until(t, "running", func() bool { return p.status().PID != 0 })
+	if left, want := namesIn(t, f.config.Saved), []string{".hidden", "gone.state.refused", "notes.txt"}; !slices.Equal(left, want) {
+		t.Errorf("left are %v, want %v", left, want)
+	}
+}
+
+// TestMemoryOfPluginThatDoesNotStartStays: nobody knows whose it is as long as
+// one of the plugins has not told its name.
+func TestMemoryOfPluginThatDoesNotStartStays(t *testing.T) {
+	f := newFolder(t)
+	f.add("echo", "memory")
+	if err := os.WriteFile(filepath.Join(f.dir, "broken"), []byte("no program"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(f.config.Saved, "other.state"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := f.load()
+	s.Run()
+	if left := namesIn(t, f.config.Saved); !slices.Equal(left, []string{"other.state"}) {
+		t.Errorf("left are %v", left)
+	}
+}
+
+func namesIn(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }

@@ -305,12 +305,23 @@ func (s *Set) Run() {
 	}
 }
 
-// forgetStrangers removes the cursors of plugins whose files are gone. One that
-// does not start has not told its name, and an empty folder may only be one that
-// is not mounted: then none is removed. A file that lost its bit is still there.
-// The caller holds s.mu.
+// forgetStrangers removes the cursors and the saved states of plugins whose files
+// are gone. One that does not start has not told its name, and an empty folder may
+// only be one that is not mounted: then none is removed. A file that lost its bit
+// is still there. The caller holds s.mu.
 func (s *Set) forgetStrangers() {
-	if s.config.Cursors == nil || len(s.pending) == 0 || len(s.pending) < len(s.plugins) {
+	s.sweepSaved(halfSaved)
+	if len(s.pending) == 0 || len(s.pending) < len(s.plugins) {
+		return
+	}
+	stranger := func(name string) bool {
+		return !s.skipped[name] && !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.Name() == name })
+	}
+	s.sweepSaved(func(file string) bool {
+		name, saved := strings.CutSuffix(file, savedEnding)
+		return saved && stranger(name)
+	})
+	if s.config.Cursors == nil {
 		return
 	}
 	names, err := s.config.Cursors.Cursors()
@@ -319,10 +330,7 @@ func (s *Set) forgetStrangers() {
 		return
 	}
 	for _, name := range names {
-		if !s.skipped[name] && !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.Name() == name }) {
-			if s.config.Saved != "" {
-				s.forgetSaved(filepath.Join(s.config.Saved, name+savedEnding))
-			}
+		if stranger(name) {
 			s.forgetCursor(name)
 		}
 	}

@@ -19,6 +19,7 @@ type Status struct {
 	Plugins []Plugin `json:"plugins"`
 	REST    REST     `json:"rest"`
 	Events  Events   `json:"events"`
+	Process Process  `json:"process"`
 	// Journal and Cache are nil until they are open.
 	Journal *Journal `json:"journal,omitempty"`
 	Cache   *Cache   `json:"cache,omitempty"`
@@ -81,6 +82,18 @@ type REST struct {
 	// within the last ten minutes.
 	Invalid uint64 `json:"invalid"`
 	Queued  int    `json:"queued"`
+}
+
+// Process is what the host itself takes of its machine; its plugins are
+// processes of their own.
+type Process struct {
+	Goroutines int `json:"goroutines"`
+	// OpenFiles counts files, sockets and pipes, the one of whoever asks among
+	// them; 0 where the system does not tell.
+	OpenFiles int `json:"open_files"`
+	// MemoryBytes is the resident memory, shared pages included; 0 where the
+	// system does not tell.
+	MemoryBytes int64 `json:"memory_bytes"`
 }
 
 // Events counts what came from the gateway and what became of it.

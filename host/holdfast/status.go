@@ -59,6 +59,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "holdfast\t%s, %spid %d, up %s\n", s.Version, phase, s.PID, uptime(s).Round(time.Second))
+	printProcess(t, s.Process)
 	fmt.Fprintf(t, "bot\t%s\n", bot)
 	fmt.Fprintf(t, "events\t%d received, %d delivered, %d dropped\n", s.Events.Received, s.Events.Delivered, s.Events.Dropped)
 	fmt.Fprintf(t, "requests\t%d sent, %d queued, %d rate limited, %d invalid\n", s.REST.Requests, s.REST.Queued, s.REST.Limited, s.REST.Invalid)

@@ -10,6 +10,23 @@ import (
 	"github.com/holdfast-bot/holdfast/host/control"
 )
 
+// printProcess shows what the host takes, as far as the host and its system tell.
+func printProcess(w io.Writer, p control.Process) {
+	var parts []string
+	if p.Goroutines > 0 {
+		parts = append(parts, fmt.Sprintf("%d goroutines", p.Goroutines))
+	}
+	if p.OpenFiles > 0 {
+		parts = append(parts, fmt.Sprintf("%d open files", p.OpenFiles))
+	}
+	if p.MemoryBytes > 0 {
+		parts = append(parts, size(p.MemoryBytes)+" of memory")
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(w, "process\t%s\n", strings.Join(parts, ", "))
+	}
+}
+
 // printKept shows what the host keeps: the journal and the guild cache.
 func printKept(w io.Writer, s control.Status) {
 	if j := s.Journal; j != nil {

@@ -43,6 +43,21 @@ func TestWhatAHostDoesNotSayIsLeftOut(t *testing.T) {
 	}
 }
 
+// What a host or its system does not tell of the process is left out, too.
+func TestProcess(t *testing.T) {
+	for want, p := range map[string]control.Process{
+		"":                        {},
+		"process\t7 goroutines\n": {Goroutines: 7},
+		"process\t7 goroutines, 9 open files, 1.5 MiB of memory\n": {Goroutines: 7, OpenFiles: 9, MemoryBytes: 3 << 19},
+	} {
+		var out strings.Builder
+		printProcess(&out, p)
+		if out.String() != want {
+			t.Errorf("%+v: got %q, want %q", p, out.String(), want)
+		}
+	}
+}
+
 func TestSize(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1 << 10: "1.0 KiB", 3 << 19: "1.5 MiB", 256 << 20: "256.0 MiB", 5 << 29: "2.5 GiB"} {
 		if got := size(n); got != want {
