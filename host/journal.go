@@ -19,6 +19,7 @@ const complainEvery = time.Minute
 type journal struct {
 	folder *state.State
 	events *state.Journal
+	shards []int // of this host
 	log    hclog.Logger
 
 	// The router's:
@@ -79,9 +80,13 @@ func (j *journal) Cursors() ([]string, error) { return j.folder.Cursors() }
 // Forget implements plugins.Cursors.
 func (j *journal) Forget(plugin string) error { return j.folder.RemoveCursor(plugin) }
 
-// Last implements plugins.Journal.
+// Last implements plugins.Journal. Shards without events are among them: plugins
+// have a place there before the first comes.
 func (j *journal) Last() map[uint32]uint64 {
 	last := make(map[uint32]uint64)
+	for _, shard := range j.shards {
+		last[uint32(shard)] = 0
+	}
 	for _, shard := range j.events.Shards() {
 		_, last[shard] = j.events.Range(shard)
 	}

@@ -124,6 +124,7 @@ func (r *memoryReader) Close() error  { return nil }
 type memoryCursor struct {
 	mu        sync.Mutex
 	open      int
+	full      bool // the disk takes nothing
 	acked     map[position]bool
 	low, sent map[uint32]uint64
 	known     map[uint32]bool
@@ -134,6 +135,9 @@ func (c *memoryCursor) AckRange(shard uint32, first, last uint64) error {
 	defer c.mu.Unlock()
 	if c.open == 0 {
 		return errors.New("closed")
+	}
+	if c.full {
+		return errors.New("no space left")
 	}
 	if first > c.low[shard]+1 && last > c.low[shard]+CursorWindow {
 		return fmt.Errorf("event %d is too far above %d", last, c.low[shard])
@@ -526,5 +530,48 @@ func TestCursorWindowIsKept(t *testing.T) {
 	q.takenUntil(t, over+1-CursorWindow, always)
 	if low, _, _ := j.cursors["p"].Position(0); low != over+1 {
 		t.Fatalf("handled up to %d, want %d", low, over+1)
+	}
+}
+
+// TestCursorThatMissedAcknowledgements: what it could not take while the disk was
+// full does not hold up the plugin for ever.
+func TestCursorThatMissedAcknowledgements(t *testing.T) {
+	j := newMemoryJournal()
+	q := openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))
+	c := j.cursors["p"]
+	handle := func(n int) {
+		for range n {
+			q.push(j.add(*message(0, 1, 1)))
+			for _, e := range sentBy(t, q.queue) {
+				q.ack(ackOf(e))
+			}
+		}
+	}
+	c.mu.Lock()
+	c.full = true
+	c.mu.Unlock()
+	handle(1000)
+	c.mu.Lock()
+	c.full = false
+	c.mu.Unlock()
+	handle(CursorWindow + 1000)
+	if counts, _, behind := q.snapshot(); counts.acked != CursorWindow+2000 || behind != 0 {
+		t.Fatalf("%d handled, behind by %d", counts.acked, behind)
+	}
+	if low, _, _ := c.Position(0); low < CursorWindow {
+		t.Fatalf("handled up to %d by the cursor", low)
+	}
+}
+
+// TestFirstEventOfAShard: a plugin has a place in each shard from the start, so
+// that a kill before its first event is delivered loses none.
+func TestFirstEventOfAShard(t *testing.T) {
+	j := newMemoryJournal()
+	j.events[0] = nil // known, and empty
+	openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE")).over()
+	first := j.add(*message(0, 1, 1)) // and the host is killed
+	q := openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))
+	if got := q.takenUntil(t, 1, always); got[0].Index != first.Index || got[0].Flags != 0 {
+		t.Fatalf("got %+v", got[0])
 	}
 }

@@ -207,7 +207,7 @@ func (p *Plugin) open() {
 	}
 	cursor, err := c.Cursors.Cursor(p.Name())
 	if err != nil {
-		p.log.Error("what the plugin handles is not remembered: after a restart of the host it begins with what comes then", "error", err)
+		p.log.Error("what the plugin handles is not remembered: after a restart of the host it misses events, or gets them again", "error", err)
 	}
 	p.queue.open(c.Journal, cursor)
 }

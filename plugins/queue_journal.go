@@ -176,8 +176,48 @@ func (q *queue) inWindow(f *feed, index uint64) bool {
 	if q.kept.cursor == nil || index <= f.low+CursorWindow {
 		return true
 	}
+	if f.low, _, _ = q.kept.cursor.Position(f.shard); index <= f.low+CursorWindow {
+		return true
+	}
+	return q.catchUpCursor(f) && index <= f.low+CursorWindow
+}
+
+// catchUpCursor tells a cursor that has missed acknowledgements, when the disk did
+// not take them, what is handled. It is false if nothing is gained.
+func (q *queue) catchUpCursor(f *feed) bool {
+	handled := q.oldestOpen(f) - 1
+	if q.held > 0 || handled <= f.low {
+		return false
+	}
+	q.acknowledged(f.shard, 0, handled)
 	f.low, _, _ = q.kept.cursor.Position(f.shard)
-	return index <= f.low+CursorWindow
+	return true
+}
+
+// oldestOpen is the first event of a shard that is queued and not acknowledged,
+// or that has not come yet.
+func (q *queue) oldestOpen(f *feed) uint64 {
+	oldest := f.next
+	look := func(i *item) {
+		if i.feed == f {
+			oldest = min(oldest, i.event.Index)
+		}
+	}
+	for _, i := range q.inFlight {
+		look(i)
+	}
+	for _, i := range q.redeliver {
+		look(i)
+	}
+	for i := q.interactions.head; i != nil; i = i.next {
+		look(i)
+	}
+	for _, l := range q.lanes {
+		for i := l.head; i != nil; i = i.next {
+			look(i)
+		}
+	}
+	return oldest
 }
 
 // fallBehind leaves events up to index to the journal.
@@ -260,7 +300,7 @@ func (q *queue) acknowledge(i *item) {
 // acknowledged tells the cursor that the events from first to last need no
 // handling any more.
 func (q *queue) acknowledged(shard uint32, first, last uint64) {
-	if q.kept.cursor == nil || last == 0 {
+	if q.kept.cursor == nil {
 		return
 	}
 	if err := q.kept.cursor.AckRange(shard, first, last); err != nil {
