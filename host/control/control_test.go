@@ -45,6 +45,9 @@ func full() Status {
 		Plugins: []Plugin{{Name: "hello", Version: "1", File: "hello", State: "running", Generation: 2, PID: 9, Events: []string{"MESSAGE_CREATE"}, Commands: 10, Queued: 1, Behind: 10, QueuedBytes: 2, InFlight: 3, Delivered: 4, Acked: 5, Redelivered: 6, Dropped: 7, Errors: 8, Restarts: 9, LastError: "x", LastErrorAt: time.Unix(1700000001, 0).UTC()}},
 		REST:    REST{Requests: 1, Limited: 2, Invalid: 3, Queued: 4},
 		Events:  Events{Received: 1, Delivered: 2, Dropped: 3, DroppedByName: map[string]uint64{"TYPING_START": 3}},
+		Identifies: &Identifies{
+			Total: 1, Remaining: 2, Reset: time.Unix(1700000004, 0).UTC(), Reserve: 3, Waiting: 4, Until: time.Unix(1700000005, 0).UTC(),
+		},
 		Journal: &Journal{Bytes: 1, LimitBytes: 2, Oldest: time.Unix(1700000002, 0).UTC()},
 		Cache: &Cache{
 			Guilds: 1, Bytes: 2, LimitBytes: 3, Hits: 4, Misses: 5, Loads: 6, Failed: 7, Missing: map[string]uint64{"refused": 8},
