@@ -47,6 +47,10 @@ type budget struct {
 	taken   map[int]bool      // permits that are not spent
 	waiting map[int]time.Time // shards without a permit, and until when
 	told    time.Time         // the until that was told last
+
+	identified bool         // since the start
+	unsettled  map[int]bool // shards whose session has not lived for a minute
+	toldPause  time.Time
 }
 
 // newBudget goes on with what an earlier host has counted for this bot.
@@ -58,9 +62,11 @@ func newBudget(folder *state.State, owner uint64, all int, log hclog.Logger) (*b
 	if known.Bot != owner {
 		known = state.Identifies{Last: known.Last, Bot: owner}
 	}
+	known.Starts = recentStarts(known.Starts, time.Now())
 	return &budget{
 		folder: folder, all: all, log: log, known: known,
 		first: make(map[int]bool), taken: make(map[int]bool), waiting: make(map[int]time.Time),
+		unsettled: make(map[int]bool),
 	}, nil
 }
 
@@ -100,6 +106,7 @@ func (b *budget) admit(shards []int, resume map[int]gateway.Saved) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, shard := range shards {
+		b.unsettled[shard] = true
 		if _, ok := resume[shard]; !ok {
 			b.first[shard] = true
 		}
@@ -139,7 +146,7 @@ func (b *budget) until(shard int, now time.Time) time.Time {
 	}
 	left := b.left(now)
 	if b.known.Total == 0 || left-len(b.taken) > keep {
-		return now
+		return b.pausedUntil(now)
 	}
 	if b.told != b.known.Reset {
 		b.told = b.known.Reset
@@ -169,6 +176,8 @@ func (b *budget) reserve() int {
 func (b *budget) Spend(shard int) {
 	b.change(func(now time.Time) {
 		b.known.Last = now
+		b.noteStart(now)
+		b.unsettled[shard] = true
 		if b.left(now) > 0 {
 			b.known.Remaining--
 		}
@@ -176,9 +185,6 @@ func (b *budget) Spend(shard int) {
 		delete(b.taken, shard)
 	})
 }
-
-// Settled implements gateway.Permits.
-func (b *budget) Settled(int) {}
 
 // change changes what is known, in memory and on disk.
 func (b *budget) change(how func(now time.Time)) {

@@ -1,13 +1,16 @@
 package host_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/simulator"
+	"github.com/holdfast-bot/holdfast/host/state"
 )
 
 // TestStartThatWouldSpendTheReserve: it is refused before a single IDENTIFY, with the remedy.
@@ -62,5 +65,46 @@ func TestLostSessionsWaitAtTheReserve(t *testing.T) {
 	again.stop()
 	if c := sim.Counts(); c.Identifies != 4 || c.SessionStarts != 10 {
 		t.Errorf("%d identifies, %d left", c.Identifies, c.SessionStarts)
+	}
+}
+
+// TestCrashLoopWaits: a host that follows five which had to identify and did not live waits, is told
+// of, and can be stopped.
+func TestCrashLoopWaits(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	h := start(t, sim, options{})
+	if err := h.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-h.exited
+	if err := os.Remove(filepath.Join(h.state, "sessions.json")); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := state.Open(h.state, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := folder.Identifies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if known.Last.IsZero() || known.Remaining != 999 {
+		t.Errorf("a killed host has left %+v", known)
+	}
+	now := time.Now()
+	known.Starts = []time.Time{now, now, now, now, now}
+	if err := errors.Join(folder.SetIdentifies(known), folder.Close()); err != nil {
+		t.Fatal(err)
+	}
+	again := launch(t, sim, options{again: h})
+	again.await("the start waits", func(s control.Status) bool {
+		return s.Phase == "running" && s.Identifies != nil && s.Identifies.Waiting == 1 && s.Shards[0].State == "queued"
+	})
+	if until := again.last.Identifies.Until; !until.Equal(now.Add(time.Hour)) {
+		t.Errorf("it waits until %s, want an hour after %s", until, now)
+	}
+	again.stop()
+	if !strings.Contains(again.log.String(), "the next identify waits") || sim.Counts().Identifies != 1 {
+		t.Errorf("%d identifies:\n%s", sim.Counts().Identifies, again.log.String())
 	}
 }
