@@ -17,6 +17,8 @@ import (
 // says so at once, and whoever supervises it starts it again.
 const introduceTimeout = 4 * time.Second
 
+const gatewayPath = "/gateway/bot"
+
 // bot is who the token belongs to.
 type bot struct {
 	id, applicationID uint64
@@ -25,14 +27,17 @@ type bot struct {
 
 // gatewayInfo is the answer of GET /gateway/bot.
 type gatewayInfo struct {
-	URL               string `json:"url"`
-	Shards            int    `json:"shards"`
-	SessionStartLimit struct {
-		Total          int `json:"total"`
-		Remaining      int `json:"remaining"`
-		ResetAfter     int `json:"reset_after"` // milliseconds
-		MaxConcurrency int `json:"max_concurrency"`
-	} `json:"session_start_limit"`
+	URL               string            `json:"url"`
+	Shards            int               `json:"shards"`
+	SessionStartLimit sessionStartLimit `json:"session_start_limit"`
+}
+
+// sessionStartLimit is how many IDENTIFYs Discord allows the bot.
+type sessionStartLimit struct {
+	Total          int   `json:"total"` // in a day, over all shards
+	Remaining      int   `json:"remaining"`
+	ResetAfter     int64 `json:"reset_after"` // milliseconds
+	MaxConcurrency int   `json:"max_concurrency"`
 }
 
 // discord is what the host must know before it can begin.
@@ -53,7 +58,7 @@ func introduce(ctx context.Context, gate *rest.Gate, base string) (*discord, err
 	for _, step := range []struct {
 		path string
 		into any
-	}{{"/users/@me", &user}, {"/applications/@me", &application}, {"/gateway/bot", &d.gateway}} {
+	}{{"/users/@me", &user}, {"/applications/@me", &application}, {gatewayPath, &d.gateway}} {
 		if err := get(ctx, gate, step.path, step.into); err != nil {
 			return nil, unreachable(ctx, base, err)
 		}

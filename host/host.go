@@ -54,6 +54,7 @@ type Host struct {
 	sessions *gateway.Set
 	guilds   *guilds
 	kept     *kept
+	budget   *budget
 	stateDir string
 
 	reloads   chan struct{} // a place for the reload that runs and one that waits
@@ -120,6 +121,7 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, kept.close)
+	kept.journal.shards, _ = h.shards(discord)
 	h.set(func() { h.guilds, h.kept = guilds, kept })
 	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord}
 	commands, err := h.loadPlugins(ctx, r)
@@ -184,7 +186,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		REST: restFor(r.gate, "host"),
 		Log:  h.log.Named("router"),
 	})
-	h.set(func() { h.sessions, h.router = sessions, route })
+	h.set(func() { h.sessions, h.router, h.budget = sessions, route, saved.budget })
 	set.Run()
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already
@@ -200,6 +202,10 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	group.Go(func() error {
 		// Beside everything else: Discord may keep a write waiting for minutes.
 		h.syncCommands(running, r.gate, r.folder, &r.discord.bot, commands, false)
+		return nil
+	})
+	group.Go(func() error {
+		saved.budget.watch(running, r.gate)
 		return nil
 	})
 	group.Go(func() error {
@@ -239,42 +245,6 @@ func (h *Host) drain(set *plugins.Set, routed <-chan struct{}) {
 	if err := set.Drain(ctx, h.config.Settings.Journal == "disk"); err != nil {
 		h.log.Warn("plugins stopped before they had handled everything", "error", err)
 	}
-}
-
-func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set, *savedSessions, error) {
-	count := h.config.Settings.Shards.Count
-	if count == 0 {
-		count = r.discord.gateway.Shards
-	}
-	last, err := r.folder.LastIdentify()
-	if err != nil {
-		return nil, nil, err
-	}
-	shards := make([]int, count)
-	for n := range shards {
-		shards[n] = n
-	}
-	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), log: h.log.Named("gateway")}
-	sessions, err := gateway.NewSet(gateway.Config{
-		Token:            h.config.Token,
-		URL:              r.discord.gateway.URL,
-		Shards:           shards,
-		Count:            count,
-		MaxConcurrency:   r.discord.gateway.SessionStartLimit.MaxConcurrency,
-		Intents:          saved.intents,
-		Compress:         h.config.Settings.Compress,
-		Events:           events,
-		IdentifyInterval: h.config.IdentifyInterval,
-		LastIdentify:     last,
-		Resume:           saved.resumable(),
-		Identified: func() {
-			if err := r.folder.SetLastIdentify(time.Now()); err != nil {
-				h.log.Warn("a restart within seconds may identify too early", "error", err)
-			}
-		},
-		Log: h.log.Named("gateway"),
-	})
-	return sessions, saved, err
 }
 
 // openDoor lets operators ask for the status from now until the returned

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/host/router"
 	"github.com/holdfast-bot/holdfast/host/state"
 )
 
@@ -18,7 +19,52 @@ type savedSessions struct {
 	events  *state.Journal
 	count   int
 	intents uint64
+	budget  *budget
 	log     hclog.Logger
+}
+
+// newSessions prepares the sessions; those that an earlier host has left go on.
+// It refuses when Discord does not allow the bot enough IDENTIFYs for the others.
+func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set, *savedSessions, error) {
+	shards, count := h.shards(r.discord)
+	log := h.log.Named("gateway")
+	budget, err := newBudget(r.folder, r.discord.bot.id, count, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	budget.learn(r.discord.gateway.SessionStartLimit)
+	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), budget: budget, log: log}
+	resume := saved.resumable()
+	if err := budget.admit(shards, resume); err != nil {
+		return nil, nil, err
+	}
+	sessions, err := gateway.NewSet(gateway.Config{
+		Token:            h.config.Token,
+		URL:              r.discord.gateway.URL,
+		Shards:           shards,
+		Count:            count,
+		MaxConcurrency:   r.discord.gateway.SessionStartLimit.MaxConcurrency,
+		Intents:          saved.intents,
+		Compress:         h.config.Settings.Compress,
+		Events:           events,
+		IdentifyInterval: h.config.IdentifyInterval,
+		LastIdentify:     budget.last(),
+		Resume:           resume,
+		Permits:          budget,
+		Log:              log,
+	})
+	return sessions, saved, err
+}
+
+// shards are those that this host runs, and how many the bot has.
+func (h *Host) shards(d *discord) (shards []int, count int) {
+	if count = h.config.Settings.Shards.Count; count == 0 {
+		count = d.gateway.Shards
+	}
+	for n := range count {
+		shards = append(shards, n)
+	}
+	return shards, count
 }
 
 // resumable are the sessions that an earlier host has left and that fit this

@@ -16,7 +16,7 @@ import (
 func (h *Host) Status() control.Status {
 	h.mu.Lock()
 	owner, gate, set, route, sessions, dir, phase := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir, h.phase
-	guilds, kept := h.guilds, h.kept
+	guilds, kept, budget := h.guilds, h.kept, h.budget
 	h.mu.Unlock()
 	out := control.Status{
 		Version:       Version(),
@@ -40,6 +40,9 @@ func (h *Host) Status() control.Status {
 		for _, s := range sessions.Status() {
 			out.Shards = append(out.Shards, shardStatus(s))
 		}
+	}
+	if budget != nil {
+		out.Identifies = budget.status()
 	}
 	if route != nil {
 		counts := route.Status()

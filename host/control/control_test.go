@@ -46,6 +46,9 @@ func full() Status {
 		REST:    REST{Requests: 1, Limited: 2, Invalid: 3, Queued: 4},
 		Process: Process{Goroutines: 1, OpenFiles: 2, MemoryBytes: 3},
 		Events:  Events{Received: 1, Delivered: 2, Dropped: 3, DroppedByName: map[string]uint64{"TYPING_START": 3}},
+		Identifies: &Identifies{
+			Total: 1, Remaining: 2, Reset: time.Unix(1700000004, 0).UTC(), Reserve: 3, Waiting: 4, Until: time.Unix(1700000005, 0).UTC(),
+		},
 		Journal: &Journal{Bytes: 1, LimitBytes: 2, Oldest: time.Unix(1700000002, 0).UTC()},
 		Cache: &Cache{
 			Guilds: 1, Bytes: 2, LimitBytes: 3, Hits: 4, Misses: 5, Loads: 6, Failed: 7, Missing: map[string]uint64{"refused": 8},

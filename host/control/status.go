@@ -17,9 +17,11 @@ type Status struct {
 	Bot     *User    `json:"bot"`
 	Shards  []Shard  `json:"shards"`
 	Plugins []Plugin `json:"plugins"`
-	REST    REST     `json:"rest"`
-	Events  Events   `json:"events"`
-	Process Process  `json:"process"`
+	// Identifies is nil until Discord has told how many it allows.
+	Identifies *Identifies `json:"identifies,omitempty"`
+	REST       REST        `json:"rest"`
+	Events     Events      `json:"events"`
+	Process    Process     `json:"process"`
 	// Journal and Cache are nil until they are open.
 	Journal *Journal `json:"journal,omitempty"`
 	Cache   *Cache   `json:"cache,omitempty"`
@@ -43,6 +45,19 @@ type Shard struct {
 	Connections uint64  `json:"connections"`
 	Identifies  uint64  `json:"identifies"`
 	Resumes     uint64  `json:"resumes"`
+}
+
+// Identifies is how often the bot may still identify: Discord resets the token of
+// one that has spent all of a day's IDENTIFYs. Resuming a session needs none.
+type Identifies struct {
+	Total     int       `json:"total"`
+	Remaining int       `json:"remaining"`
+	Reset     time.Time `json:"reset"` // when Remaining is Total again
+	// Reserve is what the host never spends.
+	Reserve int `json:"reserve"`
+	// Waiting counts the shards that must identify and wait until Until.
+	Waiting int       `json:"waiting"`
+	Until   time.Time `json:"until,omitzero"`
 }
 
 // Plugin is one plugin and its running instance.

@@ -57,9 +57,8 @@ type Config struct {
 	// fails, or the values make no sense, the shard identifies and the log tells which span of events is
 	// missed. The earlier process must have had the same Token, Count and Intents.
 	Resume map[int]Saved
-	// Identified, if not nil, is called by a session's goroutine just before it
-	// sends IDENTIFY. It may take milliseconds, not longer.
-	Identified func()
+	// Permits, if not nil, says when a shard may identify beside the interval.
+	Permits Permits
 	// Log gets what happens to the sessions; default: nothing is logged.
 	Log hclog.Logger
 
@@ -67,6 +66,20 @@ type Config struct {
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 	tls    *tls.Config
 	random func() float64
+}
+
+// Permits keeps the account of IDENTIFYs: Discord allows a bot so many a day and
+// resets its token when they are spent. It is used from several goroutines at
+// once. RESUMEs need no permit.
+type Permits interface {
+	// Take permits the shard one IDENTIFY and returns 0, or says how long to wait.
+	// It is asked again then, and each minute meanwhile. A permit is the shard's
+	// until it is spent: asking again takes no second one. It must not wait.
+	Take(shard int) (wait time.Duration)
+	// Spend counts the IDENTIFY just before it is sent. It may take milliseconds.
+	Spend(shard int)
+	// Settled says that the shard's session has lived for a minute.
+	Settled(shard int)
 }
 
 // complete fills in the defaults and tells every fault at once.

@@ -6,7 +6,7 @@
 //
 //	start without saved values
 //	  │
-//	  v         turn granted            HELLO               READY
+//	  v     turn and permit             HELLO               READY
 //	queued ──────────────────> connecting ───> identifying ───────> ready
 //	  ^                         ^      │            │                │
 //	  │ no session to resume    │      │ HELLO      │                │
@@ -31,7 +31,7 @@
 //     scans; it is the only sender on link.frames and closes it at its end; link.close
 //     waits for that. The session closes the old link before it opens the next.
 //   - identifyQueue is shared by the sessions of a set under a mutex and closes each turn's channel
-//     once. progress is shared with the router, which reports what it has
+//     once; it asks Config.Permits under that mutex. progress is shared with the router, which reports what it has
 //     handled. gauges are atomics that the session writes and Set.Status reads.
 //
 // # Promises

@@ -9,9 +9,11 @@ import (
 // identifyQueue paces IDENTIFY: for each rate limit key (shard modulo
 // max_concurrency) one at a time, in the order of the shards that wait, and
 // not before the interval has passed since Discord took the last one. Keys do
-// not wait for one another. It starts no goroutine; a timer grants what must wait.
+// not wait for one another, and a shard that has a permit does not wait for a lower
+// one that has none. It starts no goroutine; a timer grants what must wait.
 type identifyQueue struct {
 	interval time.Duration
+	permits  Permits // nil: nobody needs one
 	mu       sync.Mutex
 	keys     []identifyKey
 }
@@ -30,8 +32,12 @@ type turn struct {
 	granted chan struct{}
 }
 
-func newIdentifyQueue(concurrency int, interval time.Duration) *identifyQueue {
-	return &identifyQueue{interval: interval, keys: make([]identifyKey, concurrency)}
+// askAgain is how long the queue waits at most for a permit before it asks again:
+// what allows one may have come from elsewhere.
+const askAgain = time.Minute
+
+func newIdentifyQueue(concurrency int, interval time.Duration, permits Permits) *identifyQueue {
+	return &identifyQueue{interval: interval, permits: permits, keys: make([]identifyKey, concurrency)}
 }
 
 // rest keeps every key for the interval since an earlier process identified. A
@@ -79,7 +85,7 @@ func (q *identifyQueue) leave(t *turn, spent bool) {
 
 func (q *identifyQueue) key(shard int) *identifyKey { return &q.keys[shard%len(q.keys)] }
 
-// grant lets the first of those who wait go ahead, or sets the timer for it.
+// grant lets the first of those who wait and may go ahead, or sets the timer for it.
 func (q *identifyQueue) grant(k *identifyKey) {
 	if k.timer != nil {
 		k.timer.Stop()
@@ -88,7 +94,11 @@ func (q *identifyQueue) grant(k *identifyKey) {
 	if k.held != nil || len(k.waiting) == 0 {
 		return
 	}
-	if rest := time.Until(k.free); rest > 0 {
+	next, rest := 0, time.Until(k.free)
+	if rest <= 0 {
+		next, rest = q.permitted(k)
+	}
+	if rest > 0 {
 		k.timer = time.AfterFunc(rest, func() {
 			q.mu.Lock()
 			defer q.mu.Unlock()
@@ -96,6 +106,24 @@ func (q *identifyQueue) grant(k *identifyKey) {
 		})
 		return
 	}
-	k.held, k.waiting = k.waiting[0], k.waiting[1:]
+	k.held = k.waiting[next]
+	k.waiting = slices.Delete(k.waiting, next, next+1)
 	close(k.held.granted)
+}
+
+// permitted finds the first of those who wait that has a permit, or says when to
+// look again.
+func (q *identifyQueue) permitted(k *identifyKey) (next int, wait time.Duration) {
+	if q.permits == nil {
+		return 0, 0
+	}
+	least := askAgain
+	for n, t := range k.waiting {
+		wait := q.permits.Take(t.shard)
+		if wait <= 0 {
+			return n, 0
+		}
+		least = min(least, wait)
+	}
+	return 0, least
 }

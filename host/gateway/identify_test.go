@@ -29,7 +29,7 @@ func TestIdentifyPace(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const shards = 64
 				const answer = 300 * time.Millisecond
-				q := newIdentifyQueue(keys, testInterval)
+				q := newIdentifyQueue(keys, testInterval, nil)
 				start := time.Now()
 				type grant struct {
 					shard int
@@ -83,7 +83,7 @@ func TestIdentifyPace(t *testing.T) {
 // waiting is passed over; one that comes again takes its place by number.
 func TestIdentifyGiveBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newIdentifyQueue(1, testInterval)
+		q := newIdentifyQueue(1, testInterval, nil)
 		zero, one, two, three := q.enter(0), q.enter(1), q.enter(2), q.enter(3)
 		if !isGranted(zero) || isGranted(one) {
 			t.Fatal("the first of a key goes ahead, alone")
@@ -128,7 +128,7 @@ func TestIdentifyRandom(t *testing.T) {
 	t.Logf("seed %d", seed)
 	synctest.Test(t, func(t *testing.T) {
 		const shards, keys = 20, 3
-		q := newIdentifyQueue(keys, testInterval)
+		q := newIdentifyQueue(keys, testInterval, nil)
 		type sent struct {
 			key int
 			at  time.Time
@@ -185,7 +185,7 @@ func TestIdentifyAfterAnotherProcess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q := newIdentifyQueue(2, testInterval)
+				q := newIdentifyQueue(2, testInterval, nil)
 				q.rest(time.Now().Add(-test.ago))
 				start := time.Now()
 				for shard := range 2 {

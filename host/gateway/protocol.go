@@ -66,8 +66,8 @@ func (s *session) hello(interval time.Duration) error {
 	}
 	s.become(StateIdentifying)
 	s.identified = true
-	if s.cfg.Identified != nil {
-		s.cfg.Identified()
+	if s.cfg.Permits != nil {
+		s.cfg.Permits.Spend(s.shard)
 	}
 	s.gauges.identifies.Add(1)
 	return s.write(opIdentify, map[string]any{
@@ -135,6 +135,7 @@ func (s *session) ready(ev *Event) error {
 	s.progress.renew(s.seq)
 	s.id, s.resumeURL = d.SessionID, resumeURL(d.ResumeURL, s.cfg.URL)
 	s.born = time.Now()
+	s.young.set(settled)
 	s.settle()
 	s.giveBack()
 	s.log.Info("session ready", "seq", ev.Seq)
@@ -148,6 +149,7 @@ func (s *session) resumed() {
 		s.log.Info("session resumed", "seq", s.seq)
 		return
 	}
+	s.young.set(settled)
 	since, took := s.adopted.span()
 	s.log.Info("session resumed from before the restart", "seq", s.seq, "repeated", s.seq-s.adopted.Seq, "since", since, "took", took)
 	s.adopted = nil

@@ -71,7 +71,7 @@ type session struct {
 	pending Event // waits for room in cfg.Events
 	waiting bool  // pending is set
 
-	retry, answer, beat, room alarm
+	retry, answer, beat, room, young alarm
 }
 
 func newSession(cfg *Config, known names, queue *identifyQueue, shard int) *session {
@@ -79,7 +79,7 @@ func newSession(cfg *Config, known names, queue *identifyQueue, shard int) *sess
 		cfg: cfg, known: known, queue: queue, shard: shard,
 		log:      cfg.Log.With("shard", shard),
 		requests: make(chan request),
-		retry:    newAlarm(), answer: newAlarm(), beat: newAlarm(), room: newAlarm(),
+		retry:    newAlarm(), answer: newAlarm(), beat: newAlarm(), room: newAlarm(), young: newAlarm(),
 	}
 	if v, ok := cfg.Resume[shard]; ok {
 		s.adopt(v)
@@ -114,6 +114,10 @@ func (s *session) run(ctx context.Context) error {
 		case r := <-requests:
 			cause = s.send(r)
 		case <-s.room.C:
+		case <-s.young.C:
+			if s.cfg.Permits != nil {
+				s.cfg.Permits.Settled(s.shard)
+			}
 		}
 		if cause != nil {
 			if err := s.lose(cause); err != nil {
@@ -224,6 +228,7 @@ func (s *session) lose(cause error) error {
 // forget gives the session up and says how long to wait before the next, so
 // that sessions that die young do not eat up the day's identifies.
 func (s *session) forget() time.Duration {
+	s.young.stop()
 	if time.Since(s.born) < settled {
 		s.shortLived++
 	} else {
@@ -264,6 +269,7 @@ func (s *session) giveBack() {
 func (s *session) stop() {
 	s.drop()
 	s.retry.stop()
+	s.young.stop()
 	s.become(StateStopped)
 }
 

@@ -29,7 +29,7 @@ func NewSet(cfg Config) (*Set, error) {
 	}
 	s := &Set{
 		cfg:     cfg,
-		queue:   newIdentifyQueue(cfg.MaxConcurrency, cfg.IdentifyInterval),
+		queue:   newIdentifyQueue(cfg.MaxConcurrency, cfg.IdentifyInterval, cfg.Permits),
 		stopped: make(chan struct{}),
 	}
 	if !cfg.LastIdentify.IsZero() {

@@ -65,6 +65,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	fmt.Fprintf(t, "requests\t%d sent, %d queued, %d rate limited, %d invalid\n", s.REST.Requests, s.REST.Queued, s.REST.Limited, s.REST.Invalid)
 	printKept(t, s)
 	fmt.Fprintf(t, "plugins\t%s\n", s.PluginsDir)
+	printIdentifies(t, s)
 
 	fmt.Fprintf(t, "\nSHARD\tSTATE\tSEQ\tLATENCY\tCONNECTIONS\tIDENTIFIES\tRESUMES\n")
 	for _, shard := range s.Shards {

@@ -7,7 +7,7 @@
 //	lock           flock-ed while a host lives; contains its process id
 //	runtime.json   the process id and control socket of the running host
 //	commands.json  which application commands on Discord are ours
-//	identify.json  when the bot identified last
+//	identify.json  when the bot identified, and how often it still may ([Identifies])
 //	sessions.*     what the sessions need to be resumed ([Sessions])
 //	journal/       the events kept until they are handled ([Journal])
 //	cursors/       what each plugin has acknowledged ([Cursor])

@@ -1,22 +1,52 @@
 package state
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 const identifyFile = "identify.json"
 
-// LastIdentify is when this bot last identified, the zero time if that is not
-// known. Discord counts identifies over restarts, so a host must too.
-func (s *State) LastIdentify() (time.Time, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var last time.Time
-	err := load(s, identifyFile, &last)
-	return last, err
+// Identifies is what is known of a bot's IDENTIFYs. Discord counts them over
+// restarts, so a host must too.
+type Identifies struct {
+	// Last is when this folder's bot last identified, zero if that is not known.
+	Last time.Time `json:"last"`
+	// Bot is the user id that what follows belongs to.
+	Bot uint64 `json:"bot"`
+	// Total is how many IDENTIFYs Discord allows in a day, Remaining how many are
+	// left until Reset. A Total of 0 stands for: not known.
+	Total     int       `json:"total"`
+	Remaining int       `json:"remaining"`
+	Reset     time.Time `json:"reset"`
+	// Starts are when hosts had to identify, oldest first, none of whose sessions
+	// have settled since.
+	Starts []time.Time `json:"starts,omitempty"`
 }
 
-// SetLastIdentify remembers an identify. It returns when it is on disk.
-func (s *State) SetLastIdentify(at time.Time) error {
+// UnmarshalJSON reads also what earlier hosts have written: the last time alone.
+func (i *Identifies) UnmarshalJSON(raw []byte) error {
+	var last time.Time
+	if err := json.Unmarshal(raw, &last); err == nil {
+		*i = Identifies{Last: last}
+		return nil
+	}
+	type plain Identifies // without this method
+	return json.Unmarshal(raw, (*plain)(i))
+}
+
+// Identifies is what was last set; the zero value if nothing was.
+func (s *State) Identifies() (Identifies, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return store(s, identifyFile, at)
+	var known Identifies
+	err := load(s, identifyFile, &known)
+	return known, err
+}
+
+// SetIdentifies remembers what is known. It returns when it is on disk.
+func (s *State) SetIdentifies(known Identifies) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return store(s, identifyFile, known)
 }

@@ -1,21 +1,25 @@
 package state
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 )
 
-func TestIdentifyOutlivesTheHost(t *testing.T) {
+func TestIdentifiesOutliveTheHost(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if last, err := s.LastIdentify(); err != nil || !last.IsZero() {
-		t.Fatalf("in a new folder: %v, %v", last, err)
+	if known, err := s.Identifies(); err != nil || !reflect.DeepEqual(known, Identifies{}) {
+		t.Fatalf("in a new folder: %+v, %v", known, err)
 	}
-	at := time.Now()
-	if err := s.SetLastIdentify(at); err != nil {
+	at := time.Now().UTC().Round(0)
+	want := Identifies{Last: at, Bot: 1 << 63, Total: 1000, Remaining: 7, Reset: at.Add(time.Hour), Starts: []time.Time{at.Add(-time.Minute), at}}
+	if err := s.SetIdentifies(want); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -26,7 +30,24 @@ func TestIdentifyOutlivesTheHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	if last, err := again.LastIdentify(); err != nil || !last.Equal(at) {
-		t.Fatalf("after a restart: %v, %v, want %v", last, err, at)
+	if known, err := again.Identifies(); err != nil || !reflect.DeepEqual(known, want) {
+		t.Fatalf("after a restart: %+v, %v, want %+v", known, err, want)
+	}
+}
+
+// An earlier host wrote the time of the last IDENTIFY and nothing else.
+func TestIdentifiesOfAnEarlierHost(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	at := time.Date(2026, 8, 1, 12, 0, 0, 5, time.UTC)
+	if err := os.WriteFile(filepath.Join(dir, identifyFile), []byte(`{"version":1,"content":"`+at.Format(time.RFC3339Nano)+`"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if known, err := s.Identifies(); err != nil || !reflect.DeepEqual(known, Identifies{Last: at}) {
+		t.Fatalf("got %+v, %v", known, err)
 	}
 }

@@ -1,0 +1,224 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/host/rest"
+	"github.com/holdfast-bot/holdfast/host/state"
+)
+
+const (
+	// The reserve is a twentieth of the day's IDENTIFYs, and 10 at least. Others spend
+	// from the same account, such as hosts of other shards or a developer's machine,
+	// and between two answers of Discord this host does not see them.
+	reserveShare = 20
+	reserveLeast = 10
+	// budgetDay is how long Discord's account of IDENTIFYs lasts.
+	budgetDay = 24 * time.Hour
+	// askInterval is how often Discord is asked what is left.
+	askInterval = time.Hour
+	// sameDay is how far two tellings of one reset may lie apart.
+	sameDay = time.Minute
+)
+
+// budget is the account of the bot's IDENTIFYs; the sessions ask it for permits.
+// Discord resets the token of a bot that has spent all of a day's, so there are
+// two marks. Below the reserve nobody goes. Sessions that are lost while the host
+// runs stop one start of all shards above it: whatever loses them, the bot can be
+// started again when it is mended.
+type budget struct {
+	folder *state.State
+	all    int // shards of the bot
+	log    hclog.Logger
+
+	writing sync.Mutex // held over mu's and the file's change, so that the file is the newest
+
+	mu      sync.Mutex // for moments: Take must not wait
+	known   state.Identifies
+	first   map[int]bool      // shards that begin by identifying
+	taken   map[int]bool      // permits that are not spent
+	waiting map[int]time.Time // shards without a permit, and until when
+	told    time.Time         // the until that was told last
+
+	identified bool         // since the start
+	unsettled  map[int]bool // shards whose session has not lived for a minute
+	toldPause  time.Time
+}
+
+// newBudget goes on with what an earlier host has counted for this bot.
+func newBudget(folder *state.State, owner uint64, all int, log hclog.Logger) (*budget, error) {
+	known, err := folder.Identifies()
+	if err != nil {
+		return nil, err
+	}
+	if known.Bot != owner {
+		known = state.Identifies{Last: known.Last, Bot: owner}
+	}
+	known.Starts = recentStarts(known.Starts, time.Now())
+	return &budget{
+		folder: folder, all: all, log: log, known: known,
+		first: make(map[int]bool), taken: make(map[int]bool), waiting: make(map[int]time.Time),
+		unsettled: make(map[int]bool),
+	}, nil
+}
+
+// learn takes in what Discord says. Within a day it may lag behind our own
+// count, and then ours holds.
+func (b *budget) learn(l sessionStartLimit) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	reset := time.Now().Add(time.Duration(l.ResetAfter) * time.Millisecond)
+	if l.Total == b.known.Total && reset.Sub(b.known.Reset).Abs() < sameDay {
+		l.Remaining = min(l.Remaining, b.known.Remaining)
+	}
+	b.known.Total, b.known.Remaining, b.known.Reset = l.Total, l.Remaining, reset.UTC().Round(0)
+}
+
+// watch asks Discord from time to time what is left, until ctx ends.
+func (b *budget) watch(ctx context.Context, gate *rest.Gate) {
+	tick := time.NewTicker(askInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		var info gatewayInfo
+		if err := get(ctx, gate, gatewayPath, &info); err != nil {
+			b.log.Debug("Discord does not say how many identifies are left, the host's own count holds", "error", err)
+			continue
+		}
+		b.learn(info.SessionStartLimit)
+	}
+}
+
+// admit says whether those shards that have nothing to resume may identify.
+func (b *budget) admit(shards []int, resume map[int]gateway.Saved) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, shard := range shards {
+		b.unsettled[shard] = true
+		if _, ok := resume[shard]; !ok {
+			b.first[shard] = true
+		}
+	}
+	left := b.left(time.Now())
+	if len(b.first) == 0 || b.known.Total == 0 || left-len(b.first) >= b.reserve() {
+		return nil
+	}
+	return fmt.Errorf("start %d of %d shards that have no session to resume: each needs an identify, Discord allows this bot %d more until %s, "+
+		"and the host keeps the last %d, because Discord resets the token of a bot that spends all: start again after that time",
+		len(b.first), b.all, left, b.known.Reset.Format(time.RFC3339), b.reserve())
+}
+
+// Take implements gateway.Permits.
+func (b *budget) Take(shard int) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	until := b.until(shard, now)
+	if wait := until.Sub(now); wait > 0 {
+		b.waiting[shard] = until
+		return wait
+	}
+	b.taken[shard] = true
+	delete(b.waiting, shard)
+	return 0
+}
+
+// until is when the shard may identify; a time that has passed stands for now.
+func (b *budget) until(shard int, now time.Time) time.Time {
+	if b.taken[shard] {
+		return now
+	}
+	keep := b.reserve()
+	if !b.first[shard] {
+		keep += b.all
+	}
+	left := b.left(now)
+	if b.known.Total == 0 || left-len(b.taken) > keep {
+		return b.pausedUntil(now)
+	}
+	if b.told != b.known.Reset {
+		b.told = b.known.Reset
+		b.log.Warn("too many identifies today: shards that must identify wait, so that Discord does not reset the token; those that can be resumed are",
+			"left", left, "kept", keep, "until", b.known.Reset.Format(time.RFC3339))
+	}
+	return b.known.Reset
+}
+
+// left is how many IDENTIFYs remain. Discord counts anew after the reset; what it
+// says of that comes within askInterval.
+func (b *budget) left(now time.Time) int {
+	for b.known.Total > 0 && !now.Before(b.known.Reset) {
+		b.known.Remaining, b.known.Reset = b.known.Total, b.known.Reset.Add(budgetDay)
+	}
+	return b.known.Remaining
+}
+
+func (b *budget) reserve() int {
+	if b.known.Total == 0 {
+		return 0
+	}
+	return max(reserveLeast, b.known.Total/reserveShare)
+}
+
+// Spend implements gateway.Permits.
+func (b *budget) Spend(shard int) {
+	b.change(func(now time.Time) {
+		b.known.Last = now
+		b.noteStart(now)
+		b.unsettled[shard] = true
+		if b.left(now) > 0 {
+			b.known.Remaining--
+		}
+		delete(b.first, shard)
+		delete(b.taken, shard)
+	})
+}
+
+// change changes what is known, in memory and on disk.
+func (b *budget) change(how func(now time.Time)) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.mu.Lock()
+	how(time.Now().UTC().Round(0))
+	known := b.known
+	known.Starts = slices.Clone(known.Starts)
+	b.mu.Unlock()
+	if err := b.folder.SetIdentifies(known); err != nil {
+		b.log.Warn("identifies are not counted on disk: a restart may identify too early or too often", "error", err)
+	}
+}
+
+// last is when the bot identified last, as far as is known.
+func (b *budget) last() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.known.Last
+}
+
+func (b *budget) status() *control.Identifies {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	left := b.left(time.Now())
+	if b.known.Total == 0 {
+		return nil
+	}
+	out := &control.Identifies{
+		Total: b.known.Total, Remaining: left, Reset: b.known.Reset, Reserve: b.reserve(), Waiting: len(b.waiting),
+	}
+	if len(b.waiting) > 0 {
+		out.Until = slices.MinFunc(slices.Collect(maps.Values(b.waiting)), time.Time.Compare)
+	}
+	return out
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/host/control"
+)
+
+// A host that does not know Discord's limit says nothing of it.
+func TestIdentifies(t *testing.T) {
+	reset := time.Date(2026, 8, 2, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		said *control.Identifies
+		want string
+	}{
+		{nil, ""},
+		{
+			&control.Identifies{Total: 1000, Remaining: 900, Reset: reset, Reserve: 50},
+			"identifies\t900 of 1000 left until 2026-08-02T12:00:00Z, the last 50 are kept\n",
+		},
+		{
+			&control.Identifies{Total: 1000, Remaining: 51, Reset: reset, Reserve: 50, Waiting: 2, Until: reset.Add(-time.Hour)},
+			"identifies\t51 of 1000 left until 2026-08-02T12:00:00Z, the last 50 are kept; 2 shards wait until 2026-08-02T11:00:00Z\n",
+		},
+	} {
+		var out strings.Builder
+		printIdentifies(&out, control.Status{Identifies: test.said})
+		if out.String() != test.want {
+			t.Errorf("got %q, want %q", out.String(), test.want)
+		}
+	}
+}
