@@ -110,6 +110,9 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	gate.SetApplication(discord.bot.applicationID)
 	h.set(func() { h.gate, h.bot = gate, &discord.bot })
 	h.log.Info("bot known", "name", discord.bot.name, "id", discord.bot.id)
+	if err := folder.Claim(discord.bot.id, discord.bot.name); err != nil {
+		return err
+	}
 
 	guilds, err := newGuilds(h.config.Settings, gate, discord.bot.id, h.log.Named("cache"))
 	if err != nil {

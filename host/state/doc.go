@@ -6,6 +6,7 @@
 //
 //	lock           flock-ed while a host lives; contains its process id
 //	runtime.json   the process id and control socket of the running host
+//	bot.json       which bot the folder is of
 //	commands.json  which application commands on Discord are ours
 //	identify.json  when the bot identified, and how often it still may ([Identifies])
 //	sessions.*     what the sessions need to be resumed ([Sessions])
