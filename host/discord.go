@@ -15,7 +15,9 @@ import (
 
 // introduceTimeout bounds the first requests: a host that cannot reach Discord
 // says so at once, and whoever supervises it starts it again.
-const introduceTimeout = 4 * time.Second
+// Several hosts of one bot that start together share GET /gateway/bot, of which
+// Discord takes two in 5 s: some wait that long.
+const introduceTimeout = 10 * time.Second
 
 const gatewayPath = "/gateway/bot"
 

@@ -55,6 +55,7 @@ type Host struct {
 	guilds   *guilds
 	kept     *kept
 	budget   *budget
+	counts   *shardGuilds
 	stateDir string
 
 	reloads   chan struct{} // a place for the reload that runs and one that waits
@@ -124,7 +125,7 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, kept.close)
-	kept.journal.shards, _ = h.shards(discord)
+	kept.journal.shards, _ = h.config.Settings.Shards.Of(discord.gateway.Shards)
 	h.set(func() { h.guilds, h.kept = guilds, kept })
 	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord}
 	commands, err := h.loadPlugins(ctx, r)
@@ -180,8 +181,11 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		Plugins: targets(set),
 		Owner:   commands.Owner,
 		Journal: r.kept.journal.append,
-		Apply:   func(e *gateway.Event) uint64 { return r.guilds.Apply(e.Name, e.Guild, e.Data) },
-		Ready:   saved.ready,
+		Apply: func(e *gateway.Event) uint64 {
+			saved.guilds.apply(e)
+			return r.guilds.Apply(e.Name, e.Guild, e.Data)
+		},
+		Ready: saved.ready,
 		Handled: func(e *gateway.Event) {
 			saved.handled(e)
 			sessions.Handled(e.Shard, e.Seq)
@@ -189,7 +193,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		REST: restFor(r.gate, "host"),
 		Log:  h.log.Named("router"),
 	})
-	h.set(func() { h.sessions, h.router, h.budget = sessions, route, saved.budget })
+	h.set(func() { h.sessions, h.router, h.budget, h.counts = sessions, route, saved.budget, saved.guilds })
 	set.Run()
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already

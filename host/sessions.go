@@ -2,6 +2,7 @@ package host
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -20,21 +21,22 @@ type savedSessions struct {
 	count   int
 	intents uint64
 	budget  *budget
+	guilds  *shardGuilds
 	log     hclog.Logger
 }
 
 // newSessions prepares the sessions; those that an earlier host has left go on.
 // It refuses when Discord does not allow the bot enough IDENTIFYs for the others.
 func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set, *savedSessions, error) {
-	shards, count := h.shards(r.discord)
+	shards, count := h.config.Settings.Shards.Of(r.discord.gateway.Shards)
 	log := h.log.Named("gateway")
 	budget, err := newBudget(r.folder, r.discord.bot.id, count, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	budget.learn(r.discord.gateway.SessionStartLimit)
-	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), budget: budget, log: log}
-	resume := saved.resumable()
+	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), budget: budget, guilds: newShardGuilds(log), log: log}
+	resume := saved.resumable(shards)
 	if err := budget.admit(shards, resume); err != nil {
 		return nil, nil, err
 	}
@@ -56,23 +58,17 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 	return sessions, saved, err
 }
 
-// shards are those that this host runs, and how many the bot has.
-func (h *Host) shards(d *discord) (shards []int, count int) {
-	if count = h.config.Settings.Shards.Count; count == 0 {
-		count = d.gateway.Shards
-	}
-	for n := range count {
-		shards = append(shards, n)
-	}
-	return shards, count
-}
-
-// resumable are the sessions that an earlier host has left and that fit this
-// one. An event is journaled before its number is saved, so after a kill the
-// journal may know a later one. Times do not tell whose it is: clocks go back.
-func (s *savedSessions) resumable() map[int]gateway.Saved {
+// resumable are the sessions of these shards that an earlier host has left and
+// that fit this one. Those of other shards are left alone: a host with another
+// range may want them back. An event is journaled before its number is saved, so
+// after a kill the journal may know a later one. Times do not tell whose it is:
+// clocks go back.
+func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
 	out := make(map[int]gateway.Saved)
 	for _, v := range s.values.All() {
+		if !slices.Contains(shards, int(v.Shard)) {
+			continue
+		}
 		if int(v.Count) != s.count || v.Intents != s.intents {
 			s.log.Info("a session of before is not resumed: shards or intents are others now", "shard", v.Shard,
 				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents)
@@ -89,12 +85,14 @@ func (s *savedSessions) resumable() map[int]gateway.Saved {
 // ready saves the session that a READY begins.
 func (s *savedSessions) ready(e *gateway.Event) {
 	var d struct {
-		SessionID string `json:"session_id"`
-		ResumeURL string `json:"resume_gateway_url"`
+		SessionID string    `json:"session_id"`
+		ResumeURL string    `json:"resume_gateway_url"`
+		Guilds    []guildID `json:"guilds"`
 	}
 	err := json.Unmarshal(e.Data, &d)
 	if err == nil {
 		_, journaled := s.events.Range(uint32(e.Shard))
+		s.guilds.ready(e.Shard, d.Guilds)
 		err = s.values.Save(state.SessionValues{
 			ID: d.SessionID, ResumeURL: d.ResumeURL, Shard: uint32(e.Shard), Count: uint32(s.count), Intents: s.intents,
 			Seq: e.Seq, Ready: e.Received, At: e.Received, Journaled: journaled,

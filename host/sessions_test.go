@@ -29,7 +29,7 @@ func TestResumableWhenTheClockGoesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer values.Close()
-	saved := &savedSessions{values: values, events: events, count: 1, log: hclog.NewNullLogger()}
+	saved := &savedSessions{values: values, events: events, count: 1, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
 	now := time.Now()
 	at := func(seq uint64, received time.Time) {
 		if err := events.Append([]state.Record{{Seq: seq, Received: received.UnixNano(), Name: "MESSAGE_CREATE"}}); err != nil {
@@ -41,7 +41,7 @@ func TestResumableWhenTheClockGoesBack(t *testing.T) {
 	}
 	want := func(id string, seq uint64) {
 		t.Helper()
-		if got := saved.resumable()[0]; got.ID != id || got.Seq != seq {
+		if got := saved.resumable([]int{0})[0]; got.ID != id || got.Seq != seq {
 			t.Errorf("resumable by %s, seq %d, want %s, %d", got.ID, got.Seq, id, seq)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"reflect"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -24,8 +23,9 @@ type Settings struct {
 	PluginsDir string `yaml:"plugins_dir" name:"plugins" placeholder:"DIR" default:"./plugins" kind:"path" help:"Folder of plugin executables."`
 	// StateDir is the host's own folder; its parent must exist. Default ./.holdfast.
 	StateDir string `yaml:"state_dir" name:"state" placeholder:"DIR" default:"./.holdfast" kind:"path" help:"Folder for what must outlive a restart."`
-	// Shards is how many gateway connections the bot has. Default auto: what Discord recommends.
-	Shards Shards `yaml:"shards" name:"shards" placeholder:"N" default:"auto" help:"Number of shards, or auto."`
+	// Shards is how many gateway connections the bot has, and which of them are this
+	// host's. Default auto: as many as Discord recommends, all of them.
+	Shards Shards `yaml:"shards" name:"shards" placeholder:"N" default:"auto" help:"Number of shards, A-B/N for some of them, or auto."`
 	// APIURL is the base of Discord's REST API, version included. Default Discord's own.
 	APIURL string `yaml:"api_url" name:"api-url" placeholder:"URL" default:"https://discord.com/api/v10" kind:"url" help:"Base URL of the API, version included."`
 	// TokenFile is a file that holds the bot's token and is private to its owner.
@@ -81,35 +81,6 @@ type PluginSettings struct {
 	Env map[string]string `yaml:"env"`
 	// EnvFile holds further variables, one NAME=value a line. Env wins over it.
 	EnvFile string `yaml:"env_file" kind:"path"`
-}
-
-// Shards is a number of shards; the zero value means the number that Discord
-// recommends.
-type Shards struct{ Count int }
-
-// String returns "auto" or the number.
-func (s Shards) String() string {
-	if s.Count == 0 {
-		return "auto"
-	}
-	return strconv.Itoa(s.Count)
-}
-
-// MarshalText is String.
-func (s Shards) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// UnmarshalText reads "auto" or a number from 1 on.
-func (s *Shards) UnmarshalText(text []byte) error {
-	if string(text) == "auto" {
-		*s = Shards{}
-		return nil
-	}
-	n, err := strconv.Atoi(string(text))
-	if err != nil || n < 1 {
-		return fmt.Errorf("%q is not a number of shards: give auto, or a number from 1 on", text)
-	}
-	*s = Shards{Count: n}
-	return nil
 }
 
 // WithDefaults returns the settings with every zero field replaced by its default.

@@ -113,9 +113,7 @@ func (f settingField) check(value reflect.Value) error {
 			return notACount(v.String())
 		}
 	case Shards:
-		if v.Count < 0 {
-			return fmt.Errorf("%d is not a number of shards: give auto, or a number from 1 on", v.Count)
-		}
+		return v.check()
 	}
 	return f.checkLeast(value)
 }

@@ -14,7 +14,7 @@ import (
 // changed returns settings in which every field differs from its default.
 func changed() Settings {
 	return Settings{
-		PluginsDir: "/file/p", StateDir: "/file/s", Shards: Shards{3}, APIURL: "http://file/api/v10", TokenFile: "/file/t",
+		PluginsDir: "/file/p", StateDir: "/file/s", Shards: Shards{Count: 3}, APIURL: "http://file/api/v10", TokenFile: "/file/t",
 		LogLevel: "warn", LogFormat: "json", Compress: "none", Commands: "off",
 		DrainTimeout: time.Minute, HandlerTimeout: 2 * time.Minute,
 		CacheIdle: 3 * time.Minute, CacheBytes: 1 << 30, GuardRate: 2.5, GuardBurst: 20, GuildWait: 4 * time.Second,
@@ -144,7 +144,7 @@ plugins:
 		t.Fatal(err)
 	}
 	want := Settings{
-		PluginsDir: filepath.Join(dir, "bots"), StateDir: "/var/lib/holdfast", Shards: Shards{2},
+		PluginsDir: filepath.Join(dir, "bots"), StateDir: "/var/lib/holdfast", Shards: Shards{Count: 2},
 		DrainTimeout: 90 * time.Second, LogLevel: "debug",
 		Plugins: map[string]PluginSettings{
 			"hello": {
@@ -287,7 +287,7 @@ func TestEnvironment(t *testing.T) {
 
 func TestValidateJudgesWhatAProgramSets(t *testing.T) {
 	err := Settings{
-		Shards: Shards{-1}, Compress: "gzip", APIURL: "x", DrainTimeout: -1, StateDir: "a\x00b",
+		Shards: Shards{Count: -1}, Compress: "gzip", APIURL: "x", DrainTimeout: -1, StateDir: "a\x00b",
 		Plugins: map[string]PluginSettings{"p": {Env: map[string]string{"A=B": "", "C": "\x00"}}},
 	}.Validate()
 	if err == nil || strings.Count(err.Error(), "\n") != 6 {
@@ -329,21 +329,6 @@ func TestCheckPlugins(t *testing.T) {
 	}
 	if err := (Settings{PluginsDir: dir}).CheckPlugins(); err == nil || !strings.Contains(err.Error(), "chmod u+rx") {
 		t.Errorf("unreadable: %v", err)
-	}
-}
-
-func TestShards(t *testing.T) {
-	for text, want := range map[string]int{"auto": 0, "1": 1, "64": 64} {
-		var s Shards
-		if err := s.UnmarshalText([]byte(text)); err != nil || s.Count != want || s.String() != text {
-			t.Errorf("%s: %v %v", text, s, err)
-		}
-	}
-	for _, text := range []string{"", "0", "-1", "1.5", "x", "0x10", "99999999999999999999"} {
-		var s Shards
-		if err := s.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q was accepted: %v", text, s)
-		}
 	}
 }
 

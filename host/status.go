@@ -16,7 +16,7 @@ import (
 func (h *Host) Status() control.Status {
 	h.mu.Lock()
 	owner, gate, set, route, sessions, dir, phase := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir, h.phase
-	guilds, kept, budget := h.guilds, h.kept, h.budget
+	guilds, kept, budget, counts := h.guilds, h.kept, h.budget, h.counts
 	h.mu.Unlock()
 	out := control.Status{
 		Version:       Version(),
@@ -38,7 +38,7 @@ func (h *Host) Status() control.Status {
 	}
 	if sessions != nil {
 		for _, s := range sessions.Status() {
-			out.Shards = append(out.Shards, shardStatus(s))
+			out.Shards = append(out.Shards, shardStatus(s, counts.count(s.Shard)))
 		}
 	}
 	if budget != nil {
@@ -74,11 +74,11 @@ func (h *Host) Status() control.Status {
 	return out
 }
 
-func shardStatus(s gateway.ShardStatus) control.Shard {
+func shardStatus(s gateway.ShardStatus, guilds *int) control.Shard {
 	return control.Shard{
-		Shard: s.Shard, State: s.State.String(), Seq: s.Seq,
+		Shard: s.Shard, State: s.State.String(), Seq: s.Seq, Guilds: guilds,
 		LatencyMS:   float64(s.Latency.Microseconds()) / 1000,
-		Connections: s.Connections, Identifies: s.Identifies, Resumes: s.Resumes,
+		Connections: s.Connections, Identifies: s.Identifies, Resumes: s.Resumes, Lost: s.Lost, Gaps: s.Gaps,
 	}
 }
 

@@ -39,12 +39,18 @@ type Shard struct {
 	Shard int    `json:"shard"`
 	State string `json:"state"`
 	Seq   uint64 `json:"seq"`
+	// Guilds is null while the number is not known: a session that was resumed from
+	// before the host's start brings no list of them.
+	Guilds *int `json:"guilds"`
 	// LatencyMS is the time from the last heartbeat to its ACK, in milliseconds; 0
 	// until the first.
 	LatencyMS   float64 `json:"latency_ms"`
 	Connections uint64  `json:"connections"`
 	Identifies  uint64  `json:"identifies"`
 	Resumes     uint64  `json:"resumes"`
+	Lost        uint64  `json:"lost"` // sessions that could not be resumed
+	// Gaps counts events whose numbers Discord left out of a session that went on.
+	Gaps uint64 `json:"gaps"`
 }
 
 // Identifies is how often the bot may still identify: Discord resets the token of

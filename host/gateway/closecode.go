@@ -7,7 +7,11 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// CloseError is a close code after which Discord wants no further attempt.
+// CloseError is a close code after which Discord wants no further attempt. It ends
+// the whole set: token, shard count, version and intents are the same for every
+// shard, so what Discord refuses to one it would refuse to the next that must
+// identify, and each attempt costs an IDENTIFY. Any other end of a connection
+// concerns its own shard alone.
 type CloseError struct {
 	Shard int
 	// Code is Discord's close code, 4004 or 4010 to 4014.

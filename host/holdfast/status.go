@@ -66,11 +66,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	printKept(t, s)
 	fmt.Fprintf(t, "plugins\t%s\n", s.PluginsDir)
 	printIdentifies(t, s)
-
-	fmt.Fprintf(t, "\nSHARD\tSTATE\tSEQ\tLATENCY\tCONNECTIONS\tIDENTIFIES\tRESUMES\n")
-	for _, shard := range s.Shards {
-		fmt.Fprintf(t, "%d\t%s\t%d\t%s\t%d\t%d\t%d\n", shard.Shard, shard.State, shard.Seq, latency(shard.LatencyMS), shard.Connections, shard.Identifies, shard.Resumes)
-	}
+	printShards(t, s)
 	fmt.Fprintf(t, "\nPLUGIN\tSTATE\tGENERATION\tPID\tEVENTS\tCOMMANDS\tQUEUED\tIN FLIGHT\tACKED\tREDELIVERED\tDROPPED\tERRORS\tRESTARTS\n")
 	for _, p := range s.Plugins {
 		generation := p.Generation

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/holdfast-bot/holdfast/host/control"
@@ -19,4 +20,17 @@ func printIdentifies(w io.Writer, s control.Status) {
 		waiting = fmt.Sprintf("; %d shards wait until %s", i.Waiting, i.Until.Format(time.RFC3339))
 	}
 	fmt.Fprintf(w, "identifies\t%d of %d left until %s, the last %d are kept%s\n", i.Remaining, i.Total, i.Reset.Format(time.RFC3339), i.Reserve, waiting)
+}
+
+// printShards shows how each shard's session is.
+func printShards(w io.Writer, s control.Status) {
+	fmt.Fprintf(w, "\nSHARD\tSTATE\tGUILDS\tSEQ\tLATENCY\tCONNECTIONS\tIDENTIFIES\tRESUMES\tLOST\tGAPS\n")
+	for _, shard := range s.Shards {
+		guilds := "-" // a resumed session has not told
+		if shard.Guilds != nil {
+			guilds = strconv.Itoa(*shard.Guilds)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\n", shard.Shard, shard.State, guilds, shard.Seq, latency(shard.LatencyMS),
+			shard.Connections, shard.Identifies, shard.Resumes, shard.Lost, shard.Gaps)
+	}
 }

@@ -32,3 +32,16 @@ func TestIdentifies(t *testing.T) {
 		}
 	}
 }
+
+func TestShardTable(t *testing.T) {
+	var out strings.Builder
+	printShards(&out, control.Status{Shards: []control.Shard{
+		{Shard: 4, State: "ready", Guilds: new(0), Seq: 7, LatencyMS: 41.2, Connections: 3, Identifies: 1, Resumes: 2, Lost: 5, Gaps: 6},
+		{Shard: 5, State: "resuming"},
+	}})
+	want := "\nSHARD\tSTATE\tGUILDS\tSEQ\tLATENCY\tCONNECTIONS\tIDENTIFIES\tRESUMES\tLOST\tGAPS\n" +
+		"4\tready\t0\t7\t41 ms\t3\t1\t2\t5\t6\n5\tresuming\t-\t0\t-\t0\t0\t0\t0\t0\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
