@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -60,6 +61,10 @@ type Config struct {
 	// Identified, if not nil, is called by a session's goroutine just before it
 	// sends IDENTIFY. It may take milliseconds, not longer.
 	Identified func()
+	// Presence, if not nil, is asked for the presence that IDENTIFY sets, in
+	// Discord's JSON, nil for none: Discord forgets it with the session. It is called as
+	// Identified is.
+	Presence func(shard int) json.RawMessage
 	// Log gets what happens to the sessions; default: nothing is logged.
 	Log hclog.Logger
 
