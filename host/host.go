@@ -121,7 +121,9 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	}
 	defer closing(&err, kept.close)
 	h.set(func() { h.guilds, h.kept = guilds, kept })
-	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord}
+	calls := newGatewayCalls(h.log.Named("gateway"))
+	defer calls.Close()
+	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord, calls: calls}
 	commands, err := h.loadPlugins(ctx, r)
 	if err != nil {
 		return stoppedOr(ctx, err)
@@ -137,6 +139,7 @@ type rooms struct {
 	discord *discord
 	guilds  *guilds
 	kept    *kept
+	calls   *gatewayCalls
 	set     *plugins.Set
 }
 
@@ -175,8 +178,11 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		Plugins: targets(set),
 		Owner:   commands.Owner,
 		Journal: r.kept.journal.append,
-		Apply:   func(e *gateway.Event) uint64 { return r.guilds.Apply(e.Name, e.Guild, e.Data) },
-		Ready:   saved.ready,
+		Apply: func(e *gateway.Event) uint64 {
+			r.calls.see(e)
+			return r.guilds.Apply(e.Name, e.Guild, e.Data)
+		},
+		Ready: saved.ready,
 		Handled: func(e *gateway.Event) {
 			saved.handled(e)
 			sessions.Handled(e.Shard, e.Seq)
@@ -185,6 +191,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		Log:  h.log.Named("router"),
 	})
 	h.set(func() { h.sessions, h.router = sessions, route })
+	r.calls.begin(sessions, saved.count, saved.intents)
 	set.Run()
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already
@@ -204,6 +211,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	})
 	group.Go(func() error {
 		defer close(events)
+		defer r.calls.stop()
 		return sessions.Run(running)
 	})
 	routed := make(chan struct{})
@@ -272,7 +280,8 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 				h.log.Warn("a restart within seconds may identify too early", "error", err)
 			}
 		},
-		Log: h.log.Named("gateway"),
+		Presence: r.calls.presences.identify,
+		Log:      h.log.Named("gateway"),
 	})
 	return sessions, saved, err
 }
