@@ -1,0 +1,31 @@
+package sdk
+
+import (
+	"strings"
+	"testing"
+)
+
+// What disgo cannot decode does not cost the rest of a chunk.
+func TestMembersThatDisgoCannotDecode(t *testing.T) {
+	chunks := [][]byte{
+		[]byte(`{"guild_id":"3","chunk_index":0,"chunk_count":2,"not_found":["9"],"members":[{"user":{"id":"1"},"roles":["7"]}],
+			"presences":[{"user":{"id":"1"},"status":"online","activities":[{"name":"x","type":0,"buttons":["Watch"]}]}]}`),
+		[]byte(`{"guild_id":"3","chunk_index":1,"chunk_count":2,"members":[{"user":{"id":"2"},"flags":"many"},{"user":{"id":"3"}}]}`),
+	}
+	m, err := decodeMembers(chunks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Members) != 2 || m.Members[0].User.ID != "1" || *m.Members[0].Roles[0] != "7" || m.Members[1].User.ID != "3" {
+		t.Errorf("members %+v", m.Members)
+	}
+	if len(m.Presences) != 1 || *m.Presences[0].Activities[0].Buttons[0].Label != "Watch" || len(m.NotFound) != 1 || m.NotFound[0] != "9" {
+		t.Errorf("presences %+v, not found %v", m.Presences, m.NotFound)
+	}
+	if len(m.Raw) != 2 || string(m.Raw[1]) != string(chunks[1]) {
+		t.Errorf("raw %s", m.Raw)
+	}
+	if _, err := decodeMembers([][]byte{[]byte(`[]`)}); err == nil || !strings.HasPrefix(err.Error(), "decode the host's answer: ") {
+		t.Errorf("a list was taken for a chunk: %v", err)
+	}
+}
