@@ -145,10 +145,13 @@ func (c *gatewayCalls) VoiceState(ctx context.Context, r *wire.VoiceStateRequest
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, voiceWait, fmt.Errorf("its session was not ready within %s: try again later", voiceWait))
 	defer cancel()
-	if err := s.Send(ctx, s.shard(r.GetGuild()), opVoiceState, raw); ctx.Err() != nil && err != nil {
+	err = s.Send(ctx, s.shard(r.GetGuild()), opVoiceState, raw)
+	switch {
+	case err == nil, errors.Is(err, gateway.ErrStopped):
+		return err
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	} else if err != nil {
+	default:
 		return fmt.Errorf("%w: Discord may have taken it or not: send it again", err)
 	}
-	return nil
 }

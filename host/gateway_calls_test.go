@@ -104,6 +104,15 @@ func TestVoiceStateGoesToTheGuildsShard(t *testing.T) {
 		if err := c.VoiceState(t.Context(), &wire.VoiceStateRequest{}); err == nil {
 			t.Error("guild 0 was taken")
 		}
+		for fault, want := range map[error]string{
+			gateway.ErrStopped:        "the gateway has stopped",
+			errors.New("broken pipe"): "broken pipe: Discord may have taken it or not: send it again",
+		} {
+			f.answer(func(context.Context, sentPayload) error { return fault })
+			if err := c.VoiceState(t.Context(), &wire.VoiceStateRequest{Guild: guild}); err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
 		f.answer(func(ctx context.Context, _ sentPayload) error {
 			<-ctx.Done()
 			return ctx.Err()

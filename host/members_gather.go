@@ -187,6 +187,7 @@ func (m *members) send(ctx context.Context, g *gather) error {
 		m.log.Debug("members are asked for again", "guild", g.ask.guild, "shard", shard, "error", err)
 		return errAgain
 	}
+	m.log.Debug("members asked for", "guild", g.ask.guild, "shard", shard)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	g.sent = time.Now()

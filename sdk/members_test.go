@@ -1,8 +1,16 @@
 package sdk
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
 // What disgo cannot decode does not cost the rest of a chunk.
@@ -28,4 +36,22 @@ func TestMembersThatDisgoCannotDecode(t *testing.T) {
 	if _, err := decodeMembers([][]byte{[]byte(`[]`)}); err == nil || !strings.HasPrefix(err.Error(), "decode the host's answer: ") {
 		t.Errorf("a list was taken for a chunk: %v", err)
 	}
+}
+
+// oldHost does not know the call.
+type oldHost struct{ guildHost }
+
+func (*oldHost) Members(context.Context, *wire.MembersRequest, ...grpc.CallOption) (*wire.MembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "unknown method Members")
+}
+
+func TestHostsWithoutTheGateway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := lineTo(t, new(guildHost))
+		l.host = new(oldHost)
+		_, err := botOf(l, "E", 1, 0).RequestMembers(t.Context(), "1", MembersRequest{})
+		if want := "request members of guild 1: this host does not do that: run a newer one"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
 }
