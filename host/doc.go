@@ -4,7 +4,9 @@
 //	state ─ gate ─ plugins ─ commands ─ sessions ─ router ─ control
 //
 // Run's goroutines are the sessions', the router's and the control server's;
-// Run waits for all of them. Events flow from the sessions through one bounded
+// Run waits for all of them. Gateway commands of plugins have one for each
+// presence and each request for members that is on its way (gatewayCalls), which
+// end with the sessions. Events flow from the sessions through one bounded
 // channel to the router, which the host closes when the last session has
 // ended; then the plugins finish what they hold, and stop.
 package host

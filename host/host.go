@@ -127,7 +127,9 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	defer closing(&err, kept.close)
 	kept.journal.shards, _ = h.config.Settings.Shards.Of(discord.gateway.Shards)
 	h.set(func() { h.guilds, h.kept = guilds, kept })
-	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord}
+	calls := newGatewayCalls(h.log.Named("gateway"))
+	defer calls.Close()
+	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord, calls: calls}
 	commands, err := h.loadPlugins(ctx, r)
 	if err != nil {
 		return stoppedOr(ctx, err)
@@ -143,6 +145,7 @@ type rooms struct {
 	discord *discord
 	guilds  *guilds
 	kept    *kept
+	calls   *gatewayCalls
 	set     *plugins.Set
 }
 
@@ -183,6 +186,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		Journal: r.kept.journal.append,
 		Apply: func(e *gateway.Event) uint64 {
 			saved.guilds.apply(e)
+			r.calls.see(e)
 			return r.guilds.Apply(e.Name, e.Guild, e.Data)
 		},
 		Ready: saved.ready,
@@ -194,6 +198,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		Log:  h.log.Named("router"),
 	})
 	h.set(func() { h.sessions, h.router, h.budget, h.counts = sessions, route, saved.budget, saved.guilds })
+	r.calls.begin(sessions, saved.count, saved.intents)
 	set.Run()
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already
@@ -217,6 +222,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	})
 	group.Go(func() error {
 		defer close(events)
+		defer r.calls.stop()
 		return sessions.Run(running)
 	})
 	routed := make(chan struct{})

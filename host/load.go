@@ -44,6 +44,7 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.CommandSet, e
 		REST:           pluginREST(r.gate),
 		Guilds:         r.guilds,
 		GuildWait:      h.config.Settings.GuildWait,
+		Gateway:        r.calls,
 		Journal:        r.kept.journal,
 		Cursors:        r.kept.journal,
 		Claims:         h.claims,

@@ -53,6 +53,7 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 		LastIdentify:     budget.last(),
 		Resume:           resume,
 		Permits:          budget,
+		Presence:         r.calls.presences.identify,
 		Log:              log,
 	})
 	return sessions, saved, err

@@ -114,7 +114,7 @@ func (p *Plugin) begin(ctx context.Context, in *instance) error {
 		err = p.restoreSaved(ctx, in)
 	}
 	if err == nil {
-		in.services, err = serveInstance(p.set.config.Sockets, name, p.set.nextNumber(), p.set.config.REST, p.set.config.Guilds)
+		in.services, err = serveInstance(p.set.config.Sockets, name, p.set.nextNumber(), p.set.config.REST, p.set.config.Guilds, p.set.config.Gateway)
 	}
 	if err == nil {
 		err = in.begin(ctx, &p.set.config)

@@ -26,13 +26,14 @@ type REST func(ctx context.Context, caller string, r *wire.RestRequest) (*wire.R
 // what isolation holds.
 type services struct {
 	wire.UnimplementedHostServer
-	server *grpc.Server
-	socket string
-	ticket string
-	plugin string
-	rest   REST
-	guilds Guilds
-	done   chan struct{}
+	server  *grpc.Server
+	socket  string
+	ticket  string
+	plugin  string
+	rest    REST
+	guilds  Guilds
+	gateway Gateway
+	done    chan struct{}
 }
 
 const (
@@ -47,14 +48,15 @@ const (
 
 // serveInstance opens the socket; number is unique among all instances, so
 // that the path stays short whatever the plugin is called.
-func serveInstance(dir, plugin string, number uint64, rest REST, guilds Guilds) (*services, error) {
+func serveInstance(dir, plugin string, number uint64, rest REST, guilds Guilds, gateway Gateway) (*services, error) {
 	s := &services{
-		socket: filepath.Join(dir, fmt.Sprintf("%d.sock", number)),
-		ticket: rand.Text(),
-		plugin: plugin,
-		rest:   rest,
-		guilds: guilds,
-		done:   make(chan struct{}),
+		socket:  filepath.Join(dir, fmt.Sprintf("%d.sock", number)),
+		ticket:  rand.Text(),
+		plugin:  plugin,
+		rest:    rest,
+		guilds:  guilds,
+		gateway: gateway,
+		done:    make(chan struct{}),
 	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "unix", s.socket)
 	if err != nil {

@@ -45,6 +45,8 @@ type Config struct {
 	// GuildWait is how long an event waits for its guild, counted from when the
 	// host read it; an interaction waits at most 1 s. Default 3 s.
 	GuildWait time.Duration
+	// Gateway may be nil: then plugins reach the gateway by events only.
+	Gateway Gateway
 	// Journal and Cursors keep what plugins have not handled, and what they have.
 	// Without them events live in memory: those that find no room are dropped,
 	// counted by name.

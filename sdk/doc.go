@@ -37,6 +37,12 @@
 // the handler goes on without the guild. Guilds are shared by all handlers:
 // they are read, never changed.
 //
+// # The gateway
+//
+// Bot.SetPresence sets what users see of the bot, Bot.SetVoiceState lets it join
+// voice channels, Bot.RequestMembers asks for a guild's members. The host sends
+// them on the right session and keeps Discord's limits.
+//
 // # Reloads
 //
 // A new build of a plugin takes over while its host runs on: the old process

@@ -144,6 +144,58 @@ func ExamplePlugin_OnStart() {
 	p.Run()
 }
 
+// The presence is set once: the host keeps it for every session.
+func ExampleBot_SetPresence() {
+	p := sdk.New("lighthouse")
+	p.OnStart(func(ctx context.Context, bot *sdk.Bot) error {
+		return bot.SetPresence(ctx, sdk.Presence{
+			Status:     disgo.FlagStatusTypeDoNotDisturb,
+			Activities: []*disgo.Activity{{Name: "the sea", Type: disgo.FlagActivityTypeWatching}},
+		})
+	})
+	p.Run()
+}
+
+// The bot joins the voice channel of who sends a message there, deaf.
+func ExampleBot_SetVoiceState() {
+	p := sdk.New("bard")
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+		switch {
+		case e.GuildID == nil:
+			return nil
+		case e.Content == "!join":
+			return bot.SetVoiceState(ctx, *e.GuildID, e.ChannelID, false, true)
+		case e.Content == "!leave":
+			return bot.SetVoiceState(ctx, *e.GuildID, "", false, false)
+		}
+		return nil
+	})
+	p.Run()
+}
+
+// Members are asked for by the beginning of their names, by ids, or all.
+func ExampleBot_RequestMembers() {
+	p := sdk.New("roll-call")
+	p.Intents(disgo.FlagIntentGUILD_MEMBERS) // for the whole list
+	p.Command(&disgo.CreateGlobalApplicationCommand{
+		Name:        "count",
+		Description: disgo.Pointer("Counts this server's bots."),
+	}, func(ctx context.Context, bot *sdk.Bot, _ *disgo.InteractionCreate) (*sdk.Reply, error) {
+		all, err := bot.RequestMembers(ctx, bot.GuildID(), sdk.MembersRequest{})
+		if err != nil {
+			return nil, err
+		}
+		bots := 0
+		for _, m := range all.Members {
+			if m.User != nil && m.User.Bot != nil && *m.User.Bot {
+				bots++
+			}
+		}
+		return sdk.Text(fmt.Sprintf("%d of %d are bots.", bots, len(all.Members))), nil
+	})
+	p.Run()
+}
+
 // State lives on when a new build of the plugin takes over.
 func ExamplePlugin_State() {
 	var seen struct {

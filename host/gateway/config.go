@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -59,6 +60,10 @@ type Config struct {
 	Resume map[int]Saved
 	// Permits, if not nil, says when a shard may identify beside the interval.
 	Permits Permits
+	// Presence, if not nil, is asked for the presence that IDENTIFY sets, in
+	// Discord's JSON, nil for none: Discord forgets it with the session. It is called
+	// by a session's goroutine and may take milliseconds, not longer.
+	Presence func(shard int) json.RawMessage
 	// Log gets what happens to the sessions; default: nothing is logged.
 	Log hclog.Logger
 

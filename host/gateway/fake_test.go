@@ -23,6 +23,7 @@ type fake struct {
 	conns    chan *fakeConn // in the order of the upgrades
 	refuse   atomic.Bool    // dialing fails
 	over     chan struct{}  // closed when the test is over
+	raw      bool           // tell what the client sent as it is
 }
 
 // fakeConn is one connection as the server sees it.
@@ -96,6 +97,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, p, err := ws.ReadMessage()
 		var closed *websocket.CloseError
 		switch {
+		case err == nil && f.raw:
+			c.got <- string(p)
+			continue
 		case err == nil:
 			c.got <- inWords(p)
 			continue

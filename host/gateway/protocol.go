@@ -70,14 +70,20 @@ func (s *session) hello(interval time.Duration) error {
 		s.cfg.Permits.Spend(s.shard)
 	}
 	s.gauges.identifies.Add(1)
-	return s.write(opIdentify, map[string]any{
+	d := map[string]any{
 		"token":   s.cfg.Token,
 		"intents": s.cfg.Intents,
 		"shard":   [2]int{s.shard, s.cfg.Count},
 		"properties": map[string]string{
 			"os": runtime.GOOS, "browser": "holdfast", "device": "holdfast",
 		},
-	})
+	}
+	if s.cfg.Presence != nil {
+		if presence := s.cfg.Presence(s.shard); presence != nil {
+			d["presence"] = presence
+		}
+	}
+	return s.write(opIdentify, d)
 }
 
 // dispatch follows the sequence and hands the event on.

@@ -268,3 +268,36 @@ func TestCloseCodes(t *testing.T) {
 		t.Errorf("4014 says %s", refusal)
 	}
 }
+
+// TestPresenceGoesWithIdentify: Discord forgets it with the session.
+func TestPresenceGoesWithIdentify(t *testing.T) {
+	for want, presence := range map[string]json.RawMessage{
+		"presence null": nil, `presence {"status":"idle"}`: json.RawMessage(`{"status":"idle"}`),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake(t, CompressZstd)
+			f.raw = true
+			_, stop := run(t, f, Config{Shards: []int{1}, Count: 2, Events: make(chan Event, 1), Presence: func(shard int) json.RawMessage {
+				if shard != 1 {
+					t.Errorf("asked for shard %d", shard)
+				}
+				return presence
+			}})
+			c := <-f.conns
+			c.must(t, f, "HELLO", "40000")
+			var p struct {
+				D map[string]json.RawMessage
+			}
+			if err := json.Unmarshal([]byte(<-c.got), &p); err != nil {
+				t.Fatal(err)
+			}
+			got, there := p.D["presence"]
+			if there != (presence != nil) || there && "presence "+string(got) != want {
+				t.Errorf("identified with %s, want %s", got, want)
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

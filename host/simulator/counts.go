@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ type counts struct {
 	shards      map[int]*tally
 	names       map[string]uint64
 	unseen      map[string]uint64
+	payloads    map[int]uint64
 }
 
 // tally is what is counted for each shard.
@@ -38,6 +40,16 @@ func (c *counts) tally(shard int) *tally {
 		c.shards[shard] = t
 	}
 	return t
+}
+
+// payload counts what a client sent.
+func (c *counts) payload(op int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.payloads == nil {
+		c.payloads = make(map[int]uint64)
+	}
+	c.payloads[op]++
 }
 
 // sent counts a dispatch that a session was given.
@@ -78,6 +90,7 @@ type Counts struct {
 	Shards         map[int]ShardCounts
 	Events         map[string]uint64 // dispatches by name
 	Unseen         map[string]uint64 // events emitted without a session, by name
+	Payloads       map[int]uint64    // what clients sent on the gateway, by opcode
 	Requests       map[string]uint64 // by route
 	Statuses       map[int]uint64    // by status
 	Limited        uint64            // answers of 429
@@ -110,7 +123,7 @@ func (s *Server) Counts() Counts {
 		out.Heartbeats += sc.Heartbeats
 		out.Dispatches += sc.Dispatches
 	}
-	out.Events, out.Unseen = maps.Clone(s.counts.names), maps.Clone(s.counts.unseen)
+	out.Events, out.Unseen, out.Payloads = maps.Clone(s.counts.names), maps.Clone(s.counts.unseen), maps.Clone(s.counts.payloads)
 	s.counts.mu.Unlock()
 	for _, n := range s.BreachCounts() {
 		out.BreachesTotal += n
@@ -137,6 +150,7 @@ type SessionState struct {
 	Dropped   uint64 // events given up because of the bounds
 	Awaiting  int    // guilds whose GUILD_CREATE is still to come
 	Resumes   int
+	Presence  json.RawMessage // as IDENTIFY or op 3 set it, nil: never
 }
 
 // Sessions lists the sessions that live, connected or resumable.
@@ -147,7 +161,7 @@ func (s *Server) Sessions() []SessionState {
 		out = append(out, SessionState{
 			ID: ses.id, Shard: ses.shard, Shards: ses.shards, Intents: ses.intents, Connected: ses.conn != nil, Seq: ses.seq,
 			Written: ses.written, Reported: ses.beaten, Kept: len(ses.frames), Dropped: ses.dropped,
-			Awaiting: len(ses.waiting), Resumes: ses.resumes,
+			Awaiting: len(ses.waiting), Resumes: ses.resumes, Presence: ses.presence,
 		})
 		ses.mu.Unlock()
 	}

@@ -14,6 +14,7 @@ type identity struct {
 	shards   int
 	compress bool
 	large    int
+	presence json.RawMessage
 }
 
 const (
@@ -53,6 +54,9 @@ func parseIdentify(d json.RawMessage) (id identity, code int, rule Rule, detail 
 		}
 	}
 	id = identity{token: *in.Token, shards: 1, compress: in.Compress, large: defaultLarge}
+	if string(in.Presence) != "null" {
+		id.presence = in.Presence // a copy: Unmarshal made it
+	}
 	if in.Large != nil {
 		id.large = *in.Large
 	}
@@ -117,6 +121,7 @@ func (c *conn) welcome(id identity) {
 	s := c.s
 	ses := &session{
 		id: s.mint.token(24), shard: id.shard, shards: id.shards, intents: id.intents, large: id.large, first: 1, conn: c,
+		presence: id.presence,
 	}
 	var guilds []*guildState
 	if id.intents&intentGuilds != 0 {

@@ -93,8 +93,8 @@ func (s *Server) sendMembers(ses *session, d json.RawMessage) bool {
 
 // permitted applies what Discord demands of op 8; a full list comes at most every 30 s for a guild.
 func (s *Server) permitted(ses *session, req *memberRequest) bool {
-	if req.full() && ses.intents&intentMembers == 0 {
-		s.breach(RuleMembersIntent, ses.shard, "the whole list needs GUILD_MEMBERS")
+	if !req.byUsers && req.query == "" && ses.intents&intentMembers == 0 {
+		s.breach(RuleMembersIntent, ses.shard, "an empty query needs GUILD_MEMBERS")
 		return false
 	}
 	if req.presences && ses.intents&intentPresences == 0 {

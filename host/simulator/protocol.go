@@ -41,6 +41,7 @@ func (c *conn) take(payload []byte) {
 		c.fail(4002, RuleMalformed, "no JSON object with an integer op")
 		return
 	}
+	c.s.counts.payload(op)
 	switch op {
 	case opHeartbeat:
 		c.heartbeat(d)
@@ -65,7 +66,7 @@ func (c *conn) command(op int, d json.RawMessage) {
 	var ok bool
 	switch op {
 	case opPresence:
-		ok = validPresence(d)
+		ok = ses.present(d)
 	case opVoice:
 		ok = c.s.moveVoice(ses, d)
 	case opMembers:

@@ -1,6 +1,8 @@
 package simulator
 
 import (
+	"bytes"
+	"encoding/json"
 	"sync"
 	"time"
 )
@@ -14,22 +16,23 @@ type session struct {
 	intents uint64
 	large   int // large_threshold
 
-	mu      sync.Mutex
-	frames  []frame // frames[i] has seq first+i
-	first   uint64
-	seq     uint64 // the last number given
-	size    int    // bytes in frames
-	written uint64 // the last number handed to the connection
-	top     uint64 // the highest number ever handed to a connection
-	beaten  uint64 // what heartbeats have reported
-	conn    *conn
-	lost    time.Time // when the connection went
-	dead    bool
-	resumes int
-	dropped uint64                 // frames given up because of the bounds
-	waiting map[uint64]*guildState // guilds whose GUILD_CREATE is still to come
-	queue   []*guildState          // the same in order
-	room    chan struct{}          // closed when there is room again; nil when nobody waits
+	mu       sync.Mutex
+	frames   []frame // frames[i] has seq first+i
+	first    uint64
+	seq      uint64 // the last number given
+	size     int    // bytes in frames
+	written  uint64 // the last number handed to the connection
+	top      uint64 // the highest number ever handed to a connection
+	beaten   uint64 // what heartbeats have reported
+	conn     *conn
+	lost     time.Time // when the connection went
+	dead     bool
+	resumes  int
+	presence json.RawMessage        // the last that was set
+	dropped  uint64                 // frames given up because of the bounds
+	waiting  map[uint64]*guildState // guilds whose GUILD_CREATE is still to come
+	queue    []*guildState          // the same in order
+	room     chan struct{}          // closed when there is room again; nil when nobody waits
 }
 
 // frame is one dispatch of a session. Its number follows from its place.
@@ -48,6 +51,17 @@ func (ses *session) takes(ev *event) bool {
 // covers tells whether the session's shard carries this guild, or what has no guild.
 func (ses *session) covers(guild uint64) bool {
 	return shardOf(guild, ses.shards) == ses.shard
+}
+
+// present sets the presence; ok is false when it is malformed. The connection's buffer holds it.
+func (ses *session) present(d json.RawMessage) (ok bool) {
+	if !validPresence(d) {
+		return false
+	}
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	ses.presence = bytes.Clone(d)
+	return true
 }
 
 // push numbers an event and keeps it. It never waits. False: the session is over.

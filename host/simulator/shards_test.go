@@ -3,7 +3,9 @@ package simulator
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -179,6 +181,32 @@ func TestGatewayCommands(t *testing.T) {
 	c.send(fmt.Sprintf(`{"op":43,"d":{"guild_id":"%d","fields":["status"]}}`, g.ID))
 	c.until("CHANNEL_INFO")
 	wantBreaches(t, s, nil)
+	want := map[int]uint64{opIdentify: 1, opVoice: 1, opMembers: 4, opSoundboard: 1, opChannelInfo: 1}
+	if got := s.Counts().Payloads; !maps.Equal(got, want) {
+		t.Errorf("payloads %v, want %v", got, want)
+	}
+}
+
+// A presence is the session's, from IDENTIFY or from op 3.
+func TestPresenceOfSessions(t *testing.T) {
+	s := start(t, Config{})
+	presence := func() string { return string(s.Sessions()[0].Presence) }
+	c := dial(t, s.GatewayURL(), "")
+	c.until("op 10")
+	first := `{"since":null,"activities":[],"status":"idle","afk":false}`
+	c.send(`{"op":2,"d":{"token":"` + s.Token() + `","intents":0,"properties":{"os":"x","browser":"x","device":"x"},"presence":` + first + `}}`)
+	c.until("READY")
+	if got := presence(); got != first {
+		t.Errorf("presence after IDENTIFY %s", got)
+	}
+	second := strings.Replace(first, "idle", "dnd", 1)
+	c.send(`{"op":3,"d":` + second + `}`)
+	c.send(`{"op":31,"d":{"guild_ids":["` + fmt.Sprint(s.Guilds()[0].ID) + `"]}}`)
+	c.until("SOUNDBOARD_SOUNDS")
+	if got := presence(); got != second {
+		t.Errorf("presence after op 3 %s", got)
+	}
+	wantBreaches(t, s, nil)
 }
 
 func TestMemberRequestBreaches(t *testing.T) {
@@ -186,7 +214,8 @@ func TestMemberRequestBreaches(t *testing.T) {
 	g := s.Guilds()[0]
 	c := connect(t, s, 0)
 	c.send(fmt.Sprintf(`{"op":8,"d":{"guild_id":"%d","query":"","limit":0}}`, g.ID))
+	c.send(fmt.Sprintf(`{"op":8,"d":{"guild_id":"%d","query":"","limit":7}}`, g.ID))
 	c.send(fmt.Sprintf(`{"op":8,"d":{"guild_id":"%d","query":"a","limit":1,"nonce":"%033d"}}`, g.ID, 1))
 	c.until("GUILD_MEMBERS_CHUNK")
-	wantBreaches(t, s, map[Rule]int{RuleMembersIntent: 1, RuleMembersLimit: 1})
+	wantBreaches(t, s, map[Rule]int{RuleMembersIntent: 2, RuleMembersLimit: 1})
 }

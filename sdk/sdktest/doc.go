@@ -19,7 +19,9 @@
 //
 // Bot.Guild reads the guilds that SetGuild gives, or a small one that the host
 // makes up; MissGuild takes one away, so that a test sees how the plugin goes on
-// without it.
+// without it. Bot.RequestMembers finds those of SetMembers, or two that are made
+// up; FailMembers lets it fail. Presences and VoiceStates are what the plugin has
+// set.
 //
 // A Host is safe for concurrent use. Its goroutines are the two gRPC servers'
 // and one that receives acknowledgements (Host.receive); all have ended when

@@ -67,3 +67,29 @@ func ExampleHost_SetGuild() {
 		}
 	}
 }
+
+// A test says whom a handler finds in a guild.
+func ExampleHost_SetMembers() {
+	_ = func(t *testing.T) {
+		p := sdk.New("finder")
+		var found []string
+		sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+			members, err := bot.RequestMembers(ctx, *e.GuildID, sdk.MembersRequest{Query: e.Content})
+			if err != nil {
+				return err
+			}
+			for _, m := range members.Members {
+				found = append(found, m.User.Username)
+			}
+			return nil
+		})
+		h := sdktest.Start(t, p, sdktest.Options{})
+		h.SetMembers("3", `{"user":{"id":"11","username":"ann"}}`, `{"user":{"id":"12","username":"bob"}}`)
+		if err := h.Send("MESSAGE_CREATE", `{"id":"1","channel_id":"2","guild_id":"3","content":"an"}`); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"ann"}; !slices.Equal(found, want) {
+			t.Errorf("found %q, want %q", found, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package sdktest
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/switchupcb/disgo"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
@@ -69,6 +71,11 @@ type Host struct {
 
 	guilds       map[uint64]*wire.GuildResponse // that were set, missed or read
 	guildVersion uint64                         // the last one given out
+
+	presences   []sdk.Presence
+	voiceStates []disgo.GatewayVoiceStateUpdate
+	members     map[uint64][]json.RawMessage // that were set, by guild
+	noMembers   map[uint64]string            // why there are none
 }
 
 // Start serves the plugin, starts it, and stops it when the test ends. It fails
@@ -101,6 +108,8 @@ func serve(t testing.TB, p *sdk.Plugin, o Options) (context.Context, *Host) {
 		patterns:   make(map[string]http.HandlerFunc),
 		mux:        http.NewServeMux(),
 		guilds:     make(map[uint64]*wire.GuildResponse),
+		members:    make(map[uint64][]json.RawMessage),
+		noMembers:  make(map[uint64]string),
 	}
 	h.defaults = h.defaultAnswers()
 

@@ -33,7 +33,7 @@ func (h *Host) SaveState() (State, error) {
 // Reload does with p what a host does with a new build: the state of the
 // running plugin, if both keep one, is restored in p; then the running one is
 // stopped and p started. It returns the host of p, which has the same options,
-// answers (Handle) and guilds, and no requests yet. It fails the test if the
+// answers (Handle), guilds and members, and no requests yet. It fails the test if the
 // state is not saved, or is refused. p is another plugin value, made as main
 // makes it.
 func (h *Host) Reload(p *sdk.Plugin) *Host {
@@ -51,6 +51,7 @@ func (h *Host) Reload(p *sdk.Plugin) *Host {
 	h.mu.Lock()
 	next.patterns, next.mux, next.last = maps.Clone(h.patterns), h.mux, h.last
 	next.guilds, next.guildVersion = maps.Clone(h.guilds), h.guildVersion
+	next.members, next.noMembers = maps.Clone(h.members), maps.Clone(h.noMembers)
 	h.mu.Unlock()
 	next.begin(ctx)
 	return next

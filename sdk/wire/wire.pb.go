@@ -1186,6 +1186,426 @@ func (x *GuildMissing) GetMessage() string {
 	return ""
 }
 
+type PresenceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Shards whose presence it is, none for all.
+	Shards []uint32 `protobuf:"varint,1,rep,packed,name=shards,proto3" json:"shards,omitempty"`
+	// Status is online, dnd, idle, invisible or offline.
+	Status     string      `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	Activities []*Activity `protobuf:"bytes,3,rep,name=activities,proto3" json:"activities,omitempty"`
+	// Idle_since_ms is since when the bot is idle, Unix time in milliseconds, 0 if
+	// it is not.
+	IdleSinceMs   int64 `protobuf:"varint,4,opt,name=idle_since_ms,json=idleSinceMs,proto3" json:"idle_since_ms,omitempty"`
+	Afk           bool  `protobuf:"varint,5,opt,name=afk,proto3" json:"afk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceRequest) Reset() {
+	*x = PresenceRequest{}
+	mi := &file_wire_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceRequest) ProtoMessage() {}
+
+func (x *PresenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceRequest.ProtoReflect.Descriptor instead.
+func (*PresenceRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PresenceRequest) GetShards() []uint32 {
+	if x != nil {
+		return x.Shards
+	}
+	return nil
+}
+
+func (x *PresenceRequest) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *PresenceRequest) GetActivities() []*Activity {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
+func (x *PresenceRequest) GetIdleSinceMs() int64 {
+	if x != nil {
+		return x.IdleSinceMs
+	}
+	return 0
+}
+
+func (x *PresenceRequest) GetAfk() bool {
+	if x != nil {
+		return x.Afk
+	}
+	return false
+}
+
+// Activity has the fields that Discord takes from bots.
+type Activity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Type is 0 playing, 1 streaming, 2 listening, 3 watching, 4 custom, 5
+	// competing.
+	Type uint32 `protobuf:"varint,2,opt,name=type,proto3" json:"type,omitempty"`
+	// Url of a stream.
+	Url string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
+	// State is a custom status's text, or a line below the name.
+	State         string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Activity) Reset() {
+	*x = Activity{}
+	mi := &file_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Activity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Activity) ProtoMessage() {}
+
+func (x *Activity) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Activity.ProtoReflect.Descriptor instead.
+func (*Activity) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Activity) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Activity) GetType() uint32 {
+	if x != nil {
+		return x.Type
+	}
+	return 0
+}
+
+func (x *Activity) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Activity) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+type PresenceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceResponse) Reset() {
+	*x = PresenceResponse{}
+	mi := &file_wire_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceResponse) ProtoMessage() {}
+
+func (x *PresenceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceResponse.ProtoReflect.Descriptor instead.
+func (*PresenceResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{21}
+}
+
+type VoiceStateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Guild uint64                 `protobuf:"varint,1,opt,name=guild,proto3" json:"guild,omitempty"`
+	// Channel is 0 to leave.
+	Channel       uint64 `protobuf:"varint,2,opt,name=channel,proto3" json:"channel,omitempty"`
+	Mute          bool   `protobuf:"varint,3,opt,name=mute,proto3" json:"mute,omitempty"`
+	Deaf          bool   `protobuf:"varint,4,opt,name=deaf,proto3" json:"deaf,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoiceStateRequest) Reset() {
+	*x = VoiceStateRequest{}
+	mi := &file_wire_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoiceStateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoiceStateRequest) ProtoMessage() {}
+
+func (x *VoiceStateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoiceStateRequest.ProtoReflect.Descriptor instead.
+func (*VoiceStateRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *VoiceStateRequest) GetGuild() uint64 {
+	if x != nil {
+		return x.Guild
+	}
+	return 0
+}
+
+func (x *VoiceStateRequest) GetChannel() uint64 {
+	if x != nil {
+		return x.Channel
+	}
+	return 0
+}
+
+func (x *VoiceStateRequest) GetMute() bool {
+	if x != nil {
+		return x.Mute
+	}
+	return false
+}
+
+func (x *VoiceStateRequest) GetDeaf() bool {
+	if x != nil {
+		return x.Deaf
+	}
+	return false
+}
+
+type VoiceStateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoiceStateResponse) Reset() {
+	*x = VoiceStateResponse{}
+	mi := &file_wire_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoiceStateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoiceStateResponse) ProtoMessage() {}
+
+func (x *VoiceStateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoiceStateResponse.ProtoReflect.Descriptor instead.
+func (*VoiceStateResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{23}
+}
+
+// MembersRequest asks for users, or for those whose name begins with query, or,
+// with neither, for the whole list.
+type MembersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Guild uint64                 `protobuf:"varint,1,opt,name=guild,proto3" json:"guild,omitempty"`
+	// Users are at most 100 ids.
+	Users []uint64 `protobuf:"varint,2,rep,packed,name=users,proto3" json:"users,omitempty"`
+	Query string   `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// Limit bounds what a query finds, at most 100, 0 for 100.
+	Limit uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Presences asks for the members' presences, too.
+	Presences     bool `protobuf:"varint,5,opt,name=presences,proto3" json:"presences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MembersRequest) Reset() {
+	*x = MembersRequest{}
+	mi := &file_wire_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MembersRequest) ProtoMessage() {}
+
+func (x *MembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
+func (*MembersRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *MembersRequest) GetGuild() uint64 {
+	if x != nil {
+		return x.Guild
+	}
+	return 0
+}
+
+func (x *MembersRequest) GetUsers() []uint64 {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *MembersRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *MembersRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *MembersRequest) GetPresences() bool {
+	if x != nil {
+		return x.Presences
+	}
+	return false
+}
+
+type MembersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Chunks are Discord's, in their order: the data of GUILD_MEMBERS_CHUNK.
+	Chunks        [][]byte `protobuf:"bytes,1,rep,name=chunks,proto3" json:"chunks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MembersResponse) Reset() {
+	*x = MembersResponse{}
+	mi := &file_wire_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MembersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MembersResponse) ProtoMessage() {}
+
+func (x *MembersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
+func (*MembersResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *MembersResponse) GetChunks() [][]byte {
+	if x != nil {
+		return x.Chunks
+	}
+	return nil
+}
+
 var File_wire_proto protoreflect.FileDescriptor
 
 const file_wire_proto_rawDesc = "" +
@@ -1273,17 +1693,49 @@ const file_wire_proto_rawDesc = "" +
 	"\fGuildMissing\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x19\n" +
 	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage2\x87\x03\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\xae\x01\n" +
+	"\x0fPresenceRequest\x12\x16\n" +
+	"\x06shards\x18\x01 \x03(\rR\x06shards\x12\x16\n" +
+	"\x06status\x18\x02 \x01(\tR\x06status\x125\n" +
+	"\n" +
+	"activities\x18\x03 \x03(\v2\x15.holdfast.v1.ActivityR\n" +
+	"activities\x12\"\n" +
+	"\ridle_since_ms\x18\x04 \x01(\x03R\vidleSinceMs\x12\x10\n" +
+	"\x03afk\x18\x05 \x01(\bR\x03afk\"Z\n" +
+	"\bActivity\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\rR\x04type\x12\x10\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\"\x12\n" +
+	"\x10PresenceResponse\"k\n" +
+	"\x11VoiceStateRequest\x12\x14\n" +
+	"\x05guild\x18\x01 \x01(\x04R\x05guild\x12\x18\n" +
+	"\achannel\x18\x02 \x01(\x04R\achannel\x12\x12\n" +
+	"\x04mute\x18\x03 \x01(\bR\x04mute\x12\x12\n" +
+	"\x04deaf\x18\x04 \x01(\bR\x04deaf\"\x14\n" +
+	"\x12VoiceStateResponse\"\x86\x01\n" +
+	"\x0eMembersRequest\x12\x14\n" +
+	"\x05guild\x18\x01 \x01(\x04R\x05guild\x12\x14\n" +
+	"\x05users\x18\x02 \x03(\x04R\x05users\x12\x14\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x1c\n" +
+	"\tpresences\x18\x05 \x01(\bR\tpresences\")\n" +
+	"\x0fMembersResponse\x12\x16\n" +
+	"\x06chunks\x18\x01 \x03(\fR\x06chunks2\x87\x03\n" +
 	"\x06Plugin\x12?\n" +
 	"\bDescribe\x12\x1c.holdfast.v1.DescribeRequest\x1a\x15.holdfast.v1.Manifest\x12>\n" +
 	"\x05Start\x12\x19.holdfast.v1.StartRequest\x1a\x1a.holdfast.v1.StartResponse\x128\n" +
 	"\x06Events\x12\x17.holdfast.v1.EventBatch\x1a\x11.holdfast.v1.Acks(\x010\x01\x12>\n" +
 	"\tSaveState\x12\x1d.holdfast.v1.SaveStateRequest\x1a\x12.holdfast.v1.State\x12E\n" +
 	"\fRestoreState\x12\x12.holdfast.v1.State\x1a!.holdfast.v1.RestoreStateResponse\x12;\n" +
-	"\x04Stop\x12\x18.holdfast.v1.StopRequest\x1a\x19.holdfast.v1.StopResponse2\x81\x01\n" +
+	"\x04Stop\x12\x18.holdfast.v1.StopRequest\x1a\x19.holdfast.v1.StopResponse2\xdf\x02\n" +
 	"\x04Host\x129\n" +
 	"\x02Do\x12\x18.holdfast.v1.RestRequest\x1a\x19.holdfast.v1.RestResponse\x12>\n" +
-	"\x05Guild\x12\x19.holdfast.v1.GuildRequest\x1a\x1a.holdfast.v1.GuildResponseB+Z)github.com/holdfast-bot/holdfast/sdk/wireb\x06proto3"
+	"\x05Guild\x12\x19.holdfast.v1.GuildRequest\x1a\x1a.holdfast.v1.GuildResponse\x12G\n" +
+	"\bPresence\x12\x1c.holdfast.v1.PresenceRequest\x1a\x1d.holdfast.v1.PresenceResponse\x12M\n" +
+	"\n" +
+	"VoiceState\x12\x1e.holdfast.v1.VoiceStateRequest\x1a\x1f.holdfast.v1.VoiceStateResponse\x12D\n" +
+	"\aMembers\x12\x1b.holdfast.v1.MembersRequest\x1a\x1c.holdfast.v1.MembersResponseB+Z)github.com/holdfast-bot/holdfast/sdk/wireb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -1298,7 +1750,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_wire_proto_goTypes = []any{
 	(Failure_Reason)(0),          // 0: holdfast.v1.Failure.Reason
 	(*DescribeRequest)(nil),      // 1: holdfast.v1.DescribeRequest
@@ -1320,38 +1772,52 @@ var file_wire_proto_goTypes = []any{
 	(*GuildRequest)(nil),         // 17: holdfast.v1.GuildRequest
 	(*GuildResponse)(nil),        // 18: holdfast.v1.GuildResponse
 	(*GuildMissing)(nil),         // 19: holdfast.v1.GuildMissing
-	nil,                          // 20: holdfast.v1.RestRequest.HeaderEntry
-	nil,                          // 21: holdfast.v1.RestResponse.HeaderEntry
+	(*PresenceRequest)(nil),      // 20: holdfast.v1.PresenceRequest
+	(*Activity)(nil),             // 21: holdfast.v1.Activity
+	(*PresenceResponse)(nil),     // 22: holdfast.v1.PresenceResponse
+	(*VoiceStateRequest)(nil),    // 23: holdfast.v1.VoiceStateRequest
+	(*VoiceStateResponse)(nil),   // 24: holdfast.v1.VoiceStateResponse
+	(*MembersRequest)(nil),       // 25: holdfast.v1.MembersRequest
+	(*MembersResponse)(nil),      // 26: holdfast.v1.MembersResponse
+	nil,                          // 27: holdfast.v1.RestRequest.HeaderEntry
+	nil,                          // 28: holdfast.v1.RestResponse.HeaderEntry
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: holdfast.v1.Manifest.events:type_name -> holdfast.v1.Subscription
 	4,  // 1: holdfast.v1.Manifest.commands:type_name -> holdfast.v1.Command
 	9,  // 2: holdfast.v1.Acks.failures:type_name -> holdfast.v1.Failure
 	0,  // 3: holdfast.v1.Failure.reason:type_name -> holdfast.v1.Failure.Reason
-	20, // 4: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
-	21, // 5: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
+	27, // 4: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
+	28, // 5: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
 	19, // 6: holdfast.v1.GuildResponse.missing:type_name -> holdfast.v1.GuildMissing
-	1,  // 7: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
-	5,  // 8: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
-	7,  // 9: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
-	10, // 10: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
-	11, // 11: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
-	13, // 12: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
-	15, // 13: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
-	17, // 14: holdfast.v1.Host.Guild:input_type -> holdfast.v1.GuildRequest
-	2,  // 15: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
-	6,  // 16: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
-	8,  // 17: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
-	11, // 18: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
-	12, // 19: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
-	14, // 20: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
-	16, // 21: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
-	18, // 22: holdfast.v1.Host.Guild:output_type -> holdfast.v1.GuildResponse
-	15, // [15:23] is the sub-list for method output_type
-	7,  // [7:15] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	21, // 7: holdfast.v1.PresenceRequest.activities:type_name -> holdfast.v1.Activity
+	1,  // 8: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
+	5,  // 9: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
+	7,  // 10: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
+	10, // 11: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
+	11, // 12: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
+	13, // 13: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
+	15, // 14: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
+	17, // 15: holdfast.v1.Host.Guild:input_type -> holdfast.v1.GuildRequest
+	20, // 16: holdfast.v1.Host.Presence:input_type -> holdfast.v1.PresenceRequest
+	23, // 17: holdfast.v1.Host.VoiceState:input_type -> holdfast.v1.VoiceStateRequest
+	25, // 18: holdfast.v1.Host.Members:input_type -> holdfast.v1.MembersRequest
+	2,  // 19: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
+	6,  // 20: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
+	8,  // 21: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
+	11, // 22: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
+	12, // 23: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
+	14, // 24: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
+	16, // 25: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
+	18, // 26: holdfast.v1.Host.Guild:output_type -> holdfast.v1.GuildResponse
+	22, // 27: holdfast.v1.Host.Presence:output_type -> holdfast.v1.PresenceResponse
+	24, // 28: holdfast.v1.Host.VoiceState:output_type -> holdfast.v1.VoiceStateResponse
+	26, // 29: holdfast.v1.Host.Members:output_type -> holdfast.v1.MembersResponse
+	19, // [19:30] is the sub-list for method output_type
+	8,  // [8:19] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1365,7 +1831,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

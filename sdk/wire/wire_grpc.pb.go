@@ -341,8 +341,11 @@ var Plugin_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	Host_Do_FullMethodName    = "/holdfast.v1.Host/Do"
-	Host_Guild_FullMethodName = "/holdfast.v1.Host/Guild"
+	Host_Do_FullMethodName         = "/holdfast.v1.Host/Do"
+	Host_Guild_FullMethodName      = "/holdfast.v1.Host/Guild"
+	Host_Presence_FullMethodName   = "/holdfast.v1.Host/Presence"
+	Host_VoiceState_FullMethodName = "/holdfast.v1.Host/VoiceState"
+	Host_Members_FullMethodName    = "/holdfast.v1.Host/Members"
 )
 
 // HostClient is the client API for Host service.
@@ -358,6 +361,16 @@ type HostClient interface {
 	// Guild reads a guild from the host's cache, which loads it on demand. What
 	// Discord or the guard refuses is an answer too: GuildResponse.missing.
 	Guild(ctx context.Context, in *GuildRequest, opts ...grpc.CallOption) (*GuildResponse, error)
+	// Presence sets what users see of the bot. The host keeps it for sessions that
+	// begin later; the answer does not wait for Discord.
+	Presence(ctx context.Context, in *PresenceRequest, opts ...grpc.CallOption) (*PresenceResponse, error)
+	// VoiceState joins, moves within or leaves a guild's voice channels. Discord
+	// answers with events only.
+	VoiceState(ctx context.Context, in *VoiceStateRequest, opts ...grpc.CallOption) (*VoiceStateResponse, error)
+	// Members asks a guild for members and answers when all have come. Those who
+	// ask for the same share one request; the whole list of a guild is asked for
+	// once in 30 s.
+	Members(ctx context.Context, in *MembersRequest, opts ...grpc.CallOption) (*MembersResponse, error)
 }
 
 type hostClient struct {
@@ -388,6 +401,36 @@ func (c *hostClient) Guild(ctx context.Context, in *GuildRequest, opts ...grpc.C
 	return out, nil
 }
 
+func (c *hostClient) Presence(ctx context.Context, in *PresenceRequest, opts ...grpc.CallOption) (*PresenceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PresenceResponse)
+	err := c.cc.Invoke(ctx, Host_Presence_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *hostClient) VoiceState(ctx context.Context, in *VoiceStateRequest, opts ...grpc.CallOption) (*VoiceStateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VoiceStateResponse)
+	err := c.cc.Invoke(ctx, Host_VoiceState_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *hostClient) Members(ctx context.Context, in *MembersRequest, opts ...grpc.CallOption) (*MembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MembersResponse)
+	err := c.cc.Invoke(ctx, Host_Members_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HostServer is the server API for Host service.
 // All implementations must embed UnimplementedHostServer
 // for forward compatibility.
@@ -401,6 +444,16 @@ type HostServer interface {
 	// Guild reads a guild from the host's cache, which loads it on demand. What
 	// Discord or the guard refuses is an answer too: GuildResponse.missing.
 	Guild(context.Context, *GuildRequest) (*GuildResponse, error)
+	// Presence sets what users see of the bot. The host keeps it for sessions that
+	// begin later; the answer does not wait for Discord.
+	Presence(context.Context, *PresenceRequest) (*PresenceResponse, error)
+	// VoiceState joins, moves within or leaves a guild's voice channels. Discord
+	// answers with events only.
+	VoiceState(context.Context, *VoiceStateRequest) (*VoiceStateResponse, error)
+	// Members asks a guild for members and answers when all have come. Those who
+	// ask for the same share one request; the whole list of a guild is asked for
+	// once in 30 s.
+	Members(context.Context, *MembersRequest) (*MembersResponse, error)
 	mustEmbedUnimplementedHostServer()
 }
 
@@ -416,6 +469,15 @@ func (UnimplementedHostServer) Do(context.Context, *RestRequest) (*RestResponse,
 }
 func (UnimplementedHostServer) Guild(context.Context, *GuildRequest) (*GuildResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Guild not implemented")
+}
+func (UnimplementedHostServer) Presence(context.Context, *PresenceRequest) (*PresenceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Presence not implemented")
+}
+func (UnimplementedHostServer) VoiceState(context.Context, *VoiceStateRequest) (*VoiceStateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VoiceState not implemented")
+}
+func (UnimplementedHostServer) Members(context.Context, *MembersRequest) (*MembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Members not implemented")
 }
 func (UnimplementedHostServer) mustEmbedUnimplementedHostServer() {}
 func (UnimplementedHostServer) testEmbeddedByValue()              {}
@@ -474,6 +536,60 @@ func _Host_Guild_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Host_Presence_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PresenceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).Presence(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_Presence_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).Presence(ctx, req.(*PresenceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Host_VoiceState_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VoiceStateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).VoiceState(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_VoiceState_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).VoiceState(ctx, req.(*VoiceStateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Host_Members_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).Members(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_Members_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).Members(ctx, req.(*MembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Host_ServiceDesc is the grpc.ServiceDesc for Host service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -488,6 +604,18 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Guild",
 			Handler:    _Host_Guild_Handler,
+		},
+		{
+			MethodName: "Presence",
+			Handler:    _Host_Presence_Handler,
+		},
+		{
+			MethodName: "VoiceState",
+			Handler:    _Host_VoiceState_Handler,
+		},
+		{
+			MethodName: "Members",
+			Handler:    _Host_Members_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
