@@ -35,7 +35,7 @@ type leftHouse struct {
 // connections and mass events leave no goroutine, descriptor, process, socket or
 // file behind, and restarts of the host leave none either.
 func TestNothingIsLeft(t *testing.T) {
-	rounds := size(1, 6)
+	rounds := size(1, 3)
 	house := newLeftHouse(t)
 	house.round()
 	base := house.settled()
@@ -102,7 +102,7 @@ func (l *leftHouse) round() {
 	l.t.Helper()
 	var talking sync.WaitGroup
 	talking.Go(func() { l.talk(size(400, 2000)) })
-	for range size(5, 20) {
+	for range size(5, 8) {
 		l.replace("counter", "./examples/counter")
 		l.replace("recorder-0", recorder)
 	}
