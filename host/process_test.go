@@ -22,7 +22,7 @@ func TestProcessStatus(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { f.Close() })
+		t.Cleanup(func() { _ = f.Close() })
 		wait.Go(func() { <-end })
 	}
 	block := make([]byte, 64<<20)
