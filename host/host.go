@@ -203,7 +203,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already
 			h.phase = "running"
-			h.live = &live{ctx: ctx, folder: r.folder, gate: r.gate, set: set, route: route, bot: &r.discord.bot, intents: saved.intents}
+			h.live = &live{ctx: ctx, folder: r.folder, gate: r.gate, set: set, route: route, bot: &r.discord.bot, intents: saved.intents, denied: h.config.Settings.DenyIntents}
 		}
 	})
 
@@ -240,7 +240,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	if h.config.Ready != nil {
 		h.config.Ready()
 	}
-	return group.Wait()
+	return explainIntents(group.Wait(), manifests(set))
 }
 
 // drain gives the plugins drain_timeout to finish what they were given. What

@@ -57,6 +57,9 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.CommandSet, e
 	var accepted []*wire.Manifest
 	var merged *router.CommandSet
 	err = set.Load(ctx, func(m *wire.Manifest) error {
+		if err := refuseDenied(m, h.config.Settings.DenyIntents); err != nil {
+			return err
+		}
 		with := append(slices.Clone(accepted), m)
 		all, err := router.Merge(commandsOf(with))
 		if err == nil {

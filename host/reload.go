@@ -24,6 +24,7 @@ type live struct {
 	route   *router.Router
 	bot     *bot
 	intents uint64 // of the sessions
+	denied  Intents
 }
 
 // Reload brings the running plugins into line with the folder and returns when
@@ -72,12 +73,15 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 // check says whether a new build may run beside the others: its commands must
 // not be theirs, and the sessions must get the events that it asks for.
 func (l *live) check(others []*wire.Manifest, m *wire.Manifest) error {
+	if err := refuseDenied(m, l.denied); err != nil {
+		return err
+	}
 	all := slices.Concat(others, []*wire.Manifest{m})
 	if _, err := router.Merge(commandsOf(all)); err != nil {
 		return err
 	}
 	if missing := router.Intents(all) &^ l.intents; missing != 0 {
-		return fmt.Errorf("its events need gateway intents (bits %#x) that the running sessions do not have: stop the host and start it again", missing)
+		return fmt.Errorf("its events need gateway intents (%s) that the running sessions do not have: stop the host and start it again", Intents(missing))
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ type Settings struct {
 	// merge registers the plugins' commands and carries all others along,
 	// exclusive removes all others, off never writes. Default merge.
 	Commands string `yaml:"commands" name:"commands" default:"merge" enum:"merge,exclusive,off" help:"Registration of application commands: ${enum}."`
+	// DenyIntents are gateway intents that no plugin gets: one that needs any of them
+	// is refused. Default none: plugins get what their events need.
+	DenyIntents Intents `yaml:"deny_intents" name:"deny-intents" placeholder:"NAMES" kind:"list" help:"Intents that no plugin may need, such as MESSAGE_CONTENT,GUILD_MEMBERS."`
 	// DrainTimeout is how long an instance may take to finish its events before
 	// it is stopped. Default 30 s.
 	DrainTimeout time.Duration `yaml:"drain_timeout" name:"drain-timeout" default:"30s" help:"Time an instance has to finish its events."`

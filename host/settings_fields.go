@@ -20,7 +20,7 @@ const environmentPrefix = "HOLDFAST_"
 type settingField struct {
 	index    []int
 	key      string // in the file
-	kind     string // "", path or url
+	kind     string // "", path, url or list
 	fallback string // the default's text
 	enum     []string
 	least    string // the least value's text
@@ -112,6 +112,8 @@ func (f settingField) check(value reflect.Value) error {
 		if v < 0 {
 			return notACount(v.String())
 		}
+	case Intents:
+		return v.checkDenied()
 	case Shards:
 		return v.check()
 	}

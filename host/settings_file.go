@@ -117,8 +117,12 @@ func (r *fileReader) settings(node ast.Node, s *Settings) {
 			s.Plugins = r.plugins(value)
 			return
 		}
-		r.scalar(key, value, func(text string) error {
-			f := fields[key]
+		f := fields[key]
+		read := r.scalar
+		if f.kind == "list" {
+			read = r.list
+		}
+		read(key, value, func(text string) error {
 			return f.parse(f.beside(r.folder, text), v.FieldByIndex(f.index))
 		})
 	})
@@ -223,6 +227,27 @@ func (r *fileReader) scalar(path string, node ast.Node, set func(text string) er
 		return
 	}
 	if err := set(text); err != nil {
+		r.faultf(node.GetToken(), "setting %s: %w", path, err)
+	}
+}
+
+// list is scalar for a value that may also be a list of plain ones.
+func (r *fileReader) list(path string, node ast.Node, set func(text string) error) {
+	sequence, ok := node.(*ast.SequenceNode)
+	if !ok {
+		r.scalar(path, node, set)
+		return
+	}
+	var all []string
+	for _, value := range sequence.Values {
+		text, ok := scalarText(value)
+		if !ok {
+			r.faultf(value.GetToken(), "setting %s must be a list of plain values", path)
+			return
+		}
+		all = append(all, text)
+	}
+	if err := set(strings.Join(all, ",")); err != nil {
 		r.faultf(node.GetToken(), "setting %s: %w", path, err)
 	}
 }

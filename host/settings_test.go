@@ -15,7 +15,7 @@ import (
 func changed() Settings {
 	return Settings{
 		PluginsDir: "/file/p", StateDir: "/file/s", Shards: Shards{Count: 3}, APIURL: "http://file/api/v10", TokenFile: "/file/t",
-		LogLevel: "warn", LogFormat: "json", Compress: "none", Commands: "off",
+		LogLevel: "warn", LogFormat: "json", Compress: "none", Commands: "off", DenyIntents: 1<<1 | 1<<15,
 		DrainTimeout: time.Minute, HandlerTimeout: 2 * time.Minute,
 		CacheIdle: 3 * time.Minute, CacheBytes: 1 << 30, GuardRate: 2.5, GuardBurst: 20, GuildWait: 4 * time.Second,
 		Journal: "memory", JournalBytes: 512 << 10, JournalAge: 5 * time.Minute,
@@ -85,7 +85,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 
 			value := map[string]string{
 				"shards": "7", "api_url": "http://env/api/v9", "log_level": "trace", "log_format": "text",
-				"compress": "zlib-stream", "commands": "exclusive", "drain_timeout": "7s", "handler_timeout": "8s",
+				"compress": "zlib-stream", "commands": "exclusive", "deny_intents": "GUILD_PRESENCES", "drain_timeout": "7s", "handler_timeout": "8s",
 				"cache_idle": "9s", "cache_bytes": "64KiB", "guard_rate": "0.5", "guard_burst": "1", "guild_wait": "6s",
 				"journal": "memory", "journal_bytes": "524289", "journal_age": "1s",
 			}[f.key]
