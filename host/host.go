@@ -106,6 +106,9 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
+	if err := folder.Claim(discord.bot.id); err != nil {
+		return err
+	}
 	gate.SetApplication(discord.bot.applicationID)
 	h.set(func() { h.gate, h.bot = gate, &discord.bot })
 	h.log.Info("bot known", "name", discord.bot.name, "id", discord.bot.id)

@@ -7,6 +7,7 @@
 //	lock           flock-ed while a host lives; contains its process id
 //	runtime.json   the process id and control socket of the running host
 //	commands.json  which application commands on Discord are ours
+//	bot.json       which bot the folder belongs to
 //	identify.json  when the bot identified last
 //	sessions.*     what the sessions need to be resumed ([Sessions])
 //	journal/       the events kept until they are handled ([Journal])
