@@ -222,3 +222,24 @@ func sendOn(t *testing.T, sim *simulator.Server, from, n int, rate float64) {
 		t.Error(err)
 	}
 }
+
+// TestAnotherBotsFolder: a host does not go on with another bot's state. It would
+// handle that bot's events, and show its token where that bot's sessions are.
+func TestAnotherBotsFolder(t *testing.T) {
+	first := discord(t, simulator.Config{Seed: 1})
+	other := discord(t, simulator.Config{Seed: 2})
+	o, _ := recorders(t, 1, nil)
+	h := start(t, first, o)
+	h.stop()
+	o.again = h
+	refused := launch(t, other, o)
+	<-refused.exited
+	if code, said := refused.cmd.ProcessState.ExitCode(), refused.log.String(); code == 0 || !strings.Contains(said, "give another --state") {
+		t.Errorf("exit code %d, said %q", code, tail(said, 5))
+	}
+	start(t, first, o).stop()
+	resumedOnly(t, first, 1)
+	if c := first.Counts().Shards[0]; c.Resumes != 1 {
+		t.Errorf("%d resumes, want the one of its own bot", c.Resumes)
+	}
+}

@@ -61,7 +61,8 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 
 // resumable are the sessions of these shards that an earlier host has left and
 // that fit this one. Those of other shards are left alone: a host with another
-// range may want them back. An event is journaled before its number is saved, so
+// range may want them back. One with more intents than are needed now fits: a
+// plugin may only be broken for the moment. An event is journaled before its number is saved, so
 // after a kill the journal may know a later one. Times do not tell whose it is:
 // clocks go back.
 func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
@@ -70,8 +71,8 @@ func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
 		if !slices.Contains(shards, int(v.Shard)) {
 			continue
 		}
-		if int(v.Count) != s.count || v.Intents != s.intents {
-			s.log.Info("a session of before is not resumed: shards or intents are others now", "shard", v.Shard,
+		if int(v.Count) != s.count || s.intents&^v.Intents != 0 {
+			s.log.Warn("a session of before is not resumed, what came since is missed: shards or intents are others now", "shard", v.Shard,
 				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents)
 			continue
 		}

@@ -159,5 +159,5 @@ func (q *queue) countLost(name string, lost uint64) {
 		return
 	}
 	q.count.dropped[name] += lost
-	q.kept.fault("events are lost", fmt.Errorf("%d of %s: the plugin was away longer than the journal reaches: give it more bytes or age", lost, name))
+	q.kept.fault("events are lost", fmt.Errorf("%d of %s: the plugin was away longer than the journal reaches, or the journal was in memory: give it more bytes or age, or keep it on disk", lost, name))
 }

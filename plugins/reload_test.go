@@ -221,3 +221,38 @@ func TestAddedPluginThatDoesNotStart(t *testing.T) {
 		t.Fatalf("steps %+v", steps)
 	}
 }
+
+// TestStagedCopyIsUsedAgain: what is there already needs no room on the disk, and
+// what a power loss has cut is copied anew.
+func TestStagedCopyIsUsedAgain(t *testing.T) {
+	folder, staging := t.TempDir(), t.TempDir()
+	path := filepath.Join(folder, "plugin")
+	if err := os.WriteFile(path, []byte("a program"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := candidate{name: "plugin", path: path}
+	first, err := stage(c, staging)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(first.Staged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := stage(c, staging)
+	if err != nil || again != first {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	if after, err := os.Stat(again.Staged); err != nil || !os.SameFile(before, after) {
+		t.Errorf("copied once more: %v", err)
+	}
+	if err := os.Truncate(first.Staged, 3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stage(c, staging); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := os.ReadFile(first.Staged); err != nil || string(raw) != "a program" {
+		t.Errorf("runs %q, %v", raw, err)
+	}
+}

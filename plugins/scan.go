@@ -98,6 +98,15 @@ func stage(c candidate, dir string) (File, error) {
 		return f, fmt.Errorf("read %s: %w: make it readable for the host's user", c.path, unwrapPath(err))
 	}
 	defer src.Close()
+	if f.Hash, err = hashOf(src); err != nil {
+		return f, fmt.Errorf("read %s: %w", c.path, unwrapPath(err))
+	}
+	if f.Staged = filepath.Join(dir, f.Hash); isCopy(f.Staged, f.Hash) {
+		return f, nil // of an earlier life, or of another name: a full disk does not matter
+	}
+	if _, err := src.Seek(0, io.SeekStart); err != nil {
+		return f, fmt.Errorf("read %s: %w", c.path, unwrapPath(err))
+	}
 	hash, temp, err := copyExecutable(src, dir)
 	if err != nil {
 		return f, fmt.Errorf("copy %s to %s: %w: %w", c.path, dir, unwrapPath(err), errStaging)
@@ -108,6 +117,29 @@ func stage(c candidate, dir string) (File, error) {
 		return f, fmt.Errorf("copy %s to %s: %w: %w", c.path, dir, err, errStaging)
 	}
 	return f, nil
+}
+
+func hashOf(src io.Reader) (string, error) {
+	sum := sha256.New()
+	if _, err := io.Copy(sum, src); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// isCopy says whether a staged file is whole: a power loss may have cut it.
+func isCopy(path, hash string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o100 == 0 {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	got, err := hashOf(f)
+	return err == nil && got == hash
 }
 
 // copyExecutable writes src to a temporary executable in dir. ForkLock keeps

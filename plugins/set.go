@@ -407,7 +407,11 @@ func (p *Plugin) drain(ctx context.Context, kept bool) error {
 	}
 	if err := wait(ctx); err != nil {
 		c, inFlight, behind := p.queue.snapshot()
-		return fmt.Errorf("drain plugin %s: %w: %d events in handlers, %d waiting", p.Name(), err, inFlight, uint64(c.queued)+behind)
+		lost := ""
+		if kept && p.Manifest().GetHasState() {
+			lost = "; what it has in memory is not saved, its handlers still use it: allow a longer drain_timeout"
+		}
+		return fmt.Errorf("drain plugin %s: %w: %d events in handlers, %d waiting%s", p.Name(), err, inFlight, uint64(c.queued)+behind, lost)
 	}
 	if !kept {
 		return nil

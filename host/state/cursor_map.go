@@ -52,24 +52,24 @@ var errDamaged = errors.New("the file is damaged")
 // createZeroes makes a file whose blocks are really there: storing into a hole
 // of a mapped file on a full disk would kill the process. It appears under its
 // name only when it is whole.
-func createZeroes(path string, size int64) (f *os.File, err error) {
-	f, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+temporaryMark) // 0600
+func createZeroes(path string, size int64) (*os.File, error) {
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+temporaryMark) // 0600
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(make([]byte, size)); err != nil {
+	_, err = temp.Write(make([]byte, size))
+	if err == nil {
+		err = temp.Sync() // the blocks are promised only now
+	}
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		_ = temp.Close()
+		_ = os.Remove(temp.Name())
 		return nil, err
 	}
-	if err = f.Sync(); err != nil { // the blocks are promised only now
-		return nil, err
-	}
-	return f, os.Rename(f.Name(), path)
+	return temp, nil
 }
 
 func (w words) close() error {

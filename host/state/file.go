@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -28,7 +30,11 @@ type document[T any] struct {
 	Content T   `json:"content"`
 }
 
-const documentVersion = 1
+const (
+	documentVersion = 1
+	// documentMost is several times what the sessions of all shards take.
+	documentMost = 128 << 20
+)
 
 // load reads the file name into content. An absent file, and one that had to be
 // set aside, leave content as it is and are no error. The caller holds s.mu.
@@ -37,11 +43,13 @@ func load[T any](s *State, name string, content *T) error {
 		return errClosed
 	}
 	path := s.path(name)
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	raw, err := readWhole(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, errDamaged):
+		return s.setAside(name, err)
+	case err != nil:
 		return fmt.Errorf("read %s: %w: make it readable for this user, or remove it", path, reason(err))
 	}
 	var doc document[T]
@@ -57,6 +65,28 @@ func load[T any](s *State, name string, content *T) error {
 	}
 	*content = doc.Content
 	return nil
+}
+
+// readWhole reads a file that is ours. What cannot be is errDamaged, and is not
+// read: a pipe would keep the host waiting for a writer, a huge file would fill
+// its memory.
+func readWhole(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: it is no regular file", errDamaged)
+	}
+	if info.Size() > documentMost {
+		return nil, fmt.Errorf("%w: it has %d bytes, more than %d", errDamaged, info.Size(), documentMost)
+	}
+	return io.ReadAll(f)
 }
 
 // store replaces the file name by content. The caller holds s.mu.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,6 +75,34 @@ func TestADamagedFileIsSetAside(t *testing.T) {
 			}
 			if keys, err := s.OwnedCommands(); err != nil || !slices.Equal(keys, []string{"a"}) {
 				t.Errorf("after writing anew: %v, %v", keys, err)
+			}
+		})
+	}
+}
+
+// TestWhatIsNoFileIsSetAside: a pipe would be waited for, a huge file read.
+func TestWhatIsNoFileIsSetAside(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"pipe":   func(path string) error { return syscall.Mkfifo(path, uint32(fileMode)) },
+		"folder": func(path string) error { return os.MkdirAll(filepath.Join(path, "full"), folderMode) },
+		"huge": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, fileMode), os.Truncate(path, 1<<40)) // a hole
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, filepath.Join(t.TempDir(), "state"))
+			path := filepath.Join(s.Path(), commandsFile)
+			if err := put(path); err != nil {
+				t.Fatal(err)
+			}
+			if keys, err := s.OwnedCommands(); err != nil || len(keys) != 0 {
+				t.Fatalf("got %v, %v, want nothing and no error", keys, err)
+			}
+			if aside, _ := filepath.Glob(path + damagedMark + "*"); len(aside) != 1 {
+				t.Errorf("set aside: %v", aside)
+			}
+			if err := s.SetOwnedCommands([]string{"a"}); err != nil {
+				t.Error(err)
 			}
 		})
 	}

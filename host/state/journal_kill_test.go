@@ -184,14 +184,18 @@ func TestAFullDisk(t *testing.T) {
 	}
 	signal.Ignore(syscall.SIGXFSZ)
 	s := open(t, dir)
+	c, err := s.OpenCursor("plugin")
+	if err != nil {
+		t.Fatal(err)
+	}
 	j := openJournal(t, s, JournalOptions{Sync: time.Hour}) // the test does what its goroutine would do
 	var was syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
 		t.Fatal(err)
 	}
 	small := was
-	small.Cur = 100_000
-	for _, limit := range []*syscall.Rlimit{&small, &was, &small, &was} {
+	small.Cur = 50_000
+	for n, limit := range []*syscall.Rlimit{&small, &was, &small, &was} {
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, limit); err != nil {
 			t.Fatal(err)
 		}
@@ -201,6 +205,9 @@ func TestAFullDisk(t *testing.T) {
 			if err := j.Append(batch); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if err := c.SetSent(uint32(n), 1); (err == nil) != (limit != &small) {
+			t.Fatalf("a cursor's first mark: %v", err)
 		}
 		if limit == &small && !j.fallen.Load() {
 			t.Fatalf("all on the disk with limit %d", limit.Cur)

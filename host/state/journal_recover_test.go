@@ -160,3 +160,25 @@ func FuzzSegment(f *testing.F) {
 		}
 	})
 }
+
+// TestAnEndlessTailIsNotSearched: what is behind the last whole frame may be a
+// hole of any size, as a copy or a broken disk leaves it.
+func TestAnEndlessTailIsNotSearched(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state"))
+	o := JournalOptions{Bytes: 64 << 20}
+	records, files := written(t, s, o, 100)
+	if err := os.Truncate(files[0], 1<<42); err != nil {
+		t.Fatal(err)
+	}
+	j, err := s.OpenJournal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, last := j.Range(0); last != uint64(len(records)) {
+		t.Errorf("the last event is %d, want %d", last, len(records))
+	}
+	if j.Bytes() > o.Bytes {
+		t.Errorf("the journal takes %d bytes", j.Bytes())
+	}
+}

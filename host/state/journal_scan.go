@@ -9,8 +9,8 @@ import (
 
 const (
 	scanBuffer = 256 << 10
-	// resyncWork bounds how many bytes are summed in search of the next whole
-	// frame after damage, whatever the bytes are.
+	// resyncWork bounds how many bytes are passed over and summed in search of the
+	// next whole frame after damage, whatever the bytes are and however many.
 	resyncWork = 64 << 20
 )
 
@@ -99,6 +99,7 @@ func (s *scanner) plausible(head []byte, left int64) bool {
 func (s *scanner) resync(size int64, r *Record) (int64, error) {
 	work := int64(resyncWork)
 	for off := s.off + 1; size-off >= frameHeader+frameFixed && work > 0; off++ {
+		work--
 		head, err := s.view(off, frameHeader+8, size)
 		if err != nil {
 			return 0, err
