@@ -169,11 +169,11 @@ func TestFaultsOfAFileAreToldAtOnceWithTheirLines(t *testing.T) {
 	}{
 		"unknown key": {"plugin_dir: x", []string{`1: unknown setting plugin_dir: did you mean plugins_dir?`}},
 		"unlike any": {"zzzzzz: x", []string{
-			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, commands, compress, drain_timeout, guard_burst, guard_rate, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, plugins, plugins_dir, shards, state_dir, token_file`,
+			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, commands, compress, deny_intents, drain_timeout, guard_burst, guard_rate, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, plugins, plugins_dir, shards, state_dir, token_file`,
 		}},
 		"a token": {"token: x", []string{`1: unknown setting token: `}},
 		"many": {"\n# c\nshards: many\ncompress: gzip\n\ndrain_timeout: 30\nhandler_timeout: 0s\nlog_level:\napi_url: discord.com\n", []string{
-			`3: setting shards: "many" is not a number of shards: give auto, or a number from 1 on`,
+			`3: setting shards: "many" is not a number of shards: give auto, a number from 1 on, or A-B/N for the shards A to B of N`,
 			`4: setting compress: "gzip" is none of zstd-stream, zlib-stream, none`,
 			`6: setting drain_timeout: "30" is not a duration: write it like 30s or 5m`,
 			`7: setting handler_timeout: a duration must be longer than nothing: write it like 30s or 5m`,
