@@ -20,6 +20,7 @@ type savedSessions struct {
 	events  *state.Journal
 	count   int
 	intents uint64
+	denied  uint64
 	budget  *budget
 	guilds  *shardGuilds
 	log     hclog.Logger
@@ -35,7 +36,7 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 		return nil, nil, err
 	}
 	budget.learn(r.discord.gateway.SessionStartLimit)
-	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), budget: budget, guilds: newShardGuilds(log), log: log}
+	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), denied: uint64(h.config.Settings.DenyIntents), budget: budget, guilds: newShardGuilds(log), log: log}
 	resume := saved.resumable(shards)
 	if err := budget.admit(shards, resume); err != nil {
 		return nil, nil, err
@@ -71,7 +72,7 @@ func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
 		if !slices.Contains(shards, int(v.Shard)) {
 			continue
 		}
-		if int(v.Count) != s.count || s.intents&^v.Intents != 0 {
+		if int(v.Count) != s.count || s.intents&^v.Intents != 0 || v.Intents&s.denied != 0 {
 			s.log.Warn("a session of before is not resumed, what came since is missed: shards or intents are others now", "shard", v.Shard,
 				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents)
 			continue

@@ -58,3 +58,40 @@ func TestResumableWhenTheClockGoesBack(t *testing.T) {
 	at(4, now.Add(-time.Hour))
 	want("two", 4)
 }
+
+// TestSessionsThatFit: a session is resumed if it gives all events that are
+// needed, and none that are denied.
+func TestSessionsThatFit(t *testing.T) {
+	folder, err := state.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	events, err := folder.OpenJournal(state.JournalOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Close()
+	values, err := folder.OpenSessions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer values.Close()
+	before := &savedSessions{values: values, events: events, count: 2, intents: 0b1011, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
+	before.ready(&gateway.Event{Shard: 1, Seq: 1, Name: "READY", Received: time.Now(), Data: []byte(`{"session_id":"one"}`)})
+	for name, test := range map[string]struct {
+		now  savedSessions
+		want bool
+	}{
+		"the same":            {savedSessions{count: 2, intents: 0b1011}, true},
+		"a plugin is missing": {savedSessions{count: 2, intents: 0b0001}, true},
+		"a plugin more":       {savedSessions{count: 2, intents: 0b1111}, false},
+		"denied since":        {savedSessions{count: 2, intents: 0b0011, denied: 0b1000}, false},
+		"other shards":        {savedSessions{count: 3, intents: 0b1011}, false},
+	} {
+		test.now.values, test.now.events, test.now.log = values, events, hclog.NewNullLogger()
+		if _, got := test.now.resumable([]int{0, 1})[1]; got != test.want {
+			t.Errorf("%s: resumed %v", name, got)
+		}
+	}
+}
