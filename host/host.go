@@ -22,6 +22,10 @@ import (
 // is short: plugins have queues of their own, and guilds can be large.
 const eventQueue = 256
 
+// mostShards is what the state folder has room for: 160 million guilds. A number
+// beyond it is a mistake, and would fill the memory before anything is said.
+const mostShards = 1 << 16
+
 // Config of a Host.
 type Config struct {
 	Settings Settings
@@ -248,6 +252,9 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 	count := h.config.Settings.Shards.Count
 	if count == 0 {
 		count = r.discord.gateway.Shards
+	}
+	if count > mostShards {
+		return nil, nil, fmt.Errorf("run %d shards: at most %d are kept: give their number with --shards", count, mostShards)
 	}
 	last, err := r.folder.LastIdentify()
 	if err != nil {
