@@ -147,3 +147,13 @@ func TestHangupDoesNotEndTheBot(t *testing.T) {
 	eventually(t, "the host says what it does about it", func() bool { return strings.Contains(h.log.String(), "nothing reloaded") })
 	h.stop()
 }
+
+// TestTooManyShards: a number that cannot be is refused before it takes memory.
+func TestTooManyShards(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	h := launch(t, sim, options{args: []string{"--shards", "2000000000000"}})
+	<-h.exited
+	if code, said := h.cmd.ProcessState.ExitCode(), h.log.String(); code != 1 || !strings.Contains(said, "with --shards") || strings.Contains(said, "goroutine ") {
+		t.Errorf("exit code %d, said %q", code, tail(said, 5))
+	}
+}

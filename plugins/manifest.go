@@ -13,6 +13,10 @@ import (
 // settings and in the state folder.
 var pluginName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
+// eventName is how Discord names its dispatches. What is named otherwise never
+// comes, and does not belong on an operator's terminal.
+var eventName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,254}$`)
+
 const (
 	// maxEvents and maxCommands are far beyond what Discord has and takes.
 	maxEvents   = 1000
@@ -40,8 +44,8 @@ func manifestFaults(m *wire.Manifest) (errs []error) {
 		errs = append(errs, fmt.Errorf("name %q: use 1 to 64 letters, digits, '-' or '_'", m.GetName()))
 	}
 	for _, s := range m.GetEvents() {
-		if n := len(s.GetEvent()); n == 0 || n > 255 {
-			errs = append(errs, fmt.Errorf("event name of %d bytes: name a dispatch such as MESSAGE_CREATE", n))
+		if name := s.GetEvent(); !eventName.MatchString(name) {
+			errs = append(errs, fmt.Errorf("event name %.60q of %d bytes: name a dispatch such as MESSAGE_CREATE", name, len(name)))
 		}
 	}
 	for n, c := range m.GetCommands() {

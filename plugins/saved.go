@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 	"google.golang.org/protobuf/proto"
@@ -65,7 +67,7 @@ func (p *Plugin) restoreSaved(ctx context.Context, in *instance) error {
 	if path == "" || !in.manifest.GetHasState() {
 		return nil
 	}
-	raw, err := os.ReadFile(path)
+	raw, err := readSaved(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -89,6 +91,26 @@ func (p *Plugin) restoreSaved(ctx context.Context, in *instance) error {
 		return fmt.Errorf("set the refused state aside: %w: remove it", renamed)
 	}
 	return fmt.Errorf("restore the state of before: %s: it is kept in %s, and the plugin begins without it", rpcText(err), aside)
+}
+
+// readSaved reads what save has written, and nothing that it cannot have: a pipe
+// would be waited for.
+func readSaved(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no regular file")
+	case info.Size() > wire.MaxMessage:
+		return nil, fmt.Errorf("it has %d bytes, more than %d", info.Size(), wire.MaxMessage)
+	}
+	return io.ReadAll(f)
 }
 
 // forgetSaved removes a state that has been restored, or whose plugin is gone.

@@ -3,6 +3,7 @@ package plugins
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,6 +54,36 @@ func TestMemoryOutlivesTheHost(t *testing.T) {
 		if got, want := savedOf(t, f, "echo.state"), 100*int(life+1); len(got.GetData()) != want || got.GetSchema() != 7 {
 			t.Fatalf("life %d saved %d bytes of schema %d, want %d of 7", life, len(got.GetData()), got.GetSchema(), want)
 		}
+	}
+}
+
+// TestWhatIsNoSavedStateIsSetAside: a pipe is not waited for, a huge file not read.
+func TestWhatIsNoSavedStateIsSetAside(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"folder": func(path string) error { return os.Mkdir(path, 0o700) },
+		"huge": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) // a hole
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFolder(t)
+			f.add("echo", "memory")
+			path := filepath.Join(f.config.Saved, "echo.state")
+			if err := put(path); err != nil {
+				t.Fatal(err)
+			}
+			s := f.load()
+			s.Run()
+			p := only(t, s)
+			until(t, "running", func() bool { return p.status().PID != 0 })
+			if _, err := os.Lstat(path + refusedEnding); err != nil {
+				t.Errorf("set aside: %v", err)
+			}
+			if st := p.status(); !strings.Contains(st.LastError, "begins without it") {
+				t.Errorf("told: %q", st.LastError)
+			}
+		})
 	}
 }
 

@@ -26,17 +26,20 @@ type REST func(ctx context.Context, caller string, r *wire.RestRequest) (*wire.R
 // what isolation holds.
 type services struct {
 	wire.UnimplementedHostServer
-	server  *grpc.Server
-	socket  string
-	ticket  string
-	plugin  string
-	rest    REST
-	guilds  Guilds
-	gateway Gateway
-	done    chan struct{}
+	server   *grpc.Server
+	listener *fewConnections
+	socket   string
+	ticket   string
+	plugin   string
+	rest     REST
+	guilds   Guilds
+	gateway  Gateway
+	done     chan struct{}
 }
 
 const (
+	// maxConnections bounds the connections of one instance; the SDK opens one.
+	maxConnections = 16
 	// maxCalls bounds the requests that one instance may have open at a time;
 	// further ones wait in the plugin. grpc reads each whole before the gate's
 	// bounds can refuse it.
@@ -66,6 +69,7 @@ func serveInstance(dir, plugin string, number uint64, rest REST, guilds Guilds, 
 		listener.Close()
 		return nil, fmt.Errorf("open socket for plugin %s: %w", plugin, err)
 	}
+	s.listener = atMost(maxConnections, listener)
 	s.server = grpc.NewServer(append(wire.ServerOptions(),
 		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.MaxRecvMsgSize(maxCall),
@@ -74,7 +78,7 @@ func serveInstance(dir, plugin string, number uint64, rest REST, guilds Guilds, 
 	wire.RegisterHostServer(s.server, s)
 	go func() {
 		defer close(s.done)
-		_ = s.server.Serve(listener) // ends with close, which is no error to tell
+		_ = s.server.Serve(s.listener) // ends with close, which is no error to tell
 	}()
 	return s, nil
 }

@@ -20,13 +20,17 @@ type words struct {
 }
 
 // mapWords maps the private file at path, which is created with all words zero
-// if it is missing. fresh says that it was. A file of another size is errDamaged.
+// if it is missing. fresh says that it was. A file of another size,
+// and what is no file, are errDamaged.
 func mapWords(path string, count int) (w words, fresh bool, err error) {
 	size := int64(count) * 8
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, fileMode)
 	if errors.Is(err, fs.ErrNotExist) {
 		fresh = true
 		f, err = createZeroes(path, size)
+	}
+	if errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.EISDIR) {
+		return words{}, false, fmt.Errorf("%w: it is no regular file", errDamaged)
 	}
 	if err != nil {
 		return words{}, false, err

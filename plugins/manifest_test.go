@@ -1,0 +1,32 @@
+package plugins
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+)
+
+// TestEventNamesAreDiscords: names come to the log and to terminals.
+func TestEventNamesAreDiscords(t *testing.T) {
+	for name, good := range map[string]bool{
+		"MESSAGE_CREATE":         true,
+		"VOICE_2":                true,
+		strings.Repeat("A", 255): true,
+		strings.Repeat("A", 256): false,
+		"":                       false,
+		"message_create":         false,
+		"A\x00B":                 false,
+		"A\x1b[31m":              false,
+		"READY\n":                false,
+		"READY\u202e":            false,
+	} {
+		err := checkManifest(&wire.Manifest{Name: "odd", Events: []*wire.Subscription{{Event: name}}})
+		if (err == nil) != good {
+			t.Errorf("%q: %v", name, err)
+		}
+		if err != nil && (strings.ContainsAny(err.Error(), "\x00\x1b\n\u202e") || len(err.Error()) > 500) {
+			t.Errorf("%q is told as %q", name, err)
+		}
+	}
+}
