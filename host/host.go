@@ -23,10 +23,6 @@ import (
 // is short: plugins have queues of their own, and guilds can be large.
 const eventQueue = 256
 
-// mostShards is what the state folder has room for: 160 million guilds. A number
-// beyond it is a mistake, and would fill the memory before anything is said.
-const mostShards = 1 << 16
-
 // Config of a Host.
 type Config struct {
 	Settings Settings
@@ -130,8 +126,8 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, kept.close)
-	if count := cmp.Or(h.config.Settings.Shards.Count, discord.gateway.Shards); count > mostShards {
-		return fmt.Errorf("run %d shards: at most %d are kept: give their number with --shards", count, mostShards)
+	if count := cmp.Or(h.config.Settings.Shards.Count, discord.gateway.Shards); count > maxShards {
+		return fmt.Errorf("run %d shards: at most %d are kept: give their number with --shards", count, maxShards)
 	}
 	kept.journal.shards, _ = h.config.Settings.Shards.Of(discord.gateway.Shards)
 	h.set(func() { h.guilds, h.kept = guilds, kept })
