@@ -79,7 +79,7 @@ func client(t testing.TB, stderr, printed io.Writer) (*plugin.Client, wire.Plugi
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), "SDK_TEST_MODE=plugin")
+	cmd.Env = append(os.Environ(), "SDK_TEST_MODE=plugin", "TMPDIR="+sockets)
 	c := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: wire.Handshake(), Plugins: plugin.PluginSet{wire.PluginKind: &wire.Glue{}}, Cmd: cmd,
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC}, Logger: hclog.NewNullLogger(), GRPCDialOptions: wire.DialOptions(),
