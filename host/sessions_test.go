@@ -2,7 +2,6 @@ package host
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,24 +10,31 @@ import (
 	"github.com/holdfast-bot/holdfast/host/state"
 )
 
-// TestResumableWhenTheClockGoesBack: which of the journal's events are the
-// session's own does not hang on the clock.
-func TestResumableWhenTheClockGoesBack(t *testing.T) {
-	folder, err := state.Open(filepath.Join(t.TempDir(), "state"), hclog.NewNullLogger())
+// openKept opens what a state folder keeps of sessions, until the test ends.
+func openKept(t *testing.T) (*state.Journal, *state.Sessions) {
+	t.Helper()
+	folder, err := state.Open(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer folder.Close()
+	t.Cleanup(func() { folder.Close() })
 	events, err := folder.OpenJournal(state.JournalOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer events.Close()
+	t.Cleanup(func() { events.Close() })
 	values, err := folder.OpenSessions()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer values.Close()
+	t.Cleanup(func() { values.Close() })
+	return events, values
+}
+
+// TestResumableWhenTheClockGoesBack: which of the journal's events are the
+// session's own does not hang on the clock.
+func TestResumableWhenTheClockGoesBack(t *testing.T) {
+	events, values := openKept(t)
 	saved := &savedSessions{values: values, events: events, count: 1, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
 	now := time.Now()
 	at := func(seq uint64, received time.Time) {
@@ -62,21 +68,7 @@ func TestResumableWhenTheClockGoesBack(t *testing.T) {
 // TestSessionsThatFit: a session is resumed if it gives all events that are
 // needed, and none that are denied.
 func TestSessionsThatFit(t *testing.T) {
-	folder, err := state.Open(t.TempDir(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
-	events, err := folder.OpenJournal(state.JournalOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer events.Close()
-	values, err := folder.OpenSessions()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer values.Close()
+	events, values := openKept(t)
 	before := &savedSessions{values: values, events: events, count: 2, intents: 0b1011, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
 	before.ready(&gateway.Event{Shard: 1, Seq: 1, Name: "READY", Received: time.Now(), Data: []byte(`{"session_id":"one"}`)})
 	for name, test := range map[string]struct {
