@@ -26,7 +26,7 @@ type ticket struct {
 	grant   uint64
 	window  uint64
 	alone   bool
-	slot    slot
+	slot    *slot
 	faults  int
 	limited int
 }

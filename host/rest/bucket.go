@@ -22,9 +22,11 @@ type bucket struct {
 	reset     time.Time
 	window    uint64  // number of the window that is counted, or was last
 	probe     *ticket // the one request under way while neither free nor counted
+	passed    int     // requests that ended while the probe was under way: its answer may not have counted them
 	inflight  int
-	granted   uint64 // the newest grant, and
-	heard     uint64 // the newest grant whose answer has been applied
+	heir      *bucket // counts what is in flight too: Discord's name for the bucket has become known meanwhile
+	granted   uint64  // the newest grant, and
+	heard     uint64  // the newest grant whose answer has been applied
 
 	lanes  []*lane // in the order of their turns
 	queued int
@@ -46,7 +48,7 @@ type lane struct {
 // roll ends a window that has passed: what the next one holds, a probe finds out.
 func (b *bucket) roll(now time.Time) {
 	if b.counted && !now.Before(b.reset) {
-		b.counted, b.probe = false, nil
+		b.counted, b.probe, b.passed = false, nil, 0
 	}
 }
 
@@ -75,13 +77,16 @@ func (b *bucket) charge(t *ticket) {
 	case b.counted:
 		b.remaining--
 	default:
-		b.probe = t
+		b.probe, b.passed = t, 0
 	}
 }
 
 // discharge ends what charge began. unused says that the request was never sent.
 func (b *bucket) discharge(t *ticket, unused bool) {
-	b.inflight--
+	b.leave(t)
+	if b.heir != nil {
+		b.heir.leave(t)
+	}
 	if b.probe == t {
 		b.probe = nil
 	} else if unused && b.counted && t.window == b.window {
@@ -90,18 +95,35 @@ func (b *bucket) discharge(t *ticket, unused bool) {
 	t.charged = nil
 }
 
+func (b *bucket) leave(t *ticket) {
+	b.inflight--
+	if b.probe != t {
+		b.passed++
+	}
+}
+
+// inherit counts what is on its way under the bucket's name of before.
+func (b *bucket) inherit(from *bucket) {
+	from.heir = b
+	b.inflight += from.inflight
+	b.granted++ // nobody is alone with Discord now
+}
+
 // apply takes over what an answer to t said. Answers overtake each other, so within a window the smaller number of
-// remaining requests holds, unless t was alone with Discord.
-func (b *bucket) apply(t *ticket, said limits, probed bool, now time.Time) {
+// remaining requests holds, unless t was alone with Discord. Of one that was granted by another bucket, before this one's
+// name was known, nobody knows whether it was alone, nor its place in the order.
+func (b *bucket) apply(t *ticket, said limits, own, probed bool, now time.Time) {
 	reset := now.Add(said.resetAfter + windowSlack)
 	switch {
-	case !b.counted && b.probe != nil && !probed:
+	case !b.counted && b.probe != nil && !(own && probed):
 		return // an old window's answer; the probe's is on its way
-	case !b.counted, t.alone && t.grant == b.granted:
-		b.remaining, b.reset = max(said.remaining-b.inflight, 0), reset
+	case own && t.alone && t.grant == b.granted:
+		b.remaining, b.reset = said.remaining, reset
+	case !b.counted:
+		b.remaining, b.reset = max(said.remaining-b.inflight-b.passed, 0), reset
 	default:
 		b.remaining = min(b.remaining, said.remaining)
-		if t.grant > b.heard {
+		if own && t.grant > b.heard {
 			b.reset = reset
 		}
 	}
@@ -109,7 +131,9 @@ func (b *bucket) apply(t *ticket, said limits, probed bool, now time.Time) {
 		b.window++
 	}
 	b.free, b.counted, b.probe = false, true, nil
-	b.heard = max(b.heard, t.grant)
+	if own {
+		b.heard = max(b.heard, t.grant)
+	}
 }
 
 // limited closes the bucket for as long as a 429 says.

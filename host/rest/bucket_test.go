@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +36,40 @@ func TestABucketIsLearnedAndWaitedFor(t *testing.T) {
 		}
 		mustBeEmpty(t, g)
 	})
+}
+
+// TestLateRequestsAndAnswersCostNo429: requests of many routes and resources, whose buckets become known while others of
+// them are on their way, arrive and are answered in any order.
+func TestLateRequestsAndAnswersCostNo429(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			random := seed(t)
+			var lock sync.Mutex // one generator for many goroutines
+			d := &fakeDiscord{rule: func(r *http.Request) rule {
+				parts := append(strings.Split(strings.TrimPrefix(r.URL.Path, "/api/v10/"), "/"), "")
+				return rule{hash: parts[0] + parts[2], major: parts[0] + parts[1], limit: 5, window: 5 * time.Second}
+			}}
+			d.delay = func() time.Duration {
+				lock.Lock()
+				defer lock.Unlock()
+				return time.Duration(random.ExpFloat64() * float64(300*time.Millisecond))
+			}
+			g := newGate(t, d, func(c *Config) { c.Wait = time.Hour })
+			w := group{t: t, g: g}
+			for i := range 300 {
+				lock.Lock()
+				path := []string{"/channels/%d", "/channels/%d/messages", "/guilds/%d/members/7", "/guilds/%d/roles"}[random.IntN(4)]
+				path = fmt.Sprintf(path, random.IntN(8))
+				lock.Unlock()
+				w.send(t.Context(), strconv.Itoa(i%3), http.MethodGet, path, "", w.ok)
+			}
+			w.wait.Wait()
+			if n := d.refusals(); n != 0 {
+				t.Errorf("%d answers were 429", n)
+			}
+			mustBeEmpty(t, g)
+		})
+	}
 }
 
 func TestAnUnknownRouteIsProbedByOneRequest(t *testing.T) {

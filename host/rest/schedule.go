@@ -80,6 +80,11 @@ func (g *Gate) touch(b *bucket, now time.Time) {
 	if b.idle() && g.buckets[b.key] == b {
 		delete(g.buckets, b.key)
 	}
+	if b.heir != nil && b.inflight == 0 {
+		heir := b.heir
+		b.heir = nil
+		g.touch(heir, now)
+	}
 }
 
 // bucket returns the bucket of a route, new if there was none.

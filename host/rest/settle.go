@@ -28,11 +28,11 @@ func (g *Gate) settle(t *ticket, o *outcome) verdict {
 	probed := old.probe == t
 	old.discharge(t, o.unsent)
 	g.room.inflight--
+	if !t.route.exempt {
+		g.free(t.slot, o, now)
+	}
 	if o.status != 0 {
-		if !t.route.exempt {
-			g.pace.answered(t.slot, now)
-		}
-		g.heed(t, o, probed, now)
+		g.heed(t, o, old, probed, now)
 	}
 	v := g.judge(t, o)
 	g.touch(old, now)
@@ -40,8 +40,20 @@ func (g *Gate) settle(t *ticket, o *outcome) verdict {
 	return v
 }
 
+// free lets go of what an attempt has taken of the pace.
+func (g *Gate) free(s *slot, o *outcome, now time.Time) {
+	switch {
+	case o.status != 0:
+		g.pace.answered(s, now)
+	case o.unsent:
+		g.pace.unused(s)
+	default:
+		g.pace.broken(s, now)
+	}
+}
+
 // heed takes over what an answer says about its bucket, and about the gate as a whole.
-func (g *Gate) heed(t *ticket, o *outcome, probed bool, now time.Time) {
+func (g *Gate) heed(t *ticket, o *outcome, of *bucket, probed bool, now time.Time) {
 	g.counts.requests++
 	said := o.said
 	g.learn(t.route, said, o.status, now)
@@ -54,7 +66,7 @@ func (g *Gate) heed(t *ticket, o *outcome, probed bool, now time.Time) {
 	case said.scope != scopeNone:
 		b.limited(said.wait, now)
 	case said.named:
-		b.apply(t, said, probed, now)
+		b.apply(t, said, b == of, probed, now)
 	case g.routes[t.route.template].free && !b.counted:
 		b.free, b.probe = true, nil
 	}
@@ -128,9 +140,13 @@ func (g *Gate) learn(r route, said limits, status int, now time.Time) {
 		name = r.template
 	}
 	for key, b := range g.buckets {
-		if key.id == name {
-			g.refile(b, now)
+		if key.id != name {
+			continue
 		}
+		if known.id == "" && b.inflight > 0 { // all of it is of this route
+			g.bucket(route{template: r.template, major: key.major, exempt: r.exempt}, now).inherit(b)
+		}
+		g.refile(b, now)
 	}
 }
 

@@ -5,35 +5,55 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
+// TestTheGlobalLimitHoldsInEverySecond: whatever time requests take on their way, and the limit is used up as far as
+// these times are steady.
 func TestTheGlobalLimitHoldsInEverySecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		random := seed(t)
-		d := &fakeDiscord{rule: perChannel(1000, time.Minute)}
-		d.delay = func() time.Duration { return time.Duration(random.Int64N(int64(paceSlack))) }
-		// One generator for many goroutines: the delay is asked for under a lock of its own.
-		lock := make(chan struct{}, 1)
-		plain := d.delay
-		d.delay = func() time.Duration { lock <- struct{}{}; defer func() { <-lock }(); return plain() }
-		g := newGate(t, d)
-		start := time.Now()
-		w := group{t: t, g: g}
-		for i := range 1000 {
-			w.send(t.Context(), strconv.Itoa(i%3), http.MethodGet, fmt.Sprintf("/channels/%d/messages", i), "", w.ok)
-		}
-		w.wait.Wait()
-		if n := mostPerSecond(d.seen()); n > DefaultGlobal {
-			t.Errorf("%d requests arrived within one second", n)
-		}
-		if took := time.Since(start); took > 22*time.Second {
-			t.Errorf("1000 requests at 50/s took %v", took)
-		}
-		mustBeEmpty(t, g)
-	})
+	const ms = time.Millisecond
+	tests := map[string]struct {
+		least, most time.Duration // one way
+		took        time.Duration // for 1000 requests, at most
+	}{
+		"near":           {0, 0, 20 * time.Second},
+		"far but steady": {35 * ms, 35 * ms, 21 * time.Second},
+		"very far":       {200 * ms, 200 * ms, 28 * time.Second},
+		"some jitter":    {30 * ms, 80 * ms, 22 * time.Second},
+		"held up":        {0, 700 * ms, 36 * time.Second},
+		"never answered": {20 * time.Second, 20 * time.Second, 160 * time.Second},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				random := seed(t)
+				d := &fakeDiscord{rule: perChannel(1000, time.Minute)}
+				var lock sync.Mutex // one generator for many goroutines
+				d.delay = func() time.Duration {
+					lock.Lock()
+					defer lock.Unlock()
+					return test.least + time.Duration(random.Int64N(int64(test.most-test.least)+1))
+				}
+				g := newGate(t, d)
+				start := time.Now()
+				w := group{t: t, g: g}
+				for i := range 1000 {
+					w.send(t.Context(), strconv.Itoa(i%3), http.MethodGet, fmt.Sprintf("/channels/%d/messages", i), "", w.ok)
+				}
+				w.wait.Wait()
+				if n := mostPerSecond(d.seen()); n > DefaultGlobal {
+					t.Errorf("%d requests arrived within one second", n)
+				}
+				if took := time.Since(start); took > test.took {
+					t.Errorf("1000 requests at 50/s took %v", took)
+				}
+				mustBeEmpty(t, g)
+			})
+		})
+	}
 }
 
 func TestInteractionsPassFirst(t *testing.T) {
