@@ -23,9 +23,9 @@ const (
 	CompressNone = "none"
 )
 
-// defaultIdentifyInterval is Discord's five seconds between two identifies of
+// DefaultIdentifyInterval is Discord's five seconds between two identifies of
 // one rate limit key, and a margin for clocks that do not agree.
-const defaultIdentifyInterval = 5*time.Second + 100*time.Millisecond
+const DefaultIdentifyInterval = 5*time.Second + 100*time.Millisecond
 
 // Config says which sessions a Set keeps.
 type Config struct {
@@ -108,7 +108,7 @@ func (c Config) complete() (Config, error) {
 		c.Compress = CompressZstd
 	}
 	if c.IdentifyInterval == 0 {
-		c.IdentifyInterval = defaultIdentifyInterval
+		c.IdentifyInterval = DefaultIdentifyInterval
 	}
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()

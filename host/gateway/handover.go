@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// handoverSkew is how far apart two sessions may be told of the same event.
-	handoverSkew = 10 * time.Second
+	// HandoverSkew is how far apart two sessions may be told of the same event.
+	HandoverSkew = 10 * time.Second
 	// handoverEvents and handoverBytes bound what waits for the switch, and what is
 	// remembered of the old sessions.
 	handoverEvents = 1 << 20
@@ -36,6 +36,7 @@ var ErrHandoverFull = errors.New("too many events came before every new session 
 type Handover struct {
 	prints   fingerprints
 	count    int // shards of the new set
+	skew     time.Duration
 	lanes    map[uint64]*handoverLane
 	ready    map[int]time.Time       // of the new sessions
 	expected map[int]map[uint64]bool // guilds whose GUILD_CREATE belongs to a READY
@@ -57,10 +58,11 @@ type shownAt struct {
 }
 
 // NewHandover begins when the new set, of so many shards, is about to connect:
-// earlier events it cannot show.
-func NewHandover(count int) *Handover {
+// earlier events it cannot show. Two sessions may be told of the same event as far
+// apart as skew, which is [HandoverSkew] but for tests.
+func NewHandover(count int, skew time.Duration) *Handover {
 	return &Handover{
-		prints: newFingerprints(), count: count, lanes: make(map[uint64]*handoverLane),
+		prints: newFingerprints(), count: count, skew: skew, lanes: make(map[uint64]*handoverLane),
 		ready: make(map[int]time.Time), expected: make(map[int]map[uint64]bool),
 	}
 }
@@ -88,6 +90,8 @@ func (h *Handover) Old(e *Event) (deliver bool, err error) {
 // the switch none is.
 func (h *Handover) New(e *Event) (deliver bool, err error) {
 	switch {
+	case e.Name == nameReady && h.switched:
+		return true, nil
 	case e.Name == nameReady:
 		return false, h.begun(e)
 	case e.Name == nameGuildCreate && h.expected[e.Shard][e.Guild]:
@@ -130,12 +134,12 @@ func (h *Handover) begun(e *Event) error {
 }
 
 // Due is when the switch may come, zero while a new session is not ready:
-// handoverSkew after the last READY. What was emitted before that only the old set shows, and it may be late.
+// so long as two sessions may lie apart after the last READY. What was emitted before that only the old set shows, and it may be late.
 func (h *Handover) Due() time.Time {
 	if len(h.ready) < h.count {
 		return time.Time{}
 	}
-	return slices.MaxFunc(slices.Collect(maps.Values(h.ready)), time.Time.Compare).Add(handoverSkew)
+	return slices.MaxFunc(slices.Collect(maps.Values(h.ready)), time.Time.Compare).Add(h.skew)
 }
 
 // Ready is how many of the new sessions are.
@@ -147,7 +151,7 @@ func (h *Handover) Switch() []Event {
 	h.switched = true
 	var rest []Event
 	for _, l := range h.lanes {
-		h.forget(l, h.ready[l.shard].Add(-handoverSkew))
+		h.forget(l, h.ready[l.shard].Add(-h.skew))
 		for n := range l.record {
 			if !h.takeShown(l, h.prints.of(&l.record[n])) {
 				rest = append(rest, l.record[n])

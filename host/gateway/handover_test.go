@@ -114,7 +114,7 @@ func handOver(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	w := &world{r: r, now: time.Unix(1_700_000_000, 0)}
 	const guilds, shards = 12, 3
-	h := NewHandover(shards)
+	h := NewHandover(shards, HandoverSkew)
 	want, got := map[uint64][]Event{}, map[uint64][]Event{}
 	deliver := func(e *Event) { got[e.Guild] = append(got[e.Guild], *e) }
 	switchOver := func() {
