@@ -41,7 +41,7 @@ type budget struct {
 	writing sync.Mutex // held over mu's and the file's change, so that the file is the newest
 
 	mu      sync.Mutex // for moments: Take must not wait
-	all     int // shards of the bot
+	all     int        // shards of the bot
 	known   state.Identifies
 	first   map[place]bool      // shards that begin by identifying
 	taken   map[place]bool      // permits that are not spent

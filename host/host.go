@@ -200,8 +200,8 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		Admit:   sessions.admit,
 		Ready:   sessions.ready,
 		Handled: sessions.handled,
-		REST: restFor(r.gate, "host"),
-		Log:  h.log.Named("router"),
+		REST:    restFor(r.gate, "host"),
+		Log:     h.log.Named("router"),
 	})
 	h.set(func() { h.sessions, h.router, h.budget = sessions, route, budget })
 	r.calls.begin(first.set, first.count, first.intents)
