@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -98,4 +99,101 @@ func TestReshardUnderLoad(t *testing.T) {
 		t.Errorf("%d identifies", c.Identifies)
 	}
 	_ = log
+}
+
+// TestReloadBringsNewIntents: a plugin that needs more than the sessions have is
+// refused with the way out; --reidentify takes it, and nothing is lost meanwhile.
+func TestReloadBringsNewIntents(t *testing.T) {
+	const guilds, n = 10, 4_000
+	sim := discord(t, simulator.Config{Shards: 2, World: simulator.World{Guilds: guilds}, VaryKeys: true})
+	o, files := recorders(t, 2, nil)
+	delete(o.plugins, "recorder-1")
+	o.env["recorder-1"]["RAW"] = "TYPING_START"
+	folder := ""
+	h, _ := inProcess(t, sim, o, func(c *host.Config) { c.Settings.Shards.Count, folder = 2, c.Settings.PluginsDir })
+	var sending sync.WaitGroup
+	sending.Go(func() { sequence(t, sim, n, n/5) })
+	install(t, folder, "recorder-1", recorder)
+	report, err := h.Reload(t.Context(), control.ReloadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if why := fmt.Sprint(report); !strings.Contains(why, "GUILD_MESSAGE_TYPING") || !strings.Contains(why, "holdfast reload --reidentify") {
+		t.Errorf("the reload says %s", why)
+	}
+	report, err = h.Reload(t.Context(), control.ReloadOptions{Reidentify: true})
+	if err != nil || report.SessionsError != "" || !strings.Contains(report.Sessions, "GUILD_MESSAGE_TYPING") {
+		t.Fatalf("the reload says %+v, %v", report, err)
+	}
+	g := sim.Guilds()[0]
+	sim.Typing(g.ID, g.Channels[0], g.Members[0])
+	sending.Wait()
+	eventually(t, "all handled", func() bool { return lines(files[0]) >= n && lines(files[1]) == 1 })
+	if again := witness(t, files[0], guilds, n); again != 0 {
+		t.Errorf("%d redelivered", again)
+	}
+	if c := sim.Counts(); c.Identifies != 4 {
+		t.Errorf("%d identifies", c.Identifies)
+	}
+}
+
+// TestNewSessionsThatAreRefused: the old ones go on, and why is told.
+func TestNewSessionsThatAreRefused(t *testing.T) {
+	const guilds, n = 10, 2_000
+	sim, err := simulator.Start(simulator.Config{World: simulator.World{Guilds: guilds}, DisallowedIntents: 1 << 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	o, files := recorders(t, 2, nil)
+	delete(o.plugins, "recorder-1")
+	o.env["recorder-1"]["RAW"] = "PRESENCE_UPDATE"
+	folder := ""
+	h, _ := inProcess(t, sim, o, func(c *host.Config) { folder = c.Settings.PluginsDir })
+	var sending sync.WaitGroup
+	sending.Go(func() { sequence(t, sim, n, n/3) })
+	install(t, folder, "recorder-1", recorder)
+	report, err := h.Reload(t.Context(), control.ReloadOptions{Reidentify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range []string{"4014", "Presence Intent", "recorder-1 needs GUILD_PRESENCES for PRESENCE_UPDATE", "tries again"} {
+		if !strings.Contains(report.SessionsError, words) {
+			t.Errorf("no %q in: %s", words, report.SessionsError)
+		}
+	}
+	sending.Wait()
+	eventually(t, "all handled", func() bool { return lines(files[0]) >= n })
+	witness(t, files[0], guilds, n)
+	nothing := func(string) {}
+	if err := h.Reshard(t.Context(), control.Reshard{Shards: 1 << 20}, nothing); err == nil {
+		t.Error("a million shards were tried")
+	}
+	if s := h.Status(); len(s.Shards) != 1 || s.Shards[0].State != "ready" || s.Shards[0].Identifies != 1 {
+		t.Errorf("shards %+v", s.Shards)
+	}
+}
+
+// TestReshardAsksTheBudget: sessions that nobody needs do not eat into what a start
+// of the bot takes.
+func TestReshardAsksTheBudget(t *testing.T) {
+	sim := discord(t, simulator.Config{SessionStarts: 63})
+	o, _ := recorders(t, 1, nil)
+	h, _ := inProcess(t, sim, o, func(*host.Config) {})
+	var told []string
+	tell := func(line string) { told = append(told, line) }
+	err := h.Reshard(t.Context(), control.Reshard{Shards: 40}, tell)
+	if err == nil || !strings.Contains(err.Error(), "each needs an identify, Discord allows this bot 62 more") {
+		t.Errorf("40 shards: %v", err)
+	}
+	if err := h.Reshard(t.Context(), control.Reshard{}, tell); err != nil || !strings.HasPrefix(told[len(told)-1], "nothing to change") {
+		t.Errorf("as many as there are: %v, told %q", err, told)
+	}
+	if c := sim.Counts(); c.Identifies != 1 {
+		t.Errorf("%d identifies", c.Identifies)
+	}
 }
