@@ -126,6 +126,7 @@ func (b *budget) Take(shard int) time.Duration {
 	defer b.mu.Unlock()
 	now := time.Now()
 	until := b.until(shard, now)
+	b.tell(until, now)
 	if wait := until.Sub(now); wait > 0 {
 		b.waiting[shard] = until
 		return wait
@@ -147,11 +148,6 @@ func (b *budget) until(shard int, now time.Time) time.Time {
 	left := b.left(now)
 	if b.known.Total == 0 || left-len(b.taken) > keep {
 		return b.pausedUntil(now)
-	}
-	if b.told != b.known.Reset {
-		b.told = b.known.Reset
-		b.log.Warn("too many identifies today: shards that must identify wait, so that Discord does not reset the token; those that can be resumed are",
-			"left", left, "kept", keep, "until", b.known.Reset.Format(time.RFC3339))
 	}
 	return b.known.Reset
 }

@@ -31,6 +31,9 @@ type ReloadOptions struct {
 	DryRun bool `json:"dry_run"`
 	// Prune removes from Discord the commands of plugins whose files are gone.
 	Prune bool `json:"prune"`
+	// Reidentify lets the sessions be replaced where a new build needs intents that
+	// they do not have; without it such a build is refused.
+	Reidentify bool `json:"reidentify"`
 }
 
 // ReloadReport is what a reload has done, or would do.
