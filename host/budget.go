@@ -187,6 +187,7 @@ func (p *permits) Take(shard int) time.Duration {
 	defer p.mu.Unlock()
 	now, at := time.Now(), place{p.set, shard}
 	until := p.until(at, now)
+	p.tell(until, now)
 	if wait := until.Sub(now); wait > 0 {
 		p.waiting[at] = until
 		return wait
@@ -208,11 +209,6 @@ func (b *budget) until(at place, now time.Time) time.Time {
 	left := b.left(now)
 	if b.known.Total == 0 || left-len(b.taken) > keep {
 		return b.pausedUntil(now)
-	}
-	if b.told != b.known.Reset {
-		b.told = b.known.Reset
-		b.log.Warn("too many identifies today: shards that must identify wait, so that Discord does not reset the token; those that can be resumed are",
-			"left", left, "kept", keep, "until", b.known.Reset.Format(time.RFC3339))
 	}
 	return b.known.Reset
 }

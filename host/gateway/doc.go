@@ -18,7 +18,8 @@
 //	  │
 //	start with saved values (Config.Resume)
 //
-// What follows from the end of a connection is decided in one place
+// Set.Restart ends a connection, too: what follows is to resume, or to identify if that was asked for.
+// What follows from any other end of a connection is decided in one place
 // (session.lose) by the table of close codes (closeRules): resume, renew the session, or
 // end the set with a *CloseError.
 //
