@@ -307,7 +307,7 @@ func TestReloadFieldNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"steps":[{"plugin":"hello","file":"hello.bin","action":"replace","result":"called off","detail":"try --force","pause_ms":1.25,"generation":3}],"commands":"unchanged"}`
+	const want = `{"steps":[{"plugin":"hello","file":"hello.bin","action":"replace","result":"called off","detail":"try --force","pause_ms":1.25,"generation":3}],"commands":"unchanged","sessions":"others","sessions_error":"none"}`
 	if string(raw) != want {
 		t.Errorf("got  %s\nwant %s", raw, want)
 	}
