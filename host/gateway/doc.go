@@ -35,6 +35,13 @@
 //     once; it asks Config.Permits under that mutex. progress is shared with the router, which reports what it has
 //     handled. gauges are atomics that the session writes and Set.Status reads.
 //
+// # Sets side by side
+//
+// Another number of shards, or other intents, need other sessions. A second Set runs
+// beside the first until all of its sessions are ready, and a Handover recognises in
+// the events of both what the other has shown; it draws the switch. The sets share one identify queue.
+// Set.End closes sessions for good.
+//
 // # Promises
 //
 // Events of a shard arrive in Discord's order, none twice, none missing while the
