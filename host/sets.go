@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -104,6 +105,7 @@ func (s *sessionSets) run(ctx context.Context, more func(context.Context)) error
 	s.mu.Unlock()
 	s.replacing.Lock() // until replace has ended
 	defer s.replacing.Unlock()
+	s.delivering().cancel()
 	s.running.Wait()
 	return err
 }
@@ -120,6 +122,7 @@ func (s *sessionSets) start(ctx context.Context, set *sessionSet) {
 
 // watch returns when the set that delivers has ended.
 func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) error {
+	asked := make(chan struct{}, 1) // holds something while more runs
 	for {
 		s.mu.Lock()
 		current, changed := s.current, s.changed
@@ -131,7 +134,15 @@ func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) err
 			}
 		case <-changed:
 		case <-s.urgent:
-			s.running.Go(func() { more(ctx) })
+			select {
+			case asked <- struct{}{}:
+				s.running.Go(func() {
+					more(ctx)
+					<-asked
+					s.wantMore(ctx)
+				})
+			default: // it looks again at its end
+			}
 		}
 	}
 }
@@ -141,6 +152,25 @@ func (s *sessionSets) delivering() *sessionSet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current
+}
+
+// refused says whether Discord wants more shards for one that delivers.
+func (s *sessionSets) refused() bool {
+	return slices.ContainsFunc(s.delivering().set.Status(), func(s gateway.ShardStatus) bool { return s.State == gateway.StateRefused })
+}
+
+// wantMore asks for more shards if Discord wants them.
+func (s *sessionSets) wantMore(ctx context.Context) {
+	if ctx.Err() == nil && s.refused() {
+		s.ask()
+	}
+}
+
+func (s *sessionSets) ask() {
+	select {
+	case s.urgent <- struct{}{}:
+	default:
+	}
 }
 
 // beside is the set that is to replace it, nil most of the time.
