@@ -94,7 +94,7 @@ func (s *savedSessions) ready(e *gateway.Event) {
 	}
 	err := json.Unmarshal(e.Data, &d)
 	if err == nil {
-		_, journaled := s.events.Range(uint32(e.Shard))
+		_, journaled := s.events.Range()
 		s.guilds.ready(e.Shard, d.Guilds)
 		err = s.values.Save(state.SessionValues{
 			ID: d.SessionID, ResumeURL: d.ResumeURL, Shard: uint32(e.Shard), Count: uint32(s.count), Intents: s.intents,
