@@ -157,7 +157,7 @@ func (s *savedSessions) save(v state.SessionValues) error {
 		s.muted[int(v.Shard)] = v
 		return nil
 	}
-	_, v.Journaled = s.events.Range(v.Shard)
+	_, v.Journaled = s.events.Range()
 	return s.values.Save(v)
 }
 
@@ -166,7 +166,7 @@ func (s *savedSessions) save(v state.SessionValues) error {
 func (s *savedSessions) takeOver() {
 	list := make([]state.SessionValues, 0, len(s.muted))
 	for _, v := range s.muted {
-		_, v.Journaled = s.events.Range(v.Shard)
+		_, v.Journaled = s.events.Range()
 		list = append(list, v)
 	}
 	s.muted = nil

@@ -65,6 +65,39 @@ func TestResumableWhenTheClockGoesBack(t *testing.T) {
 	want("two", 4)
 }
 
+// TestResumableBesideOtherShards: all shards have one journal, and each session is
+// resumed from its own last event there.
+func TestResumableBesideOtherShards(t *testing.T) {
+	events, values := openKept(t)
+	saved := &savedSessions{values: values, events: events, count: 2, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
+	now := time.Now()
+	at := func(shard uint32, seq uint64) {
+		if err := events.Append([]state.Record{{Shard: shard, Seq: seq, Received: now.UnixNano(), Name: "MESSAGE_CREATE"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ready := func(shard int) {
+		saved.ready(&gateway.Event{Shard: shard, Seq: 1, Name: "READY", Received: now, Data: fmt.Appendf(nil, `{"session_id":"of %d"}`, shard)})
+	}
+	at(1, 800) // of a session before
+	ready(0)
+	ready(1)
+	at(0, 5)
+	at(0, 6) // and the host is killed before these are saved
+	for shard, want := range []uint64{6, 1} {
+		if got := saved.resumable([]int{0, 1})[shard]; got.Seq != want {
+			t.Errorf("shard %d is resumed from seq %d, want %d", shard, got.Seq, want)
+		}
+	}
+	at(1, 900)
+	at(0, 7)
+	for shard, want := range []uint64{7, 900} {
+		if got := saved.resumable([]int{0, 1})[shard]; got.Seq != want {
+			t.Errorf("shard %d is resumed from seq %d, want %d", shard, got.Seq, want)
+		}
+	}
+}
+
 // TestSessionsThatFit: a session is resumed if it gives all events that are
 // needed, and none that are denied.
 func TestSessionsThatFit(t *testing.T) {
