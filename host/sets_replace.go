@@ -108,6 +108,7 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 	rest := 0
 	m := mark{
 		admitted: func(out []gateway.Event) []gateway.Event {
+			s.sets[s.heard].saved.fence()
 			s.heard = next.number
 			missed := s.handover.Switch()
 			rest = len(missed)
