@@ -11,6 +11,7 @@ import (
 // TestHostsShareABot: each runs its range, with the guilds and the events of that; a host whose range
 // changes leaves the sessions of other shards for the one that runs them again.
 func TestHostsShareABot(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const guilds, n = 20, 200
 	sim := discord(t, simulator.Config{
 		Shards: 3, World: simulator.World{Guilds: guilds}, RateLimits: simulator.RateLimits{Off: true}, // of GET /gateway/bot, two in 5 s
