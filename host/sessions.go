@@ -36,11 +36,12 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 		return nil, nil, err
 	}
 	budget.learn(r.discord.gateway.SessionStartLimit)
-	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), denied: uint64(h.config.Settings.DenyIntents), budget: budget, guilds: newShardGuilds(log), log: log}
+	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), denied: uint64(h.config.Settings.DenyIntents), budget: budget, guilds: newShardGuilds(r.kept.guilds, log), log: log}
 	resume := saved.resumable(shards)
 	if err := budget.admit(shards, resume); err != nil {
 		return nil, nil, err
 	}
+	saved.guilds.restore(resume, time.Now())
 	sessions, err := gateway.NewSet(gateway.Config{
 		Token:            h.config.Token,
 		URL:              r.discord.gateway.URL,
@@ -95,7 +96,7 @@ func (s *savedSessions) ready(e *gateway.Event) {
 	err := json.Unmarshal(e.Data, &d)
 	if err == nil {
 		_, journaled := s.events.Range(uint32(e.Shard))
-		s.guilds.ready(e.Shard, d.Guilds)
+		s.guilds.ready(e.Shard, d.SessionID, d.Guilds, e.Received)
 		err = s.values.Save(state.SessionValues{
 			ID: d.SessionID, ResumeURL: d.ResumeURL, Shard: uint32(e.Shard), Count: uint32(s.count), Intents: s.intents,
 			Seq: e.Seq, Ready: e.Received, At: e.Received, Journaled: journaled,
