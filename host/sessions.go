@@ -36,11 +36,12 @@ func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set,
 		return nil, nil, err
 	}
 	budget.learn(r.discord.gateway.SessionStartLimit)
-	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), denied: uint64(h.config.Settings.DenyIntents), budget: budget, guilds: newShardGuilds(r.kept.guilds, log), log: log}
+	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), denied: uint64(h.config.Settings.DenyIntents), budget: budget, guilds: newShardGuilds(log), log: log}
 	resume := saved.resumable(shards)
 	if err := budget.admit(shards, resume); err != nil {
 		return nil, nil, err
 	}
+	saved.guilds.take(r.kept.guilds, time.Now())
 	saved.guilds.restore(resume, time.Now())
 	sessions, err := gateway.NewSet(gateway.Config{
 		Token:            h.config.Token,

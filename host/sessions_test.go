@@ -38,8 +38,8 @@ func openKept(t *testing.T) (*state.Journal, *state.Sessions, *state.Guilds) {
 // TestResumableWhenTheClockGoesBack: which of the journal's events are the
 // session's own does not hang on the clock.
 func TestResumableWhenTheClockGoesBack(t *testing.T) {
-	events, values, guilds := openKept(t)
-	saved := &savedSessions{values: values, events: events, count: 1, guilds: newShardGuilds(guilds, hclog.NewNullLogger()), log: hclog.NewNullLogger()}
+	events, values, _ := openKept(t)
+	saved := &savedSessions{values: values, events: events, count: 1, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
 	now := time.Now()
 	at := func(seq uint64, received time.Time) {
 		if err := events.Append([]state.Record{{Seq: seq, Received: received.UnixNano(), Name: "MESSAGE_CREATE"}}); err != nil {
@@ -72,8 +72,8 @@ func TestResumableWhenTheClockGoesBack(t *testing.T) {
 // TestSessionsThatFit: a session is resumed if it gives all events that are
 // needed, and none that are denied.
 func TestSessionsThatFit(t *testing.T) {
-	events, values, guilds := openKept(t)
-	before := &savedSessions{values: values, events: events, count: 2, intents: 0b1011, guilds: newShardGuilds(guilds, hclog.NewNullLogger()), log: hclog.NewNullLogger()}
+	events, values, _ := openKept(t)
+	before := &savedSessions{values: values, events: events, count: 2, intents: 0b1011, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
 	before.ready(&gateway.Event{Shard: 1, Seq: 1, Name: "READY", Received: time.Now(), Data: []byte(`{"session_id":"one"}`)})
 	for name, test := range map[string]struct {
 		now  savedSessions

@@ -26,7 +26,7 @@ const (
 // brings no list: its shard's guilds are those that an earlier host has kept.
 // All but count is for the router's goroutine.
 type shardGuilds struct {
-	kept     keptGuilds
+	kept     keptGuilds        // nil: they are in memory alone
 	sessions map[int]string    // by shard, the session whose guilds are known
 	unkept   map[int]time.Time // shards whose guilds the disk did not take, and when that was told
 	told     map[int]time.Time // shards that have too many, and when that was told
@@ -37,9 +37,10 @@ type shardGuilds struct {
 	ids map[int]map[uint64]struct{} // by shard; only the router's goroutine writes
 }
 
-func newShardGuilds(kept keptGuilds, log hclog.Logger) *shardGuilds {
+// newShardGuilds begins with no shards, in memory alone.
+func newShardGuilds(log hclog.Logger) *shardGuilds {
 	return &shardGuilds{
-		kept: kept, sessions: make(map[int]string), unkept: make(map[int]time.Time), told: make(map[int]time.Time),
+		sessions: make(map[int]string), unkept: make(map[int]time.Time), told: make(map[int]time.Time),
 		log: log, ids: make(map[int]map[uint64]struct{}),
 	}
 }

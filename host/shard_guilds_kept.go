@@ -17,6 +17,22 @@ type keptGuilds interface {
 	Change(shard uint32, guild uint64, in bool) (whole bool, err error)
 }
 
+// take keeps the guilds from now on, those of sessions that only now take over
+// included; before, and after release, they are in memory alone. Where sets of
+// sessions run beside each other, one of them keeps its guilds.
+func (s *shardGuilds) take(kept keptGuilds, now time.Time) {
+	s.kept = kept
+	for shard := range s.ids {
+		s.save(shard, now)
+	}
+}
+
+// release leaves what is kept to others.
+func (s *shardGuilds) release() {
+	s.kept = nil
+	clear(s.unkept)
+}
+
 // restore takes over what an earlier host has kept of the sessions that go on.
 func (s *shardGuilds) restore(resume map[int]gateway.Saved, now time.Time) {
 	for shard, session := range resume {
@@ -33,6 +49,9 @@ func (s *shardGuilds) restore(resume map[int]gateway.Saved, now time.Time) {
 
 // keep writes down one change.
 func (s *shardGuilds) keep(shard int, guild uint64, in bool, now time.Time) {
+	if s.kept == nil {
+		return
+	}
 	whole, err := s.kept.Change(uint32(shard), guild, in)
 	switch {
 	case err != nil:
@@ -44,6 +63,9 @@ func (s *shardGuilds) keep(shard int, guild uint64, in bool, now time.Time) {
 
 // save writes down all guilds of a shard.
 func (s *shardGuilds) save(shard int, now time.Time) {
+	if s.kept == nil {
+		return
+	}
 	if err := s.kept.Save(uint32(shard), s.sessions[shard], s.ids[shard]); err != nil {
 		s.complain(shard, now, err)
 		return

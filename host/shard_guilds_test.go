@@ -26,7 +26,10 @@ type guildsAt struct {
 func newGuildsAt(t *testing.T, kept keptGuilds) *guildsAt {
 	t.Helper()
 	a := &guildsAt{t: t, now: time.Unix(1_700_000_000, 0)}
-	a.s = newShardGuilds(kept, hclog.New(&hclog.LoggerOptions{Output: &a.log, DisableTime: true}))
+	a.s = newShardGuilds(hclog.New(&hclog.LoggerOptions{Output: &a.log, DisableTime: true}))
+	if kept != nil {
+		a.s.take(kept, a.now)
+	}
 	return a
 }
 
@@ -120,6 +123,33 @@ func TestShardIsNearlyFull(t *testing.T) {
 	b.s.restore(map[int]gateway.Saved{3: {ID: "session"}, 4: {ID: "session"}}, b.now)
 	b.want("restored", 2000)
 	b.told("at the start", 1, "guilds=2000")
+}
+
+// TestGuildsOfSetsBesideEachOther: a set that has not taken over leaves alone what is kept of the same shards, and so does
+// one that was taken over from.
+func TestGuildsOfSetsBesideEachOther(t *testing.T) {
+	_, _, kept := openKept(t)
+	next := func(session string) *int {
+		b := newGuildsAt(t, kept)
+		b.s.restore(map[int]gateway.Saved{3: {ID: session}}, b.now)
+		return b.s.count(3)
+	}
+	old, muted := newGuildsAt(t, kept), newGuildsAt(t, nil)
+	old.ready(5)
+	muted.s.ready(3, "muted", []guildID{{"1"}}, muted.now)
+	muted.event("GUILD_CREATE", 2, `{}`)
+	old.event("GUILD_CREATE", 10, `{}`)
+	if n := next("session"); n == nil || *n != 6 || next("muted") != nil {
+		t.Errorf("before: %v", n)
+	}
+	old.s.release()
+	muted.s.take(kept, muted.now)
+	old.event("GUILD_CREATE", 11, `{}`)
+	old.ready(1)
+	muted.event("GUILD_CREATE", 3, `{}`)
+	if n := next("muted"); n == nil || *n != 3 || next("session") != nil {
+		t.Errorf("after: %v", n)
+	}
 }
 
 // fullDisk takes nothing while it is full; what it had of a shard is gone then, as the state folder promises.
