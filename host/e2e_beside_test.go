@@ -76,8 +76,15 @@ func TestReshardUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Log(strings.Join(told, "; "))
-		if s := h.Status(); len(s.Shards) != shards {
-			t.Errorf("%d shards, want %d", len(s.Shards), shards)
+		known := 0
+		s := h.Status()
+		for _, shard := range s.Shards {
+			if shard.Guilds != nil {
+				known += *shard.Guilds
+			}
+		}
+		if len(s.Shards) != shards || known != guilds {
+			t.Errorf("%d shards with %d guilds, want %d with %d", len(s.Shards), known, shards, guilds)
 		}
 	}
 	sending.Wait()

@@ -114,7 +114,10 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 			rest = len(missed)
 			return append(out, missed...)
 		},
-		handled: next.saved.takeOver,
+		handled: func() {
+			s.sets[s.old].saved.guilds.release()
+			next.saved.takeOver()
+		},
 	}
 	if err := s.send(m); err != nil {
 		return err

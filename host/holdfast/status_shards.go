@@ -34,3 +34,15 @@ func printShards(w io.Writer, s control.Status) {
 			shard.Connections, shard.Identifies, shard.Resumes, shard.Lost, shard.Gaps)
 	}
 }
+
+// guildNote tells of a shard that has nearly too many guilds.
+func guildNote(s control.Shard) string {
+	switch {
+	case s.Guilds == nil || s.GuildLimit == 0:
+		return ""
+	case *s.Guilds < s.GuildLimit:
+		return fmt.Sprintf("shard %d: %d guilds of at most %d: run holdfast reshard auto", s.Shard, *s.Guilds, s.GuildLimit)
+	default:
+		return fmt.Sprintf("shard %d: %d guilds of at most %d, Discord may refuse its next identify: run holdfast reshard auto", s.Shard, *s.Guilds, s.GuildLimit)
+	}
+}
