@@ -36,22 +36,34 @@ const (
 // started again when it is mended.
 type budget struct {
 	folder *state.State
-	all    int // shards of the bot
 	log    hclog.Logger
 
 	writing sync.Mutex // held over mu's and the file's change, so that the file is the newest
 
 	mu      sync.Mutex // for moments: Take must not wait
+	all     int        // shards of the bot
 	known   state.Identifies
-	first   map[int]bool      // shards that begin by identifying
-	taken   map[int]bool      // permits that are not spent
-	waiting map[int]time.Time // shards without a permit, and until when
-	told    time.Time         // the until that was told last
+	first   map[place]bool      // shards that begin by identifying
+	taken   map[place]bool      // permits that are not spent
+	waiting map[place]time.Time // shards without a permit, and until when
+	told    time.Time           // the until that was told last
 
-	identified bool         // since the start
-	unsettled  map[int]bool // shards whose session has not lived for a minute
+	identified bool           // since the start
+	unsettled  map[place]bool // shards whose session has not lived for a minute
 	toldPause  time.Time
 }
+
+// place is a shard of one of the host's sets of sessions.
+type place struct{ set, shard int }
+
+// permits are the budget's for one set; they implement gateway.Permits.
+type permits struct {
+	*budget
+	set int
+}
+
+// of are the permits for a set of sessions, by its number.
+func (b *budget) of(set int) *permits { return &permits{b, set} }
 
 // newBudget goes on with what an earlier host has counted for this bot.
 func newBudget(folder *state.State, owner uint64, all int, log hclog.Logger) (*budget, error) {
@@ -65,8 +77,8 @@ func newBudget(folder *state.State, owner uint64, all int, log hclog.Logger) (*b
 	known.Starts = recentStarts(known.Starts, time.Now())
 	return &budget{
 		folder: folder, all: all, log: log, known: known,
-		first: make(map[int]bool), taken: make(map[int]bool), waiting: make(map[int]time.Time),
-		unsettled: make(map[int]bool),
+		first: make(map[place]bool), taken: make(map[place]bool), waiting: make(map[place]time.Time),
+		unsettled: make(map[place]bool),
 	}, nil
 }
 
@@ -101,14 +113,15 @@ func (b *budget) watch(ctx context.Context, gate *rest.Gate) {
 	}
 }
 
-// admit says whether those shards that have nothing to resume may identify.
+// admit says whether those shards of the first set that have nothing to resume may
+// identify.
 func (b *budget) admit(shards []int, resume map[int]gateway.Saved) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, shard := range shards {
-		b.unsettled[shard] = true
+		b.unsettled[place{0, shard}] = true
 		if _, ok := resume[shard]; !ok {
-			b.first[shard] = true
+			b.first[place{0, shard}] = true
 		}
 	}
 	left := b.left(time.Now())
@@ -120,28 +133,66 @@ func (b *budget) admit(shards []int, resume map[int]gateway.Saved) error {
 		len(b.first), b.all, left, b.known.Reset.Format(time.RFC3339), b.reserve())
 }
 
-// Take implements gateway.Permits.
-func (b *budget) Take(shard int) time.Duration {
+// admitBeside says whether so many shards of a set beside the one that runs may
+// identify. It is nobody's need, unless the bot has outgrown its shards: then as
+// many are left as it takes to start them all once.
+func (b *budget) admitBeside(set, count int, needed bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
-	until := b.until(shard, now)
+	keep := b.reserve()
+	if !needed {
+		keep += count
+	}
+	if left := b.left(time.Now()); b.known.Total > 0 && left-count < keep {
+		return fmt.Errorf("bring up %d new sessions: each needs an identify, Discord allows this bot %d more until %s, and the host keeps the last %d, "+
+			"because Discord resets the token of a bot that spends all: try again after that time", count, left, b.known.Reset.Format(time.RFC3339), keep)
+	}
+	for shard := range count {
+		b.first[place{set, shard}] = true
+	}
+	return nil
+}
+
+// drop forgets a set that has ended.
+func (b *budget) drop(set int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	of := func(p place, _ bool) bool { return p.set == set }
+	maps.DeleteFunc(b.first, of)
+	maps.DeleteFunc(b.taken, of)
+	maps.DeleteFunc(b.unsettled, of)
+	maps.DeleteFunc(b.waiting, func(p place, _ time.Time) bool { return p.set == set })
+}
+
+// resize takes note of another number of shards.
+func (b *budget) resize(all int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all = all
+}
+
+// Take implements gateway.Permits.
+func (p *permits) Take(shard int) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now, at := time.Now(), place{p.set, shard}
+	until := p.until(at, now)
 	if wait := until.Sub(now); wait > 0 {
-		b.waiting[shard] = until
+		p.waiting[at] = until
 		return wait
 	}
-	b.taken[shard] = true
-	delete(b.waiting, shard)
+	p.taken[at] = true
+	delete(p.waiting, at)
 	return 0
 }
 
 // until is when the shard may identify; a time that has passed stands for now.
-func (b *budget) until(shard int, now time.Time) time.Time {
-	if b.taken[shard] {
+func (b *budget) until(at place, now time.Time) time.Time {
+	if b.taken[at] {
 		return now
 	}
 	keep := b.reserve()
-	if !b.first[shard] {
+	if !b.first[at] {
 		keep += b.all
 	}
 	left := b.left(now)
@@ -173,16 +224,17 @@ func (b *budget) reserve() int {
 }
 
 // Spend implements gateway.Permits.
-func (b *budget) Spend(shard int) {
-	b.change(func(now time.Time) {
-		b.known.Last = now
-		b.noteStart(now)
-		b.unsettled[shard] = true
-		if b.left(now) > 0 {
-			b.known.Remaining--
+func (p *permits) Spend(shard int) {
+	at := place{p.set, shard}
+	p.change(func(now time.Time) {
+		p.known.Last = now
+		p.noteStart(now)
+		p.unsettled[at] = true
+		if p.left(now) > 0 {
+			p.known.Remaining--
 		}
-		delete(b.first, shard)
-		delete(b.taken, shard)
+		delete(p.first, at)
+		delete(p.taken, at)
 	})
 }
 

@@ -73,12 +73,12 @@ func (b *budget) noteStart(now time.Time) {
 
 // Settled implements gateway.Permits. When every session has lived for a minute
 // since it began, whatever ended the hosts before is over.
-func (b *budget) Settled(shard int) {
-	b.mu.Lock()
-	delete(b.unsettled, shard)
-	over := len(b.unsettled) == 0 && len(b.known.Starts) > 0
-	b.mu.Unlock()
+func (p *permits) Settled(shard int) {
+	p.mu.Lock()
+	delete(p.unsettled, place{p.set, shard})
+	over := len(p.unsettled) == 0 && len(p.known.Starts) > 0
+	p.mu.Unlock()
 	if over {
-		b.change(func(time.Time) { b.known.Starts = nil })
+		p.change(func(time.Time) { p.known.Starts = nil })
 	}
 }

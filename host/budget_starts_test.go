@@ -30,15 +30,15 @@ func TestCrashLoopSpendsLittle(t *testing.T) {
 					}
 					patience := time.Now().Add(time.Duration(r.Int64N(int64(pace))))
 					for shard := range shards {
-						wait := b.Take(shard)
+						wait := b.of(0).Take(shard)
 						for wait > 0 && !time.Now().Add(wait).After(patience) {
 							time.Sleep(wait)
-							wait = b.Take(shard)
+							wait = b.of(0).Take(shard)
 						}
 						if wait > 0 {
 							break
 						}
-						b.Spend(shard)
+						b.of(0).Spend(shard)
 						spent[shard] = append(spent[shard], time.Now())
 						if r.IntN(4) == 0 {
 							break // killed between two shards
@@ -74,7 +74,7 @@ func TestLaterStartsWaitLonger(t *testing.T) {
 				t.Fatal(err)
 			}
 			var waited time.Duration
-			for wait := b.Take(0); wait > 0; wait = b.Take(0) {
+			for wait := b.of(0).Take(0); wait > 0; wait = b.of(0).Take(0) {
 				until := time.Now().Add(wait).UTC().Format(time.RFC3339)
 				if n := strings.Count(a.log.String(), "the next identify waits"); n != 1 || !strings.Contains(a.log.String(), "until="+until) {
 					t.Errorf("told %d times, want once and until %s:\n%s", n, until, a.log.String())
@@ -87,7 +87,7 @@ func TestLaterStartsWaitLonger(t *testing.T) {
 				a.log.Reset()
 			}
 			waits = append(waits, waited)
-			b.Spend(0)
+			b.of(0).Spend(0)
 			end()
 		}
 		hour := time.Hour - waits[2] - waits[3] - waits[4]
@@ -112,9 +112,9 @@ func TestSettledSessionsEndTheWait(t *testing.T) {
 		}
 		for range 2 {
 			b, end := begin()
-			b.Take(0)
-			b.Spend(0)
-			b.Settled(0) // shard 1 never did
+			b.of(0).Take(0)
+			b.of(0).Spend(0)
+			b.of(0).Settled(0) // shard 1 never did
 			end()
 		}
 		for range 9 { // resumed, and ended at once
@@ -122,18 +122,18 @@ func TestSettledSessionsEndTheWait(t *testing.T) {
 			end()
 		}
 		b, end := begin()
-		if wait := b.Take(0); wait != 30*time.Second {
+		if wait := b.of(0).Take(0); wait != 30*time.Second {
 			t.Fatalf("after two starts: %s", wait)
 		}
-		b.Settled(0)
-		b.Settled(1) // resumed
-		if wait := b.Take(0); wait != 0 {
+		b.of(0).Settled(0)
+		b.of(0).Settled(1) // resumed
+		if wait := b.of(0).Take(0); wait != 0 {
 			t.Fatalf("settled, and waits %s", wait)
 		}
 		end()
 		b, end = begin()
 		defer end()
-		if wait := b.Take(1); wait != 0 || len(b.known.Starts) != 0 {
+		if wait := b.of(0).Take(1); wait != 0 || len(b.known.Starts) != 0 {
 			t.Fatalf("the start after: %s, %s", wait, b.known.Starts)
 		}
 	})

@@ -65,10 +65,10 @@ func TestBudgetMarks(t *testing.T) {
 		}
 		spend := func(shard int) {
 			t.Helper()
-			if wait := b.Take(shard); wait != 0 {
+			if wait := b.of(0).Take(shard); wait != 0 {
 				t.Fatalf("shard %d waits %s with %d left", shard, wait, b.known.Remaining)
 			}
-			b.Spend(shard)
+			b.of(0).Spend(shard)
 		}
 		for shard := range 4 {
 			spend(shard)
@@ -77,7 +77,7 @@ func TestBudgetMarks(t *testing.T) {
 			spend(1)
 		}
 		for shard := range 2 {
-			if wait := b.Take(shard); wait != time.Hour {
+			if wait := b.of(0).Take(shard); wait != time.Hour {
 				t.Errorf("shard %d waits %s, want until the reset", shard, wait)
 			}
 		}
@@ -103,11 +103,11 @@ func TestBudgetPermits(t *testing.T) {
 		b, end := a.open(testBot, allowed(100, 13, time.Hour))
 		defer end()
 		for range 3 {
-			if wait := b.Take(0); wait != 0 {
+			if wait := b.of(0).Take(0); wait != 0 {
 				t.Fatalf("the permit of shard 0 waits %s", wait)
 			}
 		}
-		if wait := b.Take(1); wait != time.Hour {
+		if wait := b.of(0).Take(1); wait != time.Hour {
 			t.Errorf("shard 1 waits %s beside a permit that will be spent", wait)
 		}
 	})
@@ -171,8 +171,8 @@ func TestBudgetOutlivesTheHost(t *testing.T) {
 				a := &accounting{t: t, dir: t.TempDir(), all: 1}
 				b, end := a.open(testBot, allowed(1000, 900, 10*time.Hour))
 				for range 3 {
-					b.Take(0)
-					b.Spend(0)
+					b.of(0).Take(0)
+					b.of(0).Spend(0)
 				}
 				spent := time.Now()
 				end()
@@ -182,7 +182,7 @@ func TestBudgetOutlivesTheHost(t *testing.T) {
 				if b.known.Remaining != test.want || !b.last().Equal(spent) {
 					t.Errorf("%d left, last %s; want %d, %s", b.known.Remaining, b.last(), test.want, spent)
 				}
-				if test.said.Total == 0 && (b.status() != nil || b.admit(numbers(1), nil) != nil || b.Take(0) != 0) {
+				if test.said.Total == 0 && (b.status() != nil || b.admit(numbers(1), nil) != nil || b.of(0).Take(0) != 0) {
 					t.Error("a server that names no limit has one")
 				}
 			})

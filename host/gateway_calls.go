@@ -33,8 +33,8 @@ type sender interface {
 	Send(ctx context.Context, shard, op int, d json.RawMessage) error
 }
 
-// sessionSet is the sessions that run.
-type sessionSet struct {
+// reach is where calls go: the sessions that deliver.
+type reach struct {
 	sender
 
 	shards  int // of the bot, in all
@@ -42,13 +42,13 @@ type sessionSet struct {
 }
 
 // shard is the one that has the guild's events.
-func (s *sessionSet) shard(guild uint64) int { return int((guild >> 22) % uint64(s.shards)) }
+func (s *reach) shard(guild uint64) int { return int((guild >> 22) % uint64(s.shards)) }
 
 // gatewayCalls carries what plugins send to the gateway. Its methods are for any
 // goroutine; it has one for each presence that is on its way and for each request
 // for members, and Close waits for them.
 type gatewayCalls struct {
-	sessions  atomic.Pointer[sessionSet] // nil until begin
+	sessions  atomic.Pointer[reach] // nil until begin
 	presences *presences
 	members   *members
 }
@@ -62,11 +62,11 @@ func newGatewayCalls(log hclog.Logger) *gatewayCalls {
 
 // begin lets calls reach these sessions.
 func (c *gatewayCalls) begin(sessions sender, shards int, intents uint64) {
-	c.sessions.Store(&sessionSet{sessions, shards, intents})
+	c.sessions.Store(&reach{sessions, shards, intents})
 }
 
 // set is the sessions that run, or why there are none.
-func (c *gatewayCalls) set() (*sessionSet, error) {
+func (c *gatewayCalls) set() (*reach, error) {
 	if s := c.sessions.Load(); s != nil {
 		return s, nil
 	}

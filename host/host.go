@@ -34,6 +34,10 @@ type Config struct {
 	// IdentifyInterval overrides Discord's 5 s between two identifies of one
 	// rate limit key, for servers that allow a shorter one. 0 keeps Discord's.
 	IdentifyInterval time.Duration
+	// BesideTimeout overrides the 120 s that new sessions have to be ready beside
+	// those that they shall replace, and HandoverSkew the 10 s by which Discord may
+	// tell two sessions of one event apart. 0 keeps them.
+	BesideTimeout, HandoverSkew time.Duration
 	// Ready, if not nil, is called once, when all sessions have been started
 	// and the control socket answers.
 	Ready func()
@@ -52,11 +56,10 @@ type Host struct {
 	gate     *rest.Gate
 	plugins  *plugins.Set
 	router   *router.Router
-	sessions *gateway.Set
+	sessions *sessionSets
 	guilds   *guilds
 	kept     *kept
 	budget   *budget
-	counts   *shardGuilds
 	stateDir string
 
 	reloads   chan struct{} // a place for the reload that runs and one that waits
@@ -180,34 +183,33 @@ func (k *kept) close() error {
 func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet) error {
 	set := r.set
 	events := make(chan gateway.Event, eventQueue)
-	sessions, saved, err := h.newSessions(r, events)
+	sessions := newSessionSets(events, r.calls, cmp.Or(h.config.HandoverSkew, gateway.HandoverSkew), h.log.Named("gateway"))
+	first, budget, err := h.firstSessions(r, sessions)
 	if err != nil {
 		return err
 	}
+	sessions.begin(first)
 	route := router.New(router.Config{
 		Plugins: targets(set),
 		Owner:   commands.Owner,
 		Journal: r.kept.journal.append,
 		Apply: func(e *gateway.Event) uint64 {
-			saved.guilds.apply(e)
-			r.calls.see(e)
+			sessions.apply(e)
 			return r.guilds.Apply(e.Name, e.Guild, e.Data)
 		},
-		Ready: saved.ready,
-		Handled: func(e *gateway.Event) {
-			saved.handled(e)
-			sessions.Handled(e.Shard, e.Seq)
-		},
-		REST: restFor(r.gate, "host"),
-		Log:  h.log.Named("router"),
+		Admit:   sessions.admit,
+		Ready:   sessions.ready,
+		Handled: sessions.handled,
+		REST:    restFor(r.gate, "host"),
+		Log:     h.log.Named("router"),
 	})
-	h.set(func() { h.sessions, h.router, h.budget, h.counts = sessions, route, saved.budget, saved.guilds })
-	r.calls.begin(sessions, saved.count, saved.intents)
+	h.set(func() { h.sessions, h.router, h.budget = sessions, route, budget })
+	r.calls.begin(first.set, first.count, first.intents)
 	set.Run()
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already
 			h.phase = "running"
-			h.live = &live{ctx: ctx, folder: r.folder, gate: r.gate, set: set, route: route, bot: &r.discord.bot, intents: saved.intents, denied: h.config.Settings.DenyIntents}
+			h.live = &live{ctx: ctx, rooms: r, sessions: sessions, route: route, budget: budget, denied: h.config.Settings.DenyIntents}
 		}
 	})
 
@@ -221,15 +223,12 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		return nil
 	})
 	group.Go(func() error {
-		saved.budget.watch(running, r.gate)
+		budget.watch(running, r.gate)
 		return nil
 	})
-	group.Go(func() error {
-		defer close(events)
-		defer r.calls.stop()
-		return sessions.Run(running)
-	})
 	routed := make(chan struct{})
+	sessions.routed = routed
+	group.Go(func() error { return sessions.run(running, h.outgrown) })
 	group.Go(func() error {
 		defer close(routed)
 		return route.Run(delivering, events)
@@ -240,7 +239,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		h.drain(set, routed)
 		return nil
 	})
-	h.log.Info("the host is up", "shards", len(sessions.Status()), "plugins", len(set.Plugins()))
+	h.log.Info("the host is up", "shards", len(first.set.Status()), "plugins", len(set.Plugins()))
 	if h.config.Ready != nil {
 		h.config.Ready()
 	}

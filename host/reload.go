@@ -8,23 +8,20 @@ import (
 	"slices"
 
 	"github.com/holdfast-bot/holdfast/host/control"
-	"github.com/holdfast-bot/holdfast/host/rest"
 	"github.com/holdfast-bot/holdfast/host/router"
-	"github.com/holdfast-bot/holdfast/host/state"
 	"github.com/holdfast-bot/holdfast/plugins"
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
 // live is what a reload works on: the rooms of a host that is up.
 type live struct {
-	ctx     context.Context //nolint:containedctx // the host's life: a reload outlives whoever asked for it
-	folder  *state.State
-	gate    *rest.Gate
-	set     *plugins.Set
-	route   *router.Router
-	bot     *bot
-	intents uint64 // of the sessions
-	denied  Intents
+	*rooms
+
+	ctx      context.Context //nolint:containedctx // the host's life: a reload outlives whoever asked for it
+	route    *router.Router
+	sessions *sessionSets
+	budget   *budget
+	denied   Intents
 }
 
 // Reload brings the running plugins into line with the folder and returns when
@@ -80,7 +77,7 @@ func (l *live) check(others []*wire.Manifest, m *wire.Manifest) error {
 	if _, err := router.Merge(commandsOf(all)); err != nil {
 		return err
 	}
-	if missing := router.Intents(all) &^ l.intents; missing != 0 {
+	if missing := router.Intents(all) &^ l.sessions.delivering().intents; missing != 0 {
 		return fmt.Errorf("its events need gateway intents (%s) that the running sessions do not have: stop the host and start it again", Intents(missing))
 	}
 	return nil
@@ -101,7 +98,7 @@ func (h *Host) resyncCommands(l *live, prune bool) string {
 	if err != nil {
 		return err.Error()
 	}
-	return h.syncCommands(l.ctx, l.gate, l.folder, l.bot, commands, prune)
+	return h.syncCommands(l.ctx, l.gate, l.folder, &l.discord.bot, commands, prune)
 }
 
 func commandsOf(all []*wire.Manifest) []router.Command {

@@ -15,49 +15,81 @@ import (
 // host. The router tells it what it has done, in the order of the events: so
 // the sequence number on disk never belongs to another session than the id, and
 // is never ahead of the journal.
+//
+// Sessions that run beside others, muted, are kept in memory until they take over.
 type savedSessions struct {
 	values  *state.Sessions
 	events  *state.Journal
 	count   int
 	intents uint64
 	denied  uint64
-	budget  *budget
 	guilds  *shardGuilds
 	log     hclog.Logger
+
+	muted map[int]state.SessionValues // by shard; nil: they are on disk
 }
 
-// newSessions prepares the sessions; those that an earlier host has left go on.
+// sessionsAlive is for how long sessions of before decide on the number of shards,
+// where Discord's number is asked for: what can be resumed misses nothing.
+const sessionsAlive = 10 * time.Minute
+
+// eventReady begins a session.
+const eventReady = "READY"
+
+// firstSessions prepares the sessions; those that an earlier host has left go on.
 // It refuses when Discord does not allow the bot enough IDENTIFYs for the others.
-func (h *Host) newSessions(r *rooms, events chan<- gateway.Event) (*gateway.Set, *savedSessions, error) {
-	shards, count := h.config.Settings.Shards.Of(r.discord.gateway.Shards)
-	log := h.log.Named("gateway")
-	budget, err := newBudget(r.folder, r.discord.bot.id, count, log)
+func (h *Host) firstSessions(r *rooms, sets *sessionSets) (*sessionSet, *budget, error) {
+	saved := h.savedFor(r, router.Intents(manifests(r.set)))
+	want := h.config.Settings.Shards
+	if n := saved.savedCount(); want.Count == 0 && n > 0 && n != r.discord.gateway.Shards {
+		saved.log.Info("sessions of before are resumed with their number of shards, Discord recommends another one: holdfast reshard auto changes it without a gap",
+			"shards", n, "recommended", r.discord.gateway.Shards)
+		want.Count = n
+	}
+	var shards []int
+	shards, saved.count = want.Of(r.discord.gateway.Shards)
+	budget, err := newBudget(r.folder, r.discord.bot.id, saved.count, saved.log)
 	if err != nil {
 		return nil, nil, err
 	}
 	budget.learn(r.discord.gateway.SessionStartLimit)
-	saved := &savedSessions{values: r.kept.sessions, events: r.kept.journal.events, count: count, intents: router.Intents(manifests(r.set)), denied: uint64(h.config.Settings.DenyIntents), budget: budget, guilds: newShardGuilds(log), log: log}
 	resume := saved.resumable(shards)
 	if err := budget.admit(shards, resume); err != nil {
 		return nil, nil, err
 	}
-	sessions, err := gateway.NewSet(gateway.Config{
+	c := h.sessionConfig(r, &r.discord.gateway, saved)
+	c.Events, c.Shards, c.Resume, c.LastIdentify, c.Permits = sets.events, shards, resume, budget.last(), budget.of(0)
+	if h.config.Settings.Shards.Count == 0 {
+		c.TooFewShards = sets.tooFew(0)
+	}
+	set, err := gateway.NewSet(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &sessionSet{count: saved.count, intents: saved.intents, set: set, saved: saved}, budget, nil
+}
+
+func (h *Host) savedFor(r *rooms, intents uint64) *savedSessions {
+	log := h.log.Named("gateway")
+	return &savedSessions{
+		values: r.kept.sessions, events: r.kept.journal.events, intents: intents,
+		denied: uint64(h.config.Settings.DenyIntents), guilds: newShardGuilds(log), log: log,
+	}
+}
+
+// sessionConfig is what the first set and those that replace it have in common.
+func (h *Host) sessionConfig(r *rooms, info *gatewayInfo, saved *savedSessions) gateway.Config {
+	return gateway.Config{
 		Token:            h.config.Token,
-		URL:              r.discord.gateway.URL,
-		Shards:           shards,
-		Count:            count,
-		MaxConcurrency:   r.discord.gateway.SessionStartLimit.MaxConcurrency,
+		URL:              info.URL,
+		Count:            saved.count,
+		MaxConcurrency:   info.SessionStartLimit.MaxConcurrency,
 		Intents:          saved.intents,
 		Compress:         h.config.Settings.Compress,
-		Events:           events,
 		IdentifyInterval: h.config.IdentifyInterval,
-		LastIdentify:     budget.last(),
-		Resume:           resume,
-		Permits:          budget,
 		Presence:         r.calls.presences.identify,
-		Log:              log,
-	})
-	return sessions, saved, err
+		Log:              saved.log,
+	}
 }
 
 // resumable are the sessions of these shards that an earlier host has left and
@@ -85,6 +117,21 @@ func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
 	return out
 }
 
+// savedCount is the number of shards whose sessions are all there and were alive a
+// moment ago, 0 if there are no such.
+func (s *savedSessions) savedCount() int {
+	all := s.values.All()
+	if len(all) == 0 || int(all[0].Count) != len(all) {
+		return 0
+	}
+	for n, v := range all {
+		if int(v.Shard) != n || v.Count != all[0].Count || time.Since(v.At) > sessionsAlive {
+			return 0
+		}
+	}
+	return len(all)
+}
+
 // ready saves the session that a READY begins.
 func (s *savedSessions) ready(e *gateway.Event) {
 	var d struct {
@@ -94,11 +141,10 @@ func (s *savedSessions) ready(e *gateway.Event) {
 	}
 	err := json.Unmarshal(e.Data, &d)
 	if err == nil {
-		_, journaled := s.events.Range(uint32(e.Shard))
 		s.guilds.ready(e.Shard, d.Guilds)
-		err = s.values.Save(state.SessionValues{
+		err = s.save(state.SessionValues{
 			ID: d.SessionID, ResumeURL: d.ResumeURL, Shard: uint32(e.Shard), Count: uint32(s.count), Intents: s.intents,
-			Seq: e.Seq, Ready: e.Received, At: e.Received, Journaled: journaled,
+			Seq: e.Seq, Ready: e.Received, At: e.Received,
 		})
 	}
 	if err != nil {
@@ -106,7 +152,35 @@ func (s *savedSessions) ready(e *gateway.Event) {
 	}
 }
 
+func (s *savedSessions) save(v state.SessionValues) error {
+	if s.muted != nil {
+		s.muted[int(v.Shard)] = v
+		return nil
+	}
+	_, v.Journaled = s.events.Range(v.Shard)
+	return s.values.Save(v)
+}
+
+// takeOver saves muted sessions in the place of all others. Up to where they are,
+// all is journaled.
+func (s *savedSessions) takeOver() {
+	list := make([]state.SessionValues, 0, len(s.muted))
+	for _, v := range s.muted {
+		_, v.Journaled = s.events.Range(v.Shard)
+		list = append(list, v)
+	}
+	s.muted = nil
+	if err := s.values.Replace(list); err != nil {
+		s.log.Error("sessions not saved: after a restart of the host the shards identify anew, and miss the events in between", "error", err)
+	}
+}
+
 // handled saves how far the session of a shard is.
 func (s *savedSessions) handled(e *gateway.Event) {
+	if v, ok := s.muted[e.Shard]; ok {
+		v.Seq, v.At = e.Seq, e.Received
+		s.muted[e.Shard] = v
+		return
+	}
 	s.values.SetSeq(uint32(e.Shard), e.Seq, e.Received.UnixNano())
 }

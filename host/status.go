@@ -16,7 +16,7 @@ import (
 func (h *Host) Status() control.Status {
 	h.mu.Lock()
 	owner, gate, set, route, sessions, dir, phase := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir, h.phase
-	guilds, kept, budget, counts := h.guilds, h.kept, h.budget, h.counts
+	guilds, kept, budget := h.guilds, h.kept, h.budget
 	h.mu.Unlock()
 	out := control.Status{
 		Version:       Version(),
@@ -37,8 +37,9 @@ func (h *Host) Status() control.Status {
 		}
 	}
 	if sessions != nil {
-		for _, s := range sessions.Status() {
-			out.Shards = append(out.Shards, shardStatus(s, counts.count(s.Shard)))
+		current := sessions.delivering()
+		for _, s := range current.set.Status() {
+			out.Shards = append(out.Shards, shardStatus(s, current.saved.guilds.count(s.Shard)))
 		}
 	}
 	if budget != nil {

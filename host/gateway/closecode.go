@@ -44,6 +44,7 @@ type closeRule struct {
 // codes of Discord's that the rules below name more than once or tests need.
 const (
 	codeAuthenticationFailed = 4004
+	codeTooFewShards         = 4011
 	codeDisallowedIntents    = 4014
 	// codeKeep is what we close with: neither 1000 nor 1001, which would end the session.
 	codeKeep = 4000
@@ -59,13 +60,13 @@ func closeRules(intents uint64) map[int]closeRule {
 		4003: {renew, "a payload was sent before identify", ""},
 		codeAuthenticationFailed: {fatal, "discord refused the token",
 			"check DISCORD_TOKEN or --token-file, or make a new token in the developer portal under Bot"},
-		4005: {resume, "identify was sent twice", ""},
-		4007: {renew, "discord did not know the sequence number", ""},
-		4008: {resume, "payloads were sent too fast", ""},
-		4009: {renew, "the session timed out", ""},
-		4010: {fatal, "discord refused the shard number", "check --shards: every number must be below the shard count"},
-		4011: {fatal, "this bot is in too many guilds for so few shards", "raise --shards, or leave it at auto"},
-		4012: {fatal, "discord no longer speaks gateway version 10", "update holdfast"},
+		4005:             {resume, "identify was sent twice", ""},
+		4007:             {renew, "discord did not know the sequence number", ""},
+		4008:             {resume, "payloads were sent too fast", ""},
+		4009:             {renew, "the session timed out", ""},
+		4010:             {fatal, "discord refused the shard number", "check --shards: every number must be below the shard count"},
+		codeTooFewShards: {fatal, "this bot is in too many guilds for so few shards", "raise --shards, or leave it at auto"},
+		4012:             {fatal, "discord no longer speaks gateway version 10", "update holdfast"},
 		4013: {fatal, fmt.Sprintf("discord does not know the intents %d", intents),
 			"update holdfast, or remove the plugin that asks for the newest events"},
 		codeDisallowedIntents: {fatal, "discord does not allow this bot the intents it asks for", switches(intents)},

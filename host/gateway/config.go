@@ -23,9 +23,9 @@ const (
 	CompressNone = "none"
 )
 
-// defaultIdentifyInterval is Discord's five seconds between two identifies of
+// DefaultIdentifyInterval is Discord's five seconds between two identifies of
 // one rate limit key, and a margin for clocks that do not agree.
-const defaultIdentifyInterval = 5*time.Second + 100*time.Millisecond
+const DefaultIdentifyInterval = 5*time.Second + 100*time.Millisecond
 
 // Config says which sessions a Set keeps.
 type Config struct {
@@ -37,6 +37,14 @@ type Config struct {
 	// Without both it is one shard of one.
 	Shards []int
 	Count  int
+	// Number tells this set's events from those of another one of the bot: see Event.Set.
+	Number int
+	// Beside, if not nil, is a set of the same bot that runs already: both identify in turn, as one.
+	Beside *Set
+	// TooFewShards, if not nil, is told of a shard that Discord refuses because it has
+	// more guilds than are allowed (close code 4011). That shard stays closed and the others go on. Without it
+	// the set ends. It is called by the session's goroutine and must not wait.
+	TooFewShards func(*CloseError)
 	// MaxConcurrency is max_concurrency of GET /gateway/bot's session_start_limit; default 1.
 	MaxConcurrency int
 	// Intents are the bits that IDENTIFY asks for.
@@ -100,7 +108,7 @@ func (c Config) complete() (Config, error) {
 		c.Compress = CompressZstd
 	}
 	if c.IdentifyInterval == 0 {
-		c.IdentifyInterval = defaultIdentifyInterval
+		c.IdentifyInterval = DefaultIdentifyInterval
 	}
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()

@@ -7,6 +7,8 @@ import "time"
 // It is a value; its Data is shared by everyone who receives a copy of it and
 // must not be written to.
 type Event struct {
+	// Set is Config.Number of the set whose session received it.
+	Set int
 	// Shard is the number of the shard whose session received it.
 	Shard int
 	// Seq is the session's sequence number. It grows within a session and starts

@@ -114,9 +114,14 @@ func handOver(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	w := &world{r: r, now: time.Unix(1_700_000_000, 0)}
 	const guilds, shards = 12, 3
-	h := newHandover(shards)
+	h := NewHandover(shards, HandoverSkew)
 	want, got := map[uint64][]Event{}, map[uint64][]Event{}
 	deliver := func(e *Event) { got[e.Guild] = append(got[e.Guild], *e) }
+	switchOver := func() {
+		for _, e := range h.Switch() {
+			deliver(&e)
+		}
+	}
 	// Each set has a queue a lane of what it has not heard yet.
 	oldQueue, newQueue := map[uint64][]Event{}, map[uint64][]Event{}
 	readyAt := [shards]int{}
@@ -134,13 +139,13 @@ func handOver(t *testing.T, seed uint64) {
 					}
 				}
 				ready := Event{Shard: shard, Name: nameReady, Received: w.now, Data: append(data[:len(data)-1], "]}"...)}
-				if now, err := h.fresh(&ready); now || err != nil {
+				if now, err := h.New(&ready); now || err != nil {
 					t.Fatal("READY was delivered", err)
 				}
 				for g := range uint64(guilds) {
 					if int(g)%shards == shard {
 						create := Event{Shard: shard, Name: nameGuildCreate, Guild: g << 22, ID: g << 22, Data: []byte("{}")}
-						if now, err := h.fresh(&create); now || err != nil {
+						if now, err := h.New(&create); now || err != nil {
 							t.Fatal("GUILD_CREATE of a READY was delivered", err)
 						}
 					}
@@ -159,7 +164,7 @@ func handOver(t *testing.T, seed uint64) {
 		for _, both := range []struct {
 			queue map[uint64][]Event
 			take  func(*Event) (bool, error)
-		}{{oldQueue, h.old}, {newQueue, h.fresh}} {
+		}{{oldQueue, h.Old}, {newQueue, h.New}} {
 			lane := r.Uint64N(guilds) << 22
 			for range r.IntN(30) {
 				if len(both.queue[lane]) == 0 {
@@ -179,16 +184,16 @@ func handOver(t *testing.T, seed uint64) {
 		}
 		// What was emitted before a new session was ready, only the old one shows:
 		// the switch waits for that as long as sessions may be apart.
-		if step > 700 && !h.switched && h.complete() && r.IntN(50) == 0 && heardAllBefore(oldQueue, newQueue) {
-			h.switchOver(deliver)
+		if step > 700 && !h.switched && !h.Due().IsZero() && r.IntN(50) == 0 && heardAllBefore(oldQueue, newQueue) {
+			switchOver()
 		}
 	}
 	if !h.switched {
-		h.switchOver(deliver)
+		switchOver()
 	}
 	for guild, queue := range newQueue {
 		for n := range queue {
-			if now, err := h.fresh(&queue[n]); err != nil {
+			if now, err := h.New(&queue[n]); err != nil {
 				t.Fatal(err)
 			} else if now {
 				deliver(&queue[n])

@@ -10,10 +10,10 @@ import (
 // max_concurrency) one at a time, in the order of the shards that wait, and
 // not before the interval has passed since Discord took the last one. Keys do
 // not wait for one another, and a shard that has a permit does not wait for a lower
-// one that has none. It starts no goroutine; a timer grants what must wait.
+// one that has none. Sets of one bot that run side by side share it. It starts no
+// goroutine; a timer grants what must wait.
 type identifyQueue struct {
 	interval time.Duration
-	permits  Permits // nil: nobody needs one
 	mu       sync.Mutex
 	keys     []identifyKey
 }
@@ -29,6 +29,7 @@ type identifyKey struct {
 // the shard may connect and identify.
 type turn struct {
 	shard   int
+	permits Permits // nil: it needs none
 	granted chan struct{}
 }
 
@@ -36,8 +37,8 @@ type turn struct {
 // what allows one may have come from elsewhere.
 const askAgain = time.Minute
 
-func newIdentifyQueue(concurrency int, interval time.Duration, permits Permits) *identifyQueue {
-	return &identifyQueue{interval: interval, permits: permits, keys: make([]identifyKey, concurrency)}
+func newIdentifyQueue(concurrency int, interval time.Duration) *identifyQueue {
+	return &identifyQueue{interval: interval, keys: make([]identifyKey, concurrency)}
 }
 
 // rest keeps every key for the interval since an earlier process identified. A
@@ -54,10 +55,10 @@ func (q *identifyQueue) rest(last time.Time) {
 }
 
 // enter takes a place. Whoever enters must leave.
-func (q *identifyQueue) enter(shard int) *turn {
+func (q *identifyQueue) enter(shard int, permits Permits) *turn {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	t := &turn{shard: shard, granted: make(chan struct{})}
+	t := &turn{shard: shard, permits: permits, granted: make(chan struct{})}
 	k := q.key(shard)
 	at, _ := slices.BinarySearchFunc(k.waiting, shard, func(w *turn, s int) int { return w.shard - s })
 	k.waiting = slices.Insert(k.waiting, at, t)
@@ -114,12 +115,12 @@ func (q *identifyQueue) grant(k *identifyKey) {
 // permitted finds the first of those who wait that has a permit, or says when to
 // look again.
 func (q *identifyQueue) permitted(k *identifyKey) (next int, wait time.Duration) {
-	if q.permits == nil {
-		return 0, 0
-	}
 	least := askAgain
 	for n, t := range k.waiting {
-		wait := q.permits.Take(t.shard)
+		if t.permits == nil {
+			return n, 0
+		}
+		wait := t.permits.Take(t.shard)
 		if wait <= 0 {
 			return n, 0
 		}

@@ -29,7 +29,7 @@ func TestIdentifyPace(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const shards = 64
 				const answer = 300 * time.Millisecond
-				q := newIdentifyQueue(keys, testInterval, nil)
+				q := newIdentifyQueue(keys, testInterval)
 				start := time.Now()
 				type grant struct {
 					shard int
@@ -42,11 +42,11 @@ func TestIdentifyPace(t *testing.T) {
 					if shard >= keys {
 						continue
 					}
-					turns[shard] = q.enter(shard)
+					turns[shard] = q.enter(shard, nil)
 				}
 				for _, shard := range rand.Perm(shards) {
 					if shard >= keys {
-						turns[shard] = q.enter(shard)
+						turns[shard] = q.enter(shard, nil)
 					}
 				}
 				var wait sync.WaitGroup
@@ -83,8 +83,8 @@ func TestIdentifyPace(t *testing.T) {
 // waiting is passed over; one that comes again takes its place by number.
 func TestIdentifyGiveBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newIdentifyQueue(1, testInterval, nil)
-		zero, one, two, three := q.enter(0), q.enter(1), q.enter(2), q.enter(3)
+		q := newIdentifyQueue(1, testInterval)
+		zero, one, two, three := q.enter(0, nil), q.enter(1, nil), q.enter(2, nil), q.enter(3, nil)
 		if !isGranted(zero) || isGranted(one) {
 			t.Fatal("the first of a key goes ahead, alone")
 		}
@@ -92,7 +92,7 @@ func TestIdentifyGiveBack(t *testing.T) {
 		if !isGranted(one) {
 			t.Fatal("a turn given back unspent goes to the next at once")
 		}
-		zero = q.enter(0)
+		zero = q.enter(0, nil)
 		q.leave(one, true)
 		q.leave(two, false)
 		time.Sleep(testInterval - time.Nanosecond)
@@ -110,7 +110,7 @@ func TestIdentifyGiveBack(t *testing.T) {
 			t.Fatal("who has left is passed over")
 		}
 		q.leave(three, true)
-		if four := q.enter(4); isGranted(four) {
+		if four := q.enter(4, nil); isGranted(four) {
 			t.Fatal("granted while the key rests")
 		} else {
 			q.leave(four, false)
@@ -128,7 +128,7 @@ func TestIdentifyRandom(t *testing.T) {
 	t.Logf("seed %d", seed)
 	synctest.Test(t, func(t *testing.T) {
 		const shards, keys = 20, 3
-		q := newIdentifyQueue(keys, testInterval, nil)
+		q := newIdentifyQueue(keys, testInterval)
 		type sent struct {
 			key int
 			at  time.Time
@@ -139,7 +139,7 @@ func TestIdentifyRandom(t *testing.T) {
 			go func() {
 				for {
 					time.Sleep(time.Duration(r.Int64N(int64(3 * time.Second))))
-					turn := q.enter(shard)
+					turn := q.enter(shard, nil)
 					if r.IntN(4) == 0 { // gave up before its turn came, or after
 						time.Sleep(time.Duration(r.Int64N(int64(9 * time.Second))))
 						q.leave(turn, false)
@@ -185,11 +185,11 @@ func TestIdentifyAfterAnotherProcess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				q := newIdentifyQueue(2, testInterval, nil)
+				q := newIdentifyQueue(2, testInterval)
 				q.rest(time.Now().Add(-test.ago))
 				start := time.Now()
 				for shard := range 2 {
-					turn := q.enter(shard)
+					turn := q.enter(shard, nil)
 					<-turn.granted
 					if waited := time.Since(start); waited != test.wait {
 						t.Errorf("shard %d waited %s, want %s", shard, waited, test.wait)

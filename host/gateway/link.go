@@ -53,6 +53,7 @@ type link struct {
 	err    error           // why it ended; readable after frames is closed
 	cancel context.CancelFunc
 	known  names
+	set    int
 	shard  int
 	text   []byte // the message being read
 }
@@ -62,7 +63,7 @@ type link struct {
 func openLink(ctx context.Context, cfg *Config, known names, shard int, address string) *link {
 	// The end of ctx must leave time for a close frame, so close ends the link and nothing else.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l := &link{frames: make(chan frame, frameQueue), cancel: cancel, known: known, shard: shard}
+	l := &link{frames: make(chan frame, frameQueue), cancel: cancel, known: known, set: cfg.Number, shard: shard}
 	go func() {
 		defer close(l.frames)
 		l.err = l.run(ctx, cfg, address)
@@ -72,11 +73,11 @@ func openLink(ctx context.Context, cfg *Config, known names, shard int, address 
 
 // close ends the link and waits for its goroutine. What it had read and the
 // session had not taken is dropped; a resume brings it again.
-func (l *link) close(opened bool) {
+func (l *link) close(opened bool, code int) {
 	if opened {
 		// Best effort: any end but 1000 and 1001 keeps the session.
 		deadline := time.Now().Add(closeWrite)
-		_ = l.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(codeKeep, ""), deadline)
+		_ = l.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), deadline)
 	}
 	l.cancel()
 	for range l.frames { // until its sender closes it
@@ -206,7 +207,7 @@ func (l *link) event(e *envelope) (Event, error) {
 		return Event{}, fmt.Errorf("read dispatch: %w: no event name", errMalformed)
 	}
 	ev := Event{
-		Shard: l.shard, Seq: e.seq, Name: l.known.intern(e.name),
+		Set: l.set, Shard: l.shard, Seq: e.seq, Name: l.known.intern(e.name),
 		Guild: e.guild, Channel: e.channel, ID: e.id,
 		Received: time.Now(), Data: bytes.Clone(e.data),
 	}

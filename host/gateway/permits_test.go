@@ -60,8 +60,8 @@ func (p *purse) has(t *testing.T, spent, settled []int) {
 func TestIdentifyPermits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &purse{waits: map[int]time.Duration{0: 10 * time.Second, 1: time.Hour}}
-		q := newIdentifyQueue(1, testInterval, p)
-		zero, one, two := q.enter(0), q.enter(1), q.enter(2)
+		q := newIdentifyQueue(1, testInterval)
+		zero, one, two := q.enter(0, p), q.enter(1, p), q.enter(2, p)
 		if isGranted(zero) || isGranted(one) || !isGranted(two) {
 			t.Fatal("the one with a permit goes ahead, alone")
 		}

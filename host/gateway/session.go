@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -40,6 +41,7 @@ type session struct {
 	cfg   *Config
 	known names
 	queue *identifyQueue
+	end   *atomic.Bool // of the set: the session shall not be resumed
 	shard int
 	log   hclog.Logger
 
@@ -74,9 +76,9 @@ type session struct {
 	retry, answer, beat, room, young alarm
 }
 
-func newSession(cfg *Config, known names, queue *identifyQueue, shard int) *session {
+func newSession(cfg *Config, known names, queue *identifyQueue, end *atomic.Bool, shard int) *session {
 	s := &session{
-		cfg: cfg, known: known, queue: queue, shard: shard,
+		cfg: cfg, known: known, queue: queue, end: end, shard: shard,
 		log:      cfg.Log.With("shard", shard),
 		requests: make(chan request),
 		retry:    newAlarm(), answer: newAlarm(), beat: newAlarm(), room: newAlarm(), young: newAlarm(),
@@ -171,7 +173,7 @@ func (s *session) proceed(ctx context.Context) {
 		return
 	}
 	s.become(StateQueued)
-	s.turn = s.queue.enter(s.shard)
+	s.turn = s.queue.enter(s.shard, s.cfg.Permits)
 }
 
 func (s *session) open(ctx context.Context, address string) {
@@ -204,7 +206,7 @@ func (s *session) lose(cause error) error {
 	case errors.As(cause, &closed):
 		var refusal *CloseError
 		if then, refusal = judge(s.shard, s.cfg.Intents, closed); refusal != nil {
-			return refusal
+			return s.refused(refusal)
 		}
 	case errors.Is(cause, errInvalid):
 		then = renew
@@ -222,6 +224,20 @@ func (s *session) lose(cause error) error {
 	}
 	s.log.Warn("connection lost", "state", was.String(), "seq", s.seq, "resumes", s.id != "", "retry", delay, "error", cause)
 	s.plan(delay)
+	return nil
+}
+
+// refused is what Discord does not take back: it ends the set, unless that can do with one shard less until
+// there are more of them.
+func (s *session) refused(e *CloseError) error {
+	if e.Code != codeTooFewShards || s.cfg.TooFewShards == nil {
+		return e
+	}
+	if s.id != "" {
+		s.forget()
+	}
+	s.become(StateRefused)
+	s.cfg.TooFewShards(e)
 	return nil
 }
 
@@ -250,13 +266,21 @@ func (s *session) forget() time.Duration {
 // drop closes the connection and gives the turn back.
 func (s *session) drop() {
 	if s.link != nil {
-		s.link.close(s.opened)
+		s.link.close(s.opened, s.closeCode())
 	}
 	s.link, s.opened = nil, false
 	s.beat.stop()
 	s.answer.stop()
 	s.room.stop()
 	s.giveBack()
+}
+
+// closeCode is what a connection is closed with.
+func (s *session) closeCode() int {
+	if s.end.Load() {
+		return websocket.CloseNormalClosure
+	}
+	return codeKeep
 }
 
 func (s *session) giveBack() {

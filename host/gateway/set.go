@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -19,6 +21,7 @@ type Set struct {
 	queue    *identifyQueue
 	sessions []*session // by shard number, ascending
 	stopped  chan struct{}
+	ending   atomic.Bool // the sessions shall not be resumed
 }
 
 // NewSet checks the settings and opens nothing.
@@ -29,15 +32,12 @@ func NewSet(cfg Config) (*Set, error) {
 	}
 	s := &Set{
 		cfg:     cfg,
-		queue:   newIdentifyQueue(cfg.MaxConcurrency, cfg.IdentifyInterval, cfg.Permits),
+		queue:   cfg.identifyQueue(),
 		stopped: make(chan struct{}),
-	}
-	if !cfg.LastIdentify.IsZero() {
-		s.queue.rest(cfg.LastIdentify)
 	}
 	known := newNames()
 	for _, shard := range cfg.Shards {
-		s.sessions = append(s.sessions, newSession(&s.cfg, known, s.queue, shard))
+		s.sessions = append(s.sessions, newSession(&s.cfg, known, s.queue, &s.ending, shard))
 	}
 	return s, nil
 }
@@ -52,7 +52,7 @@ func (s *Set) Run(ctx context.Context) error {
 	// One that has a session to resume takes none: RESUME does not count, and waits for nobody.
 	for _, session := range s.sessions {
 		if session.id == "" {
-			session.turn = s.queue.enter(session.shard)
+			session.turn = s.queue.enter(session.shard, s.cfg.Permits)
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -61,6 +61,28 @@ func (s *Set) Run(ctx context.Context) error {
 	}
 	return group.Wait()
 }
+
+// identifyQueue is the queue of the set beside, if that has as many keys, or one that rests as
+// long as is known.
+func (c *Config) identifyQueue() *identifyQueue {
+	last := c.LastIdentify
+	if c.Beside != nil {
+		q := c.Beside.queue
+		if len(q.keys) == c.MaxConcurrency {
+			return q
+		}
+		last = time.Now() // nobody knows of which new keys the old ones' shards are
+	}
+	q := newIdentifyQueue(c.MaxConcurrency, c.IdentifyInterval)
+	if !last.IsZero() {
+		q.rest(last)
+	}
+	return q
+}
+
+// End is said before Run's ctx ends: then the connections are closed so that Discord ends the
+// sessions, which nobody shall resume.
+func (s *Set) End() { s.ending.Store(true) }
 
 // Handled says that every event of the shard up to seq is journaled or
 // skipped. Heartbeats report it, so that Discord keeps for a resume

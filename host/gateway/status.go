@@ -17,6 +17,7 @@ const (
 	StateIdentifying              // IDENTIFY sent, READY not yet here
 	StateResuming                 // RESUME sent, missed events coming
 	StateReady                    // READY or RESUMED received
+	StateRefused                  // Discord wants more shards: closed until there are
 )
 
 func (s State) String() string {
@@ -35,6 +36,8 @@ func (s State) String() string {
 		return "resuming"
 	case StateReady:
 		return "ready"
+	case StateRefused:
+		return "refused"
 	}
 	return "unknown"
 }

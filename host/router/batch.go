@@ -17,29 +17,64 @@ const (
 
 // batch is what is routed at a time.
 type batch struct {
-	events  []gateway.Event
-	frames  []*wire.Event // of those that somebody wants
-	targets [][]Plugin    // of each frame
+	came    []gateway.Event
+	events  []gateway.Event // of these
+	frames  []*wire.Event   // of those that somebody wants
+	targets [][]Plugin      // of each frame
 }
 
-// collect takes what has come, up to a batch. A READY ends a batch: what a
-// session needs to be resumed changes with it.
-func (r *Router) collect(first *gateway.Event, events <-chan gateway.Event) {
+// take routes an event and what has come behind it, up to a batch. One event may
+// stand for more than that.
+func (r *Router) take(ctx context.Context, first *gateway.Event, events <-chan gateway.Event) {
 	b := &r.batch
-	b.events = append(b.events[:0], *first)
-	bytes := len(first.Data)
-	for len(b.events) < maxBatch && bytes < maxBatchBytes && b.events[len(b.events)-1].Name != ready {
+	bytes := r.admit(first)
+	for more := true; more && len(b.came) < maxBatch && bytes < maxBatchBytes; {
 		select {
 		case e, open := <-events:
-			if !open {
-				return // Run sees it, too
+			if more = open; open { // else Run sees it, too
+				bytes += r.admit(&e)
 			}
-			b.events = append(b.events, e)
-			bytes += len(e.Data)
 		default:
-			return
+			more = false
 		}
 	}
+	for rest := b.came; len(rest) > 0; {
+		n := batchOf(rest)
+		b.events, rest = rest[:n], rest[n:]
+		r.route(ctx)
+	}
+	clear(b.came) // what was routed is the plugins' to keep
+	if b.came = b.came[:0]; cap(b.came) > 4*maxBatch {
+		b.came = nil
+	}
+}
+
+// admit returns how many bytes of events it has taken.
+func (r *Router) admit(e *gateway.Event) (bytes int) {
+	b := &r.batch
+	had := len(b.came)
+	if r.config.Admit == nil {
+		b.came = append(b.came, *e)
+	} else {
+		b.came = r.config.Admit(e, b.came)
+	}
+	for n := range b.came[had:] {
+		bytes += len(b.came[had+n].Data)
+	}
+	return bytes
+}
+
+// batchOf is how many of events are routed at once. A READY ends a batch: what a
+// session needs to be resumed changes with it.
+func batchOf(events []gateway.Event) int {
+	bytes := 0
+	for n := range events {
+		bytes += len(events[n].Data)
+		if n+1 == maxBatch || bytes >= maxBatchBytes || events[n].Name == ready {
+			return n + 1
+		}
+	}
+	return len(events)
 }
 
 // route takes a batch through the cache and the journal to the plugins.
@@ -70,10 +105,9 @@ func (r *Router) route(ctx context.Context) {
 		}
 	}
 	r.delivered.Add(uint64(len(b.frames)))
-	clear(b.events) // what was routed is the plugins' to keep
 	clear(b.frames)
 	clear(b.targets)
-	b.events, b.frames, b.targets = b.events[:0], b.frames[:0], b.targets[:0]
+	b.events, b.frames, b.targets = nil, b.frames[:0], b.targets[:0]
 }
 
 func (r *Router) targets(ctx context.Context, t *table, e *gateway.Event) []Plugin {
@@ -94,16 +128,16 @@ func (r *Router) settle() {
 		return
 	}
 	for n := range b.events {
-		if !followed(b.events[n+1:], b.events[n].Shard) {
+		if !followed(b.events[n+1:], &b.events[n]) {
 			r.config.Handled(&b.events[n])
 		}
 	}
 }
 
-// followed says whether one of events is of this shard, too.
-func followed(events []gateway.Event, shard int) bool {
+// followed says whether one of events is of the same session, too.
+func followed(events []gateway.Event, e *gateway.Event) bool {
 	for n := range events {
-		if events[n].Shard == shard {
+		if events[n].Shard == e.Shard && events[n].Set == e.Set {
 			return true
 		}
 	}

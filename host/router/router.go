@@ -27,6 +27,9 @@ type Config struct {
 	Plugins []Plugin
 	// Owner may be nil: then commands go to those that register for interactions.
 	Owner Owner
+	// Admit, if not nil, appends to out what is to be routed for an event that came:
+	// itself, nothing, or others before it.
+	Admit func(e *gateway.Event, out []gateway.Event) []gateway.Event
 	// Journal keeps events, in their order, before they are delivered, and gives
 	// each the next index of its shard. What it cannot keep it marks with
 	// [wire.NotJournaled] and another number.
@@ -128,8 +131,7 @@ func (r *Router) Run(ctx context.Context, events <-chan gateway.Event) error {
 			if !open {
 				return nil
 			}
-			r.collect(&e, events)
-			r.route(ctx)
+			r.take(ctx, &e, events)
 		case <-tick.C:
 			r.pass()
 		case <-ctx.Done():

@@ -109,6 +109,36 @@ func (s *Sessions) Save(v SessionValues) error {
 	return nil
 }
 
+// Replace keeps these sessions' values in the place of all that were saved, at
+// once, and returns when they are on disk. After an error nothing is counted any
+// more, and what is on disk may be the old or the new.
+func (s *Sessions) Replace(list []SessionValues) error {
+	values := make(map[uint32]SessionValues, len(list))
+	for _, v := range list {
+		if v.Shard >= maxShards || v.ID == "" {
+			return fmt.Errorf("save session of shard %d: it has no id, or its shard is not below %d", v.Shard, maxShards)
+		}
+		values[v.Shard] = v
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.words.word == nil {
+		return errClosed
+	}
+	old := s.values
+	s.values = values
+	clear(s.tags) // the numbers on disk are the old sessions'
+	if err := s.write(); err != nil {
+		s.values = old
+		return err
+	}
+	for shard, v := range values {
+		s.tags[shard] = tag(v.ID)
+		s.put(shard, v.Seq, v.At.UnixNano())
+	}
+	return nil
+}
+
 // Forget removes the values of a shard's session, which Discord does not know any more.
 func (s *Sessions) Forget(shard uint32) error {
 	s.mu.Lock()

@@ -1,0 +1,157 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/host/router"
+	"github.com/holdfast-bot/holdfast/host/state"
+)
+
+const (
+	// besideTimeout is how long the sessions of a new set have to be ready, beside
+	// the turns in which they identify.
+	besideTimeout = 120 * time.Second
+	// outgrownPause is how long after a new number of shards could not be had the
+	// host tries again.
+	outgrownPause = 5 * time.Minute
+)
+
+// Reshard replaces the sessions by others with another number of shards, side by
+// side: no event is lost or comes twice, and no plugin notices. It returns when
+// the old ones are closed, or why they go on. tell gets a line for each step. It
+// goes on when ctx ends: whoever asked may leave.
+func (h *Host) Reshard(_ context.Context, to control.Reshard, tell func(line string)) error {
+	h.mu.Lock()
+	l, phase := h.live, h.phase
+	h.mu.Unlock()
+	if l == nil || phase != "running" {
+		return fmt.Errorf("nothing changed: the host is not up (%s): try again when it runs", phase)
+	}
+	return h.replace(l.ctx, l, wantedSessions{count: to.Shards, auto: to.Shards == 0}, tell)
+}
+
+// wantedSessions are what shall replace the sessions that run.
+type wantedSessions struct {
+	count  int  // of shards; 0: as many as now
+	auto   bool // as many as Discord recommends
+	needed bool // Discord wants more than there are
+}
+
+// outgrown replaces the sessions when Discord takes no more guilds for a shard.
+func (h *Host) outgrown(ctx context.Context) {
+	log := h.log.Named("gateway")
+	for ctx.Err() == nil {
+		h.mu.Lock()
+		l := h.live
+		h.mu.Unlock()
+		err := errors.New("the host is not up")
+		if l != nil {
+			err = h.replace(ctx, l, wantedSessions{auto: true, needed: true}, func(line string) { log.Info(line) })
+		}
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		log.Error("a shard has more guilds than Discord allows and is closed until there are more shards", "error", err, "again", outgrownPause)
+		select {
+		case <-time.After(outgrownPause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// replace brings up new sessions beside those that run, and lets them take over.
+func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell func(line string)) error {
+	s := l.sessions
+	if !s.replacing.TryLock() {
+		return errors.New("nothing changed: the sessions are being replaced, or the host stops: try again later")
+	}
+	defer s.replacing.Unlock()
+	next, err := h.prepare(ctx, l, want, tell)
+	if err != nil || next == nil {
+		return err
+	}
+	old := s.delivering()
+	if err := s.bringUp(ctx, next); err != nil {
+		return err
+	}
+	err = s.awaitReady(ctx, next, tell)
+	if err == nil {
+		err = s.switchTo(next)
+	}
+	if err != nil {
+		s.rollBack(next)
+		l.budget.drop(next.number)
+		return explainIntents(fmt.Errorf("the sessions of before go on: %w", err), manifests(l.set))
+	}
+	l.budget.resize(next.count)
+	tell(fmt.Sprintf("%d sessions have taken over; the %d of before are closed in %s", next.count, old.count, s.skew))
+	s.retire(ctx, old)
+	l.budget.drop(old.number)
+	return nil
+}
+
+// prepare makes the new set, nil if there is nothing to change.
+func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell func(line string)) (*sessionSet, error) {
+	configured, old := h.config.Settings.Shards, l.sessions.delivering()
+	if configured.Until != 0 {
+		return nil, fmt.Errorf("nothing changed: this host runs the shards %s and others the rest, which cannot change one by one: stop them all and start them with other ranges", configured)
+	}
+	var info gatewayInfo
+	if err := get(ctx, l.gate, gatewayPath, &info); err != nil {
+		return nil, fmt.Errorf("nothing changed: Discord does not say how many sessions it allows: %w", err)
+	}
+	l.budget.learn(info.SessionStartLimit)
+	switch {
+	case want.auto:
+		want.count = info.Shards
+	case want.count == 0:
+		want.count = old.count
+	}
+	if want.count < 1 || want.count > maxShards {
+		return nil, fmt.Errorf("nothing changed: %d shards: give a number from 1 to %d", want.count, maxShards)
+	}
+	intents := router.Intents(manifests(l.set))
+	if want.count == old.count && intents == old.intents {
+		if want.needed {
+			return nil, fmt.Errorf("Discord recommends the %d shards that there are: give a larger number with holdfast reshard", want.count)
+		}
+		tell(fmt.Sprintf("nothing to change: there are %d shards with these intents", old.count))
+		return nil, nil
+	}
+	number := l.sessions.number()
+	if err := l.budget.admitBeside(number, want.count, want.needed); err != nil {
+		return nil, fmt.Errorf("nothing changed: %w", err)
+	}
+	tell(fmt.Sprintf("bringing up %d sessions beside the %d that run", want.count, old.count))
+	return h.newSet(l, &info, number, want.count, intents)
+}
+
+func (h *Host) newSet(l *live, info *gatewayInfo, number, count int, intents uint64) (*sessionSet, error) {
+	saved := h.savedFor(l.rooms, intents)
+	saved.count, saved.muted = count, make(map[int]state.SessionValues, count)
+	next := &sessionSet{number: number, count: count, intents: intents, saved: saved}
+	next.timeout = h.besideTimeout(next, max(1, info.SessionStartLimit.MaxConcurrency))
+	c := h.sessionConfig(l.rooms, info, saved)
+	c.Number, c.Beside = number, l.sessions.delivering().set
+	c.Events, c.Permits = l.sessions.events, l.budget.of(number)
+	c.TooFewShards = l.sessions.tooFew(number)
+	for shard := range count {
+		c.Shards = append(c.Shards, shard)
+	}
+	var err error
+	next.set, err = gateway.NewSet(c)
+	return next, err
+}
+
+// besideTimeout is how long all of the new sessions have: they identify in turn.
+func (h *Host) besideTimeout(next *sessionSet, concurrency int) time.Duration {
+	interval := cmp.Or(h.config.IdentifyInterval, gateway.DefaultIdentifyInterval)
+	turns := (next.count + concurrency - 1) / concurrency
+	return cmp.Or(h.config.BesideTimeout, besideTimeout) + time.Duration(turns)*interval
+}

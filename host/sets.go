@@ -1,0 +1,274 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/holdfast-bot/holdfast/host/gateway"
+)
+
+// sessionSet is a set of sessions that runs, and what is known of it.
+type sessionSet struct {
+	number  int // of this host's sets
+	count   int // shards of the bot
+	intents uint64
+	set     *gateway.Set
+	saved   *savedSessions
+	timeout time.Duration // for all of it to be ready, beside another
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when it has ended, with err
+	err     error
+}
+
+// sessionSets are the sessions that deliver, and for a while those that replace
+// them: another number of shards or other intents need other sessions.
+//
+//	run ── one set ── replace ──> two sets, the newer muted ─┬─ switch ──> the newer one
+//	                                                         └─ roll back ──> the older one
+//
+// run owns the goroutine of each set, and closes events when all have ended; it
+// waits for replace, of which one runs at a time. admit and handled belong to the
+// router's goroutine: so what an event counts for is decided at one place in
+// their order. replace tells that goroutine what to do by marks among the events.
+type sessionSets struct {
+	events chan gateway.Event
+	calls  *gatewayCalls
+	log    hclog.Logger
+	routed <-chan struct{} // closed when the router has ended
+	urgent chan struct{}   // more shards are needed; capacity 1
+	skew   time.Duration   // see gateway.HandoverSkew
+
+	replacing sync.Mutex     // held by replace
+	running   sync.WaitGroup // the sets
+
+	mu      sync.Mutex
+	closed  bool
+	last    int         // number of the newest set
+	current *sessionSet // delivers
+	next    *sessionSet // muted, nil most of the time
+	changed chan struct{}
+
+	// The router's:
+	sets     map[int]*sessionSet // by number, those whose events count
+	heard    int                 // number of the set that delivers
+	old      int                 // of the set that delivers, or did until a moment ago, while there are two
+	handover *gateway.Handover   // nil most of the time
+	due      chan struct{}       // capacity 1: a session of the new set is ready
+	broken   chan error          // capacity 1: the handover cannot go on
+	marks    chan mark           // capacity 1
+	passing  mark                // is on its way to handled
+}
+
+// markSet is the number of the set that marks seem to come from.
+const markSet = -1
+
+// mark is what replace wants done at one place in the order of the events.
+type mark struct {
+	// admitted runs when the mark comes, and may put events before it.
+	admitted func(out []gateway.Event) []gateway.Event
+	// handled runs when all before the mark is journaled.
+	handled func()
+	done    chan struct{}
+}
+
+func newSessionSets(events chan gateway.Event, calls *gatewayCalls, skew time.Duration, log hclog.Logger) *sessionSets {
+	return &sessionSets{
+		events: events, calls: calls, skew: skew, log: log, urgent: make(chan struct{}, 1),
+		changed: make(chan struct{}), sets: make(map[int]*sessionSet),
+		due: make(chan struct{}, 1), broken: make(chan error, 1), marks: make(chan mark, 1),
+	}
+}
+
+// begin takes the first set, before anything runs.
+func (s *sessionSets) begin(first *sessionSet) {
+	s.current, s.heard = first, first.number
+	s.sets[first.number] = first
+}
+
+// run keeps the sessions until ctx ends, or the set that delivers is refused by
+// Discord; then it ends all. more is called when Discord wants more shards.
+func (s *sessionSets) run(ctx context.Context, more func(context.Context)) error {
+	defer close(s.events)
+	defer s.calls.stop()
+	ctx, cancel := context.WithCancel(ctx)
+	s.mu.Lock()
+	s.start(ctx, s.current)
+	s.mu.Unlock()
+	err := s.watch(ctx, more)
+	cancel()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.replacing.Lock() // until replace has ended
+	defer s.replacing.Unlock()
+	s.running.Wait()
+	return err
+}
+
+// start runs a set; the lock is held.
+func (s *sessionSets) start(ctx context.Context, set *sessionSet) {
+	ctx, set.cancel = context.WithCancel(ctx)
+	set.done = make(chan struct{})
+	s.running.Go(func() {
+		defer close(set.done)
+		set.err = set.set.Run(ctx)
+	})
+}
+
+// watch returns when the set that delivers has ended.
+func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) error {
+	for {
+		s.mu.Lock()
+		current, changed := s.current, s.changed
+		s.mu.Unlock()
+		select {
+		case <-current.done:
+			if s.delivering() == current {
+				return current.err
+			}
+		case <-changed:
+		case <-s.urgent:
+			s.running.Go(func() { more(ctx) })
+		}
+	}
+}
+
+// delivering is the set that does.
+func (s *sessionSets) delivering() *sessionSet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current
+}
+
+// beside is the set that is to replace it, nil most of the time.
+func (s *sessionSets) beside() *sessionSet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next
+}
+
+// admit says for the router what is to be routed for an event that came.
+func (s *sessionSets) admit(e *gateway.Event, out []gateway.Event) []gateway.Event {
+	if s.handover == nil && e.Set == s.heard {
+		return append(out, *e)
+	}
+	if e.Set == markSet {
+		s.passing = <-s.marks // it was put there first
+		return append(s.passing.admitted(out), *e)
+	}
+	set := s.sets[e.Set]
+	switch {
+	case set == nil || s.handover == nil: // late, of a set that is gone
+		return out
+	case e.Set != s.old:
+		return s.admitNew(set, e, out)
+	}
+	deliver, err := s.handover.Old(e)
+	if err != nil {
+		s.fail(err)
+	}
+	if deliver {
+		return append(out, *e)
+	}
+	if gateway.OfOneSession(e.Name) {
+		s.calls.see(e) // the answer to a request of before the switch
+	}
+	return out
+}
+
+// admitNew takes an event of the set that is to deliver, or does since a moment.
+func (s *sessionSets) admitNew(set *sessionSet, e *gateway.Event, out []gateway.Event) []gateway.Event {
+	muted := s.heard != set.number
+	deliver, err := s.handover.New(e)
+	if err != nil {
+		s.fail(err)
+	}
+	if !muted {
+		if deliver {
+			return append(out, *e)
+		}
+		// Nobody gets it, but that it came is saved in its place.
+		return append(out, gateway.Event{Set: e.Set, Shard: e.Shard, Seq: e.Seq, Received: e.Received})
+	}
+	set.saved.guilds.apply(e)
+	if e.Name == eventReady {
+		set.saved.ready(e)
+		select {
+		case s.due <- struct{}{}:
+		default:
+		}
+	}
+	set.handled(e)
+	return out
+}
+
+func (s *sessionSets) fail(err error) {
+	select {
+	case s.broken <- err:
+	default:
+	}
+}
+
+// handled notes for the router that an event is journaled, or wanted by nobody.
+func (s *sessionSets) handled(e *gateway.Event) {
+	if e.Set == markSet {
+		s.passing.handled()
+		close(s.passing.done)
+		s.passing = mark{}
+		return
+	}
+	if set := s.sets[e.Set]; set != nil {
+		set.handled(e)
+	}
+}
+
+func (s *sessionSet) handled(e *gateway.Event) {
+	s.saved.handled(e)
+	s.set.Handled(e.Shard, e.Seq)
+}
+
+// ready notes for the router that a session has begun.
+func (s *sessionSets) ready(e *gateway.Event) {
+	if set := s.sets[e.Set]; set != nil {
+		set.saved.ready(e)
+	}
+}
+
+// apply notes an event for the router before it is delivered.
+func (s *sessionSets) apply(e *gateway.Event) {
+	if set := s.sets[e.Set]; set != nil {
+		set.saved.guilds.apply(e)
+	}
+	s.calls.see(e)
+}
+
+var errRouterEnded = errors.New("the host stops")
+
+// mark lets the router's goroutine do something between two events.
+func (s *sessionSets) mark(do func(out []gateway.Event) []gateway.Event) error {
+	return s.send(mark{admitted: do, handled: func() {}})
+}
+
+// send returns when all events before the mark are journaled, and it is done.
+func (s *sessionSets) send(m mark) error {
+	m.done = make(chan struct{})
+	select {
+	case s.marks <- m:
+	case <-s.routed:
+		return errRouterEnded
+	}
+	select {
+	case s.events <- gateway.Event{Set: markSet}:
+	case <-s.routed:
+		return errRouterEnded
+	}
+	select {
+	case <-m.done:
+		return nil
+	case <-s.routed:
+		return errRouterEnded
+	}
+}
