@@ -133,7 +133,6 @@ type options struct {
 	args    []string
 	prepare func(*exec.Cmd, *running)
 	again   *running // take its folders
-	quick   bool     // a host whose sessions identify as fast as the simulator lets them
 }
 
 type lockedBuffer struct {
@@ -152,9 +151,6 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
-
-// quickIdentify is the time between two IDENTIFYs of a quick host.
-const quickIdentify = 20 * time.Millisecond
 
 // launch starts holdfast run against sim and returns at once.
 func launch(t testing.TB, sim *simulator.Server, o options) *running {
@@ -177,12 +173,8 @@ func launch(t testing.TB, sim *simulator.Server, o options) *running {
 		t.Fatal(err)
 	}
 	args := append([]string{"run", "--config", config, "--plugins", r.plugins, "--state", r.state, "--api-url", sim.URL(), "--log-level", "debug"}, o.args...)
-	host := "./host/holdfast"
-	if o.quick {
-		host = "./host/testdata/quick"
-	}
-	r.cmd = exec.Command(program(t, host), args...)
-	r.cmd.Env = append(os.Environ(), "DISCORD_TOKEN="+sim.Token(), "QUICK_IDENTIFY="+quickIdentify.String())
+	r.cmd = exec.Command(program(t, "./host/holdfast"), args...)
+	r.cmd.Env = append(os.Environ(), "DISCORD_TOKEN="+sim.Token())
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if o.prepare != nil {
