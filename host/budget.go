@@ -137,6 +137,19 @@ func (b *budget) admit(shards []int, resume map[int]gateway.Saved) error {
 // identify. It is nobody's need, unless the bot has outgrown its shards: then as
 // many are left as it takes to start them all once.
 func (b *budget) admitBeside(set, count int, needed bool) error {
+	if err := b.allow(count, needed); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for shard := range count {
+		b.first[place{set, shard}] = true
+	}
+	return nil
+}
+
+// allow is admitBeside without taking anything.
+func (b *budget) allow(count int, needed bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	keep := b.reserve()
@@ -146,9 +159,6 @@ func (b *budget) admitBeside(set, count int, needed bool) error {
 	if left := b.left(time.Now()); b.known.Total > 0 && left-count < keep {
 		return fmt.Errorf("bring up %d new sessions: each needs an identify, Discord allows this bot %d more until %s, and the host keeps the last %d, "+
 			"because Discord resets the token of a bot that spends all: try again after that time", count, left, b.known.Reset.Format(time.RFC3339), keep)
-	}
-	for shard := range count {
-		b.first[place{set, shard}] = true
 	}
 	return nil
 }
@@ -177,6 +187,7 @@ func (p *permits) Take(shard int) time.Duration {
 	defer p.mu.Unlock()
 	now, at := time.Now(), place{p.set, shard}
 	until := p.until(at, now)
+	p.tell(until, now)
 	if wait := until.Sub(now); wait > 0 {
 		p.waiting[at] = until
 		return wait
@@ -198,11 +209,6 @@ func (b *budget) until(at place, now time.Time) time.Time {
 	left := b.left(now)
 	if b.known.Total == 0 || left-len(b.taken) > keep {
 		return b.pausedUntil(now)
-	}
-	if b.told != b.known.Reset {
-		b.told = b.known.Reset
-		b.log.Warn("too many identifies today: shards that must identify wait, so that Discord does not reset the token; those that can be resumed are",
-			"left", left, "kept", keep, "until", b.known.Reset.Format(time.RFC3339))
 	}
 	return b.known.Reset
 }

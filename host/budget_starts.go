@@ -54,11 +54,6 @@ func (b *budget) pausedUntil(now time.Time) time.Time {
 	if n >= loopStarts {
 		until = b.known.Starts[n-loopStarts].Add(loopWindow)
 	}
-	if until.After(now) && b.toldPause != until {
-		b.toldPause = until
-		b.log.Warn("earlier starts had to identify and ended before their sessions settled: the next identify waits, so that a crash loop does not spend the day's; the log of those starts tells why they ended",
-			"starts", n, "until", until.Format(time.RFC3339))
-	}
 	return until
 }
 

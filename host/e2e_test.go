@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-bot/holdfast/host"
 	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/simulator"
 	"github.com/holdfast-bot/holdfast/host/state"
@@ -42,6 +43,9 @@ type programs struct {
 var built programs
 
 func TestMain(m *testing.M) {
+	if settings := os.Getenv(quickHost); settings != "" {
+		os.Exit(runQuickHost(settings))
+	}
 	code := m.Run()
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
@@ -133,6 +137,7 @@ type options struct {
 	args    []string
 	prepare func(*exec.Cmd, *running)
 	again   *running // take its folders
+	quick   bool     // shorten the times that Discord and the host's own rules give
 }
 
 type lockedBuffer struct {
@@ -175,6 +180,9 @@ func launch(t testing.TB, sim *simulator.Server, o options) *running {
 	args := append([]string{"run", "--config", config, "--plugins", r.plugins, "--state", r.state, "--api-url", sim.URL(), "--log-level", "debug"}, o.args...)
 	r.cmd = exec.Command(program(t, "./host/holdfast"), args...)
 	r.cmd.Env = append(os.Environ(), "DISCORD_TOKEN="+sim.Token())
+	if o.quick {
+		makeQuick(t, r.cmd, host.Settings{PluginsDir: r.plugins, StateDir: r.state, APIURL: sim.URL(), Plugins: pluginSettings(o.env)})
+	}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if o.prepare != nil {

@@ -49,7 +49,7 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 		Force:   o.Force,
 		DryRun:  o.DryRun,
 		Drain:   h.config.Settings.DrainTimeout,
-		Check:   l.check,
+		Check:   func(others []*wire.Manifest, m *wire.Manifest) error { return l.check(others, m, o.Reidentify) },
 		Changed: func() { h.reroute(l) },
 	})
 	if err != nil {
@@ -64,12 +64,16 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 	if !o.DryRun {
 		report.Commands = h.resyncCommands(l, o.Prune)
 	}
+	if !o.DryRun && o.Reidentify {
+		report.Sessions, report.SessionsError = h.widen(l)
+	}
 	return report, nil
 }
 
 // check says whether a new build may run beside the others: its commands must
-// not be theirs, and the sessions must get the events that it asks for.
-func (l *live) check(others []*wire.Manifest, m *wire.Manifest) error {
+// not be theirs, and the sessions must get the events that it asks for, or others
+// may take their place.
+func (l *live) check(others []*wire.Manifest, m *wire.Manifest, reidentify bool) error {
 	if err := refuseDenied(m, l.denied); err != nil {
 		return err
 	}
@@ -77,10 +81,37 @@ func (l *live) check(others []*wire.Manifest, m *wire.Manifest) error {
 	if _, err := router.Merge(commandsOf(all)); err != nil {
 		return err
 	}
-	if missing := router.Intents(all) &^ l.sessions.delivering().intents; missing != 0 {
-		return fmt.Errorf("its events need gateway intents (%s) that the running sessions do not have: stop the host and start it again", Intents(missing))
+	missing := l.missing(all)
+	if missing == 0 {
+		return nil
+	}
+	if !reidentify {
+		return fmt.Errorf("its events need gateway intents (%s) that the running sessions do not have: holdfast reload --reidentify lets new sessions take over, side by side, which costs an identify a shard", missing)
+	}
+	if err := l.budget.allow(l.sessions.delivering().count, false); err != nil {
+		return fmt.Errorf("its events need gateway intents (%s) that the running sessions do not have: %w", missing, err)
 	}
 	return nil
+}
+
+// missing are the intents that plugins need and the sessions do not have.
+func (l *live) missing(all []*wire.Manifest) Intents {
+	return Intents(router.Intents(all) &^ l.sessions.delivering().intents)
+}
+
+// widen lets sessions with the intents that the plugins need take over, and says
+// what came of it.
+func (h *Host) widen(l *live) (done, failed string) {
+	missing := l.missing(manifests(l.set))
+	if missing == 0 {
+		return "", ""
+	}
+	log := h.log.Named("gateway")
+	err := h.replace(l.ctx, l, wantedSessions{}, func(line string) { log.Info(line) })
+	if err != nil {
+		return "", fmt.Sprintf("events that need the intents %s do not come yet: %v (holdfast reload --reidentify tries again)", missing, err)
+	}
+	return fmt.Sprintf("new sessions have taken over: the intents %s are there", missing), ""
 }
 
 // reroute lets the router follow the plugins as they are now.

@@ -37,9 +37,9 @@ func (h *Host) Status() control.Status {
 		}
 	}
 	if sessions != nil {
-		current := sessions.delivering()
-		for _, s := range current.set.Status() {
-			out.Shards = append(out.Shards, shardStatus(s, current.saved.guilds.count(s.Shard)))
+		out.Shards = shards(sessions.delivering())
+		if next := sessions.beside(); next != nil {
+			out.Beside = shards(next)
 		}
 	}
 	if budget != nil {
@@ -71,6 +71,14 @@ func (h *Host) Status() control.Status {
 	if gate != nil {
 		s := gate.Status()
 		out.REST = control.REST{Requests: s.Requests, Limited: s.Limited, Invalid: uint64(s.Invalid), Queued: s.Queued}
+	}
+	return out
+}
+
+func shards(set *sessionSet) []control.Shard {
+	out := []control.Shard{}
+	for _, s := range set.set.Status() {
+		out = append(out, shardStatus(s, set.saved.guilds.count(s.Shard)))
 	}
 	return out
 }

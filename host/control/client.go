@@ -45,7 +45,26 @@ func Reload(ctx context.Context, socket string, o ReloadOptions) (ReloadReport, 
 	return report, err
 }
 
+// ask reads a whole answer.
 func ask(ctx context.Context, socket, method, path string, body io.Reader, into any) error {
+	answer, err := open(ctx, socket, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	raw, err := io.ReadAll(io.LimitReader(answer, answerLimit))
+	if err != nil {
+		return fmt.Errorf("read holdfast's answer on %s: %w", socket, err)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("decode holdfast's answer to %s: %w: use the same version as the running host", path, err)
+	}
+	return nil
+}
+
+// open sends a request and returns the body of an answer that is well; its
+// caller closes it.
+func open(ctx context.Context, socket, method, path string, body io.Reader) (io.ReadCloser, error) {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -54,31 +73,29 @@ func ask(ctx context.Context, socket, method, path string, body io.Reader, into 
 	}
 	request, err := http.NewRequestWithContext(ctx, method, "http://holdfast"+path, body)
 	if err != nil {
-		return fmt.Errorf("ask holdfast: %w", err)
+		return nil, fmt.Errorf("ask holdfast: %w", err)
 	}
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return explain(ctx, socket, err)
+		return nil, explain(ctx, socket, err)
+	}
+	if response.StatusCode == http.StatusOK {
+		return response.Body, nil
 	}
 	defer response.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(response.Body, answerLimit))
 	if err != nil {
-		return fmt.Errorf("read holdfast's answer on %s: %w", socket, err)
+		return nil, fmt.Errorf("read holdfast's answer on %s: %w", socket, err)
 	}
 	said := strings.TrimSpace(string(raw))
 	switch response.StatusCode {
-	case http.StatusOK:
 	case http.StatusConflict: // the host's own sentence
-		return errors.New(said)
+		return nil, errors.New(said)
 	case http.StatusNotFound:
-		return fmt.Errorf("the running holdfast does not know %s: it is another version: restart it with this one", path)
+		return nil, fmt.Errorf("the running holdfast does not know %s: it is another version: restart it with this one", path)
 	default:
-		return fmt.Errorf("holdfast answered %s to %s: %s", response.Status, path, said)
+		return nil, fmt.Errorf("holdfast answered %s to %s: %s", response.Status, path, said)
 	}
-	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("decode holdfast's answer to %s: %w: use the same version as the running host", path, err)
-	}
-	return nil
 }
 
 func explain(ctx context.Context, socket string, err error) error {

@@ -20,7 +20,7 @@ import (
 
 // fixed is a source that always says the same and counts how often it was asked.
 type fixed struct {
-	noReload
+	noWork
 	status Status
 	asked  atomic.Int64
 }
@@ -30,12 +30,17 @@ func (f *fixed) Status() Status {
 	return f.status
 }
 
-// noReload is a source that has nothing to reload.
-type noReload struct{}
+// noWork is a source that has nothing to do.
+type noWork struct{}
 
-func (noReload) Reload(context.Context, ReloadOptions) (ReloadReport, error) {
-	return ReloadReport{}, errors.New("nobody should have asked for a reload")
+var errNotAsked = errors.New("nobody should have asked for this")
+
+func (noWork) Reload(context.Context, ReloadOptions) (ReloadReport, error) {
+	return ReloadReport{}, errNotAsked
 }
+
+func (noWork) RestartShard(context.Context, ShardRestart, func(string)) error { return errNotAsked }
+func (noWork) Reshard(context.Context, Reshard, func(string)) error           { return errNotAsked }
 
 func full() Status {
 	return Status{
@@ -240,7 +245,7 @@ func TestManyOperatorsAtOnce(t *testing.T) {
 
 // stuck is a source that answers only when it is let go.
 type stuck struct {
-	noReload
+	noWork
 	entered, free chan struct{}
 }
 

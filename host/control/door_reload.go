@@ -1,29 +1,25 @@
 package control
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"time"
 )
 
-// reloadLimit bounds the request for a reload: thousands of names fit.
-const reloadLimit = 64 << 10
+// requestLimit bounds a request's body: thousands of names to reload fit.
+const requestLimit = 64 << 10
 
 // reload answers an operator's request for a reload. ctx is Serve's and not the
 // request's: the reload ends with the server, never with the operator.
 func (s *Server) reload(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-	options, err := readReload(http.MaxBytesReader(w, r.Body, reloadLimit))
+	var options ReloadOptions
+	err := readObject(http.MaxBytesReader(w, r.Body, requestLimit), &options, "what to reload", "names, force, dry_run, prune and reidentify")
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.reloads.RLock()
-	defer s.reloads.RUnlock()
+	s.works.RLock()
+	defer s.works.RUnlock()
 	if ctx.Err() != nil {
 		http.Error(w, "nothing reloaded: holdfast is stopping", http.StatusConflict)
 		return
@@ -46,25 +42,6 @@ func (s *Server) reload(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if err := door.Flush(); err != nil {
 		s.logUnseen(report, refusal)
 	}
-}
-
-// readReload reads exactly one JSON object with known keys: a misspelt dry_run
-// must not reload anything.
-func readReload(body io.Reader) (ReloadOptions, error) {
-	var options ReloadOptions
-	raw, err := io.ReadAll(body)
-	if err != nil {
-		return options, fmt.Errorf("read what to reload: %w", err)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&options); err != nil {
-		return options, fmt.Errorf("decode what to reload: %w: send names, force, dry_run and prune as a JSON object", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return options, errors.New("decode what to reload: there is more than one JSON object: send one")
-	}
-	return options, nil
 }
 
 // logUnseen tells of a reload whose operator has gone away. What became of each

@@ -31,6 +31,9 @@ type ReloadOptions struct {
 	DryRun bool `json:"dry_run"`
 	// Prune removes from Discord the commands of plugins whose files are gone.
 	Prune bool `json:"prune"`
+	// Reidentify lets sessions with further intents take the place of those that
+	// run, where a plugin's new events need them; that costs an IDENTIFY a shard.
+	Reidentify bool `json:"reidentify"`
 }
 
 // ReloadReport is what a reload has done, or would do.
@@ -39,6 +42,10 @@ type ReloadReport struct {
 	// Commands is a sentence on what became of the application commands; "" if
 	// nothing did.
 	Commands string `json:"commands,omitempty"`
+	// Sessions is a sentence on what became of the gateway sessions, SessionsError
+	// why they could not be replaced; "" if there was no need.
+	Sessions      string `json:"sessions,omitempty"`
+	SessionsError string `json:"sessions_error,omitempty"`
 }
 
 // ReloadStep is what a reload does with one plugin.

@@ -27,16 +27,19 @@ func (r reloader) Reload(ctx context.Context, o ReloadOptions) (ReloadReport, er
 	return r(ctx, o)
 }
 
+func (reloader) RestartShard(context.Context, ShardRestart, func(string)) error { return errNotAsked }
+func (reloader) Reshard(context.Context, Reshard, func(string)) error           { return errNotAsked }
+
 func fullReport() ReloadReport {
 	return ReloadReport{
 		Steps:    []ReloadStep{{Plugin: "hello", File: "hello.bin", Action: ActionReplace, Result: ResultCalledOff, Detail: "try --force", PauseMS: 1.25, Generation: 3}},
-		Commands: "unchanged",
+		Commands: "unchanged", Sessions: "others", SessionsError: "none",
 	}
 }
 
 func TestAReloadCrossesWhole(t *testing.T) {
 	path := filepath.Join(folder(t), "control")
-	want, wantReport := ReloadOptions{Names: []string{"hello", "a\nb"}, Force: true, DryRun: true, Prune: true}, fullReport()
+	want, wantReport := ReloadOptions{Names: []string{"hello", "a\nb"}, Force: true, DryRun: true, Prune: true, Reidentify: true}, fullReport()
 	eachFieldIsSet(t, reflect.ValueOf(want), "ReloadOptions")
 	eachFieldIsSet(t, reflect.ValueOf(wantReport), "ReloadReport")
 	var got ReloadOptions
@@ -80,10 +83,15 @@ func TestWithoutAHostNothingIsReloaded(t *testing.T) {
 // post sends a body as somebody else's client may.
 func post(t *testing.T, path, body string) (code int, said string) {
 	t.Helper()
+	return postTo(t, path, "/v1/reload", body)
+}
+
+func postTo(t *testing.T, path, door, body string) (code int, said string) {
+	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}}}
-	response, err := client.Post("http://holdfast/v1/reload", "application/json", strings.NewReader(body))
+	response, err := client.Post("http://holdfast"+door, "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,12 +112,12 @@ func TestOnlyAnUnderstoodRequestReloads(t *testing.T) {
 	}), nil)
 	for name, test := range map[string]struct{ body, want string }{
 		"nothing":       {"", "EOF"},
-		"no JSON":       {"reload", "send names, force, dry_run and prune"},
+		"no JSON":       {"reload", "send names, force, dry_run, prune and reidentify"},
 		"misspelt":      {`{"dryrun":true}`, `unknown field "dryrun"`},
 		"wrong type":    {`{"names":"hello"}`, "cannot unmarshal string"},
 		"two objects":   {`{}{"force":true}`, "more than one JSON object"},
 		"cut":           {`{"names":["hel`, "unexpected EOF"},
-		"far too large": {`{"names":["` + strings.Repeat("x", reloadLimit) + `"]}`, "too large"},
+		"far too large": {`{"names":["` + strings.Repeat("x", requestLimit) + `"]}`, "too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if code, said := post(t, path, test.body); code != http.StatusBadRequest || !strings.Contains(said, test.want) {
@@ -299,7 +307,7 @@ func TestReloadFieldNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"steps":[{"plugin":"hello","file":"hello.bin","action":"replace","result":"called off","detail":"try --force","pause_ms":1.25,"generation":3}],"commands":"unchanged"}`
+	const want = `{"steps":[{"plugin":"hello","file":"hello.bin","action":"replace","result":"called off","detail":"try --force","pause_ms":1.25,"generation":3}],"commands":"unchanged","sessions":"others","sessions_error":"none"}`
 	if string(raw) != want {
 		t.Errorf("got  %s\nwant %s", raw, want)
 	}

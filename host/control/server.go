@@ -34,9 +34,9 @@ type Server struct {
 	log    hclog.Logger
 
 	timeout, grace time.Duration // requestTimeout, closeTimeout
-	// reloads is held for reading by each that is under way. Serve's end takes it
-	// whole, when its context has ended and no other begins.
-	reloads sync.RWMutex
+	// works is held for reading by each reload, or other lasting work, that is under
+	// way. Serve's end takes it whole, when its context has ended and no other begins.
+	works sync.RWMutex
 }
 
 // Listen opens the socket at path, which must lie in a private folder that this
@@ -89,11 +89,11 @@ func (s *Server) Path() string { return s.path }
 func (s *Server) Close() error { return s.listen.Close() }
 
 // Serve answers until ctx ends, then lets requests under way finish for a moment,
-// removes the socket and returns nil. A reload under way sees ctx end and is
-// waited for. A Server serves once.
+// removes the socket and returns nil. A reload, or other lasting work, that is
+// under way sees ctx end and is waited for. A Server serves once.
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer s.awaitReloads()
+	defer s.awaitWorks()
 	defer cancel() // before that
 	server := &http.Server{
 		Handler:           s.routes(ctx),
@@ -129,13 +129,19 @@ func (s *Server) routes(ctx context.Context) http.Handler {
 		s.answer(w, s.source.Status())
 	})
 	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) { s.reload(ctx, w, r) })
+	mux.HandleFunc("POST /v1/shard/restart", func(w http.ResponseWriter, r *http.Request) {
+		work(ctx, s, w, r, "restart of a shard", "shard and identify", s.source.RestartShard)
+	})
+	mux.HandleFunc("POST /v1/reshard", func(w http.ResponseWriter, r *http.Request) {
+		work(ctx, s, w, r, "resharding", "shards", s.source.Reshard)
+	})
 	return mux
 }
 
-// awaitReloads returns when no reload is under way; Serve's context has ended.
-func (s *Server) awaitReloads() {
-	s.reloads.Lock()
-	s.reloads.Unlock() //nolint:gocritic,staticcheck // having had it is the point
+// awaitWorks returns when nothing lasting is under way; Serve's context has ended.
+func (s *Server) awaitWorks() {
+	s.works.Lock()
+	s.works.Unlock() //nolint:gocritic,staticcheck // having had it is the point
 }
 
 // answer sends one JSON value.

@@ -13,4 +13,17 @@ type Source interface {
 	// It logs what it does with each plugin, and returns soon after ctx, or the
 	// host, has ended.
 	Reload(ctx context.Context, o ReloadOptions) (ReloadReport, error)
+	Sharder
+}
+
+// Sharder is what a Source does with the bot's shards. Each call lasts until it is
+// done, or ctx or the host has ended, and tells an operator on the way what is
+// done, line by line; tell is for one goroutine at a time and keeps nobody
+// waiting for long. An error turns the request down, or says why it did not come
+// to its end, with the remedy.
+type Sharder interface {
+	// RestartShard replaces the connection of one shard.
+	RestartShard(ctx context.Context, o ShardRestart, tell func(line string)) error
+	// Reshard changes how many shards the bot has.
+	Reshard(ctx context.Context, to Reshard, tell func(line string)) error
 }

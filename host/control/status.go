@@ -14,8 +14,10 @@ type Status struct {
 	StateDir      string    `json:"state_dir"`
 	PluginsDir    string    `json:"plugins_dir"`
 	// Bot is nil until Discord has told who the token belongs to.
-	Bot     *User    `json:"bot"`
-	Shards  []Shard  `json:"shards"`
+	Bot    *User   `json:"bot"`
+	Shards []Shard `json:"shards"`
+	// Beside are new sessions that shall take the place of Shards, while that goes on.
+	Beside  []Shard  `json:"beside,omitempty"`
 	Plugins []Plugin `json:"plugins"`
 	// Identifies is nil until Discord has told how many it allows.
 	Identifies *Identifies `json:"identifies,omitempty"`

@@ -18,7 +18,8 @@
 //	  │
 //	start with saved values (Config.Resume)
 //
-// What follows from the end of a connection is decided in one place
+// Set.Restart ends a connection, too: what follows is to resume, or to identify if that was asked for.
+// What follows from any other end of a connection is decided in one place
 // (session.lose) by the table of close codes (closeRules): resume, renew the session, or
 // end the set with a *CloseError.
 //
@@ -33,6 +34,13 @@
 //   - identifyQueue is shared by the sessions of a set under a mutex and closes each turn's channel
 //     once; it asks Config.Permits under that mutex. progress is shared with the router, which reports what it has
 //     handled. gauges are atomics that the session writes and Set.Status reads.
+//
+// # Sets side by side
+//
+// Another number of shards, or other intents, need other sessions. A second Set runs
+// beside the first until all of its sessions are ready, and a Handover recognises in
+// the events of both what the other has shown; it draws the switch. The sets share one identify queue.
+// Set.End closes sessions for good.
 //
 // # Promises
 //

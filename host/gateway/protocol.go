@@ -142,14 +142,14 @@ func (s *session) ready(ev *Event) error {
 	s.id, s.resumeURL = d.SessionID, resumeURL(d.ResumeURL, s.cfg.URL)
 	s.born = time.Now()
 	s.young.set(settled)
-	s.settle()
+	s.settle(false)
 	s.giveBack()
 	s.log.Info("session ready", "seq", ev.Seq)
 	return nil
 }
 
 func (s *session) resumed() {
-	s.settle()
+	s.settle(true)
 	s.gauges.resumes.Add(1)
 	if s.adopted == nil {
 		s.log.Info("session resumed", "seq", s.seq)
@@ -161,7 +161,8 @@ func (s *session) resumed() {
 	s.adopted = nil
 }
 
-func (s *session) settle() {
+func (s *session) settle(resumed bool) {
 	s.become(StateReady)
 	s.answer.stop()
+	s.answerRestart(restarted{resumed: resumed})
 }

@@ -48,6 +48,7 @@ type session struct {
 	progress progress
 	gauges   gauges
 	requests chan request // from Set.Send
+	restarts chan restart // from Set.Restart
 
 	// What a RESUME needs. id is empty while there is no session.
 	id, resumeURL string
@@ -67,6 +68,8 @@ type session struct {
 	turn       *turn
 	identified bool // an IDENTIFY of this turn may have reached Discord
 
+	restarting chan<- restarted // answered when the session is ready again, or has ended
+
 	failures   int // connections in a row that brought nothing
 	shortLived int // sessions in a row that did not settle
 
@@ -80,8 +83,8 @@ func newSession(cfg *Config, known names, queue *identifyQueue, end *atomic.Bool
 	s := &session{
 		cfg: cfg, known: known, queue: queue, end: end, shard: shard,
 		log:      cfg.Log.With("shard", shard),
-		requests: make(chan request),
-		retry:    newAlarm(), answer: newAlarm(), beat: newAlarm(), room: newAlarm(), young: newAlarm(),
+		requests: make(chan request), restarts: make(chan restart),
+		retry: newAlarm(), answer: newAlarm(), beat: newAlarm(), room: newAlarm(), young: newAlarm(),
 	}
 	if v, ok := cfg.Resume[shard]; ok {
 		s.adopt(v)
@@ -115,6 +118,8 @@ func (s *session) run(ctx context.Context) error {
 			cause = s.late()
 		case r := <-requests:
 			cause = s.send(r)
+		case r := <-s.restarts:
+			s.restart(r)
 		case <-s.room.C:
 		case <-s.young.C:
 			if s.cfg.Permits != nil {
@@ -196,9 +201,7 @@ func (s *session) late() error {
 // only when nothing more may be tried.
 func (s *session) lose(cause error) error {
 	was := s.state()
-	if was != StateConnecting && !s.unproven() {
-		s.reachedAt = time.Now()
-	}
+	s.reached()
 	s.drop()
 	then := resume
 	var closed *websocket.CloseError
@@ -237,6 +240,7 @@ func (s *session) refused(e *CloseError) error {
 		s.forget()
 	}
 	s.become(StateRefused)
+	s.answerRestart(restarted{err: e})
 	s.cfg.TooFewShards(e)
 	return nil
 }
@@ -244,7 +248,6 @@ func (s *session) refused(e *CloseError) error {
 // forget gives the session up and says how long to wait before the next, so
 // that sessions that die young do not eat up the day's identifies.
 func (s *session) forget() time.Duration {
-	s.young.stop()
 	if time.Since(s.born) < settled {
 		s.shortLived++
 	} else {
@@ -259,8 +262,14 @@ func (s *session) forget() time.Duration {
 		s.log.Warn("session lost, events until the next READY are missed", "seq", s.seq, "since", stamp(s.reachedAt))
 	}
 	s.gauges.lost.Add(1)
-	s.id, s.resumeURL, s.adopted = "", "", nil
+	s.clear()
 	return backoff(s.shortLived-2, s.cfg.random())
+}
+
+// clear leaves nothing to resume.
+func (s *session) clear() {
+	s.young.stop()
+	s.id, s.resumeURL, s.adopted = "", "", nil
 }
 
 // drop closes the connection and gives the turn back.
@@ -295,6 +304,7 @@ func (s *session) stop() {
 	s.retry.stop()
 	s.young.stop()
 	s.become(StateStopped)
+	s.answerRestart(restarted{err: ErrStopped})
 }
 
 func (s *session) state() State { return State(s.gauges.state.Load()) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,7 @@ type story struct {
 	start   time.Time
 	cancel  context.CancelFunc
 	ended   chan error
+	asked   chan string
 	stopped bool
 }
 
@@ -235,6 +237,18 @@ func (s *story) act(words []string) string {
 		st := s.set.Status()[0]
 		return fmt.Sprintf("status %s seq %d handled %d latency %s connections %d identifies %d resumes %d lost %d gaps %d",
 			st.State, st.Seq, st.Handled, st.Latency, st.Connections, st.Identifies, st.Resumes, st.Lost, st.Gaps)
+	case "restart": // an operator asks
+		s.asked = make(chan string, 1)
+		go func() {
+			resumed, err := s.set.Restart(s.t.Context(), 0, slices.Contains(words, "identify"))
+			s.asked <- fmt.Sprintf("restarted resumed %t, error %v", resumed, err)
+		}()
+		synctest.Wait()
+	case "also": // another one asks
+		_, err := s.set.Restart(s.t.Context(), 0, false)
+		return fmt.Sprintf("also %v", err)
+	case "restarted":
+		return await(s, s.asked)
 	case "stop":
 		s.cancel()
 	case "ended":

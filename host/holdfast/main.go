@@ -24,10 +24,12 @@ const (
 
 // cli is the command line. Each command has a Run method.
 type cli struct {
-	Run    runCmd    `cmd:"" help:"Run the bot until SIGINT or SIGTERM."`
-	Status statusCmd `cmd:"" help:"Show how a running host is."`
-	Reload reloadCmd `cmd:"" help:"Have a running host take in plugins that are new, changed or gone."`
-	Demo   demoCmd   `cmd:"" help:"Run a bot of example plugins on a built-in Discord: no token, no network."`
+	Run     runCmd     `cmd:"" help:"Run the bot until SIGINT or SIGTERM."`
+	Status  statusCmd  `cmd:"" help:"Show how a running host is."`
+	Reload  reloadCmd  `cmd:"" help:"Have a running host take in plugins that are new, changed or gone."`
+	Reshard reshardCmd `cmd:"" help:"Have a running host change the number of its shards."`
+	Shard   shardCmd   `cmd:"" help:"Look after one shard of a running host."`
+	Demo    demoCmd    `cmd:"" help:"Run a bot of example plugins on a built-in Discord: no token, no network."`
 	// DemoHost is what the demo runs as its host.
 	DemoHost demoHostCmd `cmd:"" hidden:""`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -16,12 +16,14 @@ import (
 )
 
 type reloadCmd struct {
-	Names  []string  `arg:"" optional:"" name:"NAME" help:"Plugins to reload, also if they are unchanged (default: all that have changed)."`
-	Force  bool      `help:"Cancel handlers that do not end within drain_timeout; their events come again, marked."`
-	DryRun bool      `help:"Show the plan and do nothing."`
-	Prune  bool      `help:"Remove the commands of plugins whose files are gone."`
-	Host   whichHost `embed:""`
-	JSON   bool      `name:"json" help:"Print JSON."`
+	Names  []string `arg:"" optional:"" name:"NAME" help:"Plugins to reload, also if they are unchanged (default: all that have changed)."`
+	Force  bool     `help:"Cancel handlers that do not end within drain_timeout; their events come again, marked."`
+	DryRun bool     `help:"Show the plan and do nothing."`
+	Prune  bool     `help:"Remove the commands of plugins whose files are gone."`
+	// Reidentify lets new builds have other intents than the sessions.
+	Reidentify bool      `help:"Replace the sessions where a new build needs gateway intents that they do not have."`
+	Host       whichHost `embed:""`
+	JSON       bool      `name:"json" help:"Print JSON."`
 }
 
 // Run has the host that runs on the state folder reload plugins, and waits until
@@ -31,7 +33,7 @@ func (c *reloadCmd) Run(ctx context.Context, around surroundings) error {
 	if err != nil {
 		return err
 	}
-	report, err := askReload(ctx, settings, control.ReloadOptions{Names: c.Names, Force: c.Force, DryRun: c.DryRun, Prune: c.Prune})
+	report, err := askReload(ctx, settings, control.ReloadOptions{Names: c.Names, Force: c.Force, DryRun: c.DryRun, Prune: c.Prune, Reidentify: c.Reidentify})
 	if err != nil {
 		return err
 	}
@@ -45,19 +47,12 @@ func (c *reloadCmd) Run(ctx context.Context, around surroundings) error {
 	return errors.Join(err, verdict(report))
 }
 
-func askReload(ctx context.Context, settings host.Settings, o control.ReloadOptions) (control.ReloadReport, error) {
-	socket, err := settings.ControlSocket()
-	if err == nil {
-		var report control.ReloadReport
-		if report, err = control.Reload(ctx, socket, o); !errors.Is(err, control.ErrNotRunning) {
-			return report, err
-		}
-	}
-	// Who asks for the status learns why nobody answers.
-	if _, why := settings.AskStatus(ctx); why != nil {
-		err = why
-	}
-	return control.ReloadReport{}, err
+func askReload(ctx context.Context, settings host.Settings, o control.ReloadOptions) (report control.ReloadReport, err error) {
+	err = askHost(ctx, settings, func(socket string) error {
+		report, err = control.Reload(ctx, socket, o)
+		return err
+	})
+	return report, err
 }
 
 // verdict is an error if a step is not done: who asked in a script must notice.
@@ -69,6 +64,9 @@ func verdict(r control.ReloadReport) error {
 		}
 	}
 	if undone == 0 {
+		if r.SessionsError != "" {
+			return errors.New("the plugins are reloaded, the sessions are those of before: " + plain(r.SessionsError))
+		}
 		return nil
 	}
 	return fmt.Errorf("%d of %d plugins not reloaded: the reason and what to do stand with each", undone, len(r.Steps))
@@ -110,6 +108,9 @@ func printReload(w io.Writer, r control.ReloadReport) error {
 			said = "commands: " + said
 		}
 		fmt.Fprintln(w, said)
+	}
+	if said := plain(r.Sessions); said != "" {
+		fmt.Fprintln(w, "sessions: "+said)
 	}
 	return nil
 }

@@ -112,6 +112,26 @@ func (s told) Reload(_ context.Context, o control.ReloadOptions) (control.Reload
 	return *s.report, os.WriteFile(s.asked, append(raw, '\n'), 0o600)
 }
 
+// RestartShard tells two lines and refuses shard 9.
+func (s told) RestartShard(_ context.Context, o control.ShardRestart, tell func(string)) error {
+	if o.Shard == 9 {
+		return errors.New("shard 9 does not run here: this host runs the shards 0-3")
+	}
+	tell(fmt.Sprintf("restart %+v", o))
+	tell("and is\nready")
+	return nil
+}
+
+// Reshard tells two lines and fails for more than 100 shards.
+func (s told) Reshard(_ context.Context, to control.Reshard, tell func(string)) error {
+	tell(fmt.Sprintf("reshard to %+v", to))
+	if to.Shards > 100 {
+		return errors.New("shard 4 did not come up: try again later")
+	}
+	tell("it is done")
+	return nil
+}
+
 // discord starts a server that answers every request alike, and puts its base
 // URL into $API: discord 401 BODY.
 func discord(ts *testscript.TestScript, neg bool, args []string) {

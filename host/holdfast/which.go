@@ -1,6 +1,12 @@
 package main
 
-import "github.com/holdfast-bot/holdfast/host"
+import (
+	"context"
+	"errors"
+
+	"github.com/holdfast-bot/holdfast/host"
+	"github.com/holdfast-bot/holdfast/host/control"
+)
 
 // whichHost tells which of the running hosts a command is for.
 type whichHost struct {
@@ -18,4 +24,20 @@ func (w whichHost) settings(around surroundings) (host.Settings, error) {
 		return settings, usageError{err}
 	}
 	return settings, nil
+}
+
+// askHost asks the host of these settings, and says why nobody answers if it does
+// not.
+func askHost(ctx context.Context, settings host.Settings, ask func(socket string) error) error {
+	socket, err := settings.ControlSocket()
+	if err == nil {
+		if err = ask(socket); !errors.Is(err, control.ErrNotRunning) {
+			return err
+		}
+	}
+	// Who asks for the status learns why nobody answers.
+	if _, why := settings.AskStatus(ctx); why != nil {
+		err = why
+	}
+	return err
 }
