@@ -169,7 +169,7 @@ func (d *driver) fleet(g *driven) {
 		d.sim.Typing(g.ID, g.Channels[0], pick(d.r, g.Members))
 		return
 	}
-	d.emit(g, "PRESENCE_UPDATE", `"user":{"id":"%d"},"status":"%s"`, pick(d.r, g.Members), pick(d.r, []string{"idle", "online"}))
+	d.emitf(g, "PRESENCE_UPDATE", `"user":{"id":"%d"},"status":"%s"`, pick(d.r, g.Members), pick(d.r, []string{"idle", "online"}))
 }
 
 // furnish makes, changes and removes channels and roles, and renames the guild.
@@ -181,12 +181,12 @@ func (d *driver) furnish(g *driven) {
 		g.roles = append(g.roles, d.sim.CreateRole(g.ID, "role", 8))
 	case 2:
 		if len(g.channels) > 0 {
-			d.emit(g, "CHANNEL_UPDATE", `"id":"%d","type":0,"name":"room","position":%d`, pick(d.r, g.channels), d.r.IntN(3))
+			d.emitf(g, "CHANNEL_UPDATE", `"id":"%d","type":0,"name":"room","position":%d`, pick(d.r, g.channels), d.r.IntN(3))
 			d.removeOne(&g.channels, func(id uint64) { d.sim.DeleteChannel(g.ID, id) })
 		}
 	case 3:
 		if len(g.roles) > 0 {
-			d.emit(g, "GUILD_ROLE_UPDATE", `"role":{"id":"%d","name":"role %d"}`, pick(d.r, g.roles), d.r.IntN(3))
+			d.emitf(g, "GUILD_ROLE_UPDATE", `"role":{"id":"%d","name":"role %d"}`, pick(d.r, g.roles), d.r.IntN(3))
 			d.removeOne(&g.roles, func(id uint64) { d.sim.DeleteRole(g.ID, id) })
 		}
 	default:
@@ -229,12 +229,12 @@ func (d *driver) thread(g *driven) {
 	const body = `"id":"%d","parent_id":"%d","type":11,"name":"thread"`
 	if len(g.threads) < 2 {
 		g.threads = append(g.threads, d.id())
-		d.emit(g, "THREAD_CREATE", body+`,"newly_created":true`, g.threads[len(g.threads)-1], g.Channels[0])
+		d.emitf(g, "THREAD_CREATE", body+`,"newly_created":true`, g.threads[len(g.threads)-1], g.Channels[0])
 		return
 	}
-	d.emit(g, "THREAD_UPDATE", body+`,"version":%d`, g.threads[0], g.Channels[0], d.next())
-	d.emit(g, "THREAD_CREATE", body+`,"member":{"id":"%d"}`, g.threads[0], g.Channels[0], d.sim.Bot())
-	d.emit(g, "THREAD_DELETE", `"id":"%d","parent_id":"%d","type":11`, g.threads[0], g.Channels[0])
+	d.emitf(g, "THREAD_UPDATE", body+`,"version":%d`, g.threads[0], g.Channels[0], d.next())
+	d.emitf(g, "THREAD_CREATE", body+`,"member":{"id":"%d"}`, g.threads[0], g.Channels[0], d.sim.Bot())
+	d.emitf(g, "THREAD_DELETE", `"id":"%d","parent_id":"%d","type":11`, g.threads[0], g.Channels[0])
 	g.threads = g.threads[1:]
 }
 
@@ -243,21 +243,21 @@ func (d *driver) invent(g *driven) {
 	if names := strings.Fields(numbered); d.r.IntN(2) == 0 {
 		name := pick(d.r, names)
 		if strings.HasSuffix(name, "_UPDATE") {
-			d.emit(g, name, `"id":"%d","n":%d`, g.ID+1+d.r.Uint64N(3), d.r.IntN(4))
+			d.emitf(g, name, `"id":"%d","n":%d`, g.ID+1+d.r.Uint64N(3), d.r.IntN(4))
 		} else {
-			d.emit(g, name, `"id":"%d"`, d.id())
+			d.emitf(g, name, `"id":"%d"`, d.id())
 		}
 		return
 	}
 	name := pick(d.r, strings.Fields(plain))
 	if d.r.IntN(2) == 0 {
-		d.emit(g, name, `"channel_id":"%d"`, g.Channels[0])
+		d.emitf(g, name, `"channel_id":"%d"`, g.Channels[0])
 	} else {
-		d.emit(g, name, `"channel_id":"%d","n":%d`, g.Channels[0], d.next())
+		d.emitf(g, name, `"channel_id":"%d","n":%d`, g.Channels[0], d.next())
 	}
 }
 
-func (d *driver) emit(g *driven, name, format string, args ...any) {
+func (d *driver) emitf(g *driven, name, format string, args ...any) {
 	data := fmt.Appendf([]byte("{"), format, args...)
 	data = fmt.Appendf(data, `,"guild_id":"%d"}`, g.ID)
 	d.sim.Dispatch(g.ID, name, json.RawMessage(data))

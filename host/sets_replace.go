@@ -23,7 +23,7 @@ func (s *sessionSets) bringUp(ctx context.Context, next *sessionSet) error {
 	s.forget()
 	err := s.mark(func(out []gateway.Event) []gateway.Event {
 		s.sets[next.number], s.old = next, s.heard
-		s.handover = gateway.NewHandover(next.count, s.skew)
+		s.handover = gateway.NewHandover(next.count, s.delivering().intents^next.intents, s.skew)
 		return out
 	})
 	if err != nil {
@@ -62,20 +62,7 @@ func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell fun
 	for {
 		select {
 		case <-s.due:
-			ready, at, err := s.progress()
-			if err != nil {
-				return err
-			}
-			if ready != told {
-				tell(fmt.Sprintf("%d of %d new sessions are ready", ready, next.count))
-				told = ready
-			}
-			if !at.IsZero() {
-				timeout.Stop()
-				due.Reset(time.Until(at))
-			}
-		case <-due.C:
-			return nil
+		case <-due.C: // unless guilds came meanwhile
 		case <-timeout.C:
 			ready, _, err := s.progress()
 			return errors.Join(fmt.Errorf("%d of %d new sessions were not ready within %s: look at the log for what kept them", next.count-ready, next.count, next.timeout), err)
@@ -91,6 +78,23 @@ func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell fun
 		case <-ctx.Done():
 			return errRouterEnded
 		}
+		ready, at, err := s.progress()
+		if err != nil {
+			return err
+		}
+		if ready != told {
+			tell(fmt.Sprintf("%d of %d new sessions are ready", ready, next.count))
+			told = ready
+		}
+		if at.IsZero() {
+			continue
+		}
+		timeout.Stop()
+		wait := time.Until(at)
+		if wait <= 0 {
+			return nil
+		}
+		due.Reset(wait)
 	}
 }
 
