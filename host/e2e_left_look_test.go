@@ -166,7 +166,7 @@ func (l *leftHouse) stop() {
 	l.journalFits()
 	kept := []string{"bot.json", "commands.json", "identify.json", "lock", "saved/counter.state", "sessions.json", "sessions.seq"}
 	for _, name := range l.plugins() {
-		kept = append(kept, "cursors/"+name+"/0", "cursors/"+name+"/1")
+		kept = append(kept, "cursors/"+name)
 	}
 	for hash := range l.hashes() {
 		kept = append(kept, "staged/"+hash)

@@ -132,7 +132,6 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	if count := cmp.Or(h.config.Settings.Shards.Count, discord.gateway.Shards); count > maxShards {
 		return fmt.Errorf("run %d shards: at most %d are kept: give their number with --shards", count, maxShards)
 	}
-	kept.journal.shards, _ = h.config.Settings.Shards.Of(discord.gateway.Shards)
 	h.set(func() { h.guilds, h.kept = guilds, kept })
 	calls := newGatewayCalls(h.log.Named("gateway"))
 	defer calls.Close()

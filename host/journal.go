@@ -19,7 +19,6 @@ const complainEvery = time.Minute
 type journal struct {
 	folder *state.State
 	events *state.Journal
-	shards []int // of this host
 	log    hclog.Logger
 
 	// The router's:
@@ -80,22 +79,15 @@ func (j *journal) Cursors() ([]string, error) { return j.folder.Cursors() }
 // Forget implements plugins.Cursors.
 func (j *journal) Forget(plugin string) error { return j.folder.RemoveCursor(plugin) }
 
-// Last implements plugins.Journal. Shards without events are among them: plugins
-// have a place there before the first comes.
-func (j *journal) Last() map[uint32]uint64 {
-	last := make(map[uint32]uint64)
-	for _, shard := range j.shards {
-		last[uint32(shard)] = 0
-	}
-	for _, shard := range j.events.Shards() {
-		_, last[shard] = j.events.Range(shard)
-	}
+// Last implements plugins.Journal.
+func (j *journal) Last() uint64 {
+	_, last := j.events.Range()
 	return last
 }
 
 // Read implements plugins.Journal.
-func (j *journal) Read(shard uint32, from uint64) plugins.Reader {
-	return &journalReader{reader: j.events.Read(shard, from)}
+func (j *journal) Read(from uint64) plugins.Reader {
+	return &journalReader{reader: j.events.Read(from)}
 }
 
 // journalReader reads records as events.

@@ -18,8 +18,9 @@ const (
 	// the turns in which they identify.
 	besideTimeout = 120 * time.Second
 	// outgrownPause is how long after a new number of shards could not be had the
-	// host tries again.
+	// host tries again; each time it waits twice as long, up to an hour.
 	outgrownPause = 5 * time.Minute
+	outgrownMost  = time.Hour
 )
 
 // Reshard replaces the sessions by others with another number of shards, side by
@@ -38,28 +39,31 @@ func (h *Host) Reshard(_ context.Context, to control.Reshard, tell func(line str
 
 // wantedSessions are what shall replace the sessions that run.
 type wantedSessions struct {
-	count  int  // of shards; 0: as many as now
-	auto   bool // as many as Discord recommends
-	needed bool // Discord wants more than there are
+	count    int  // of shards; 0: as many as now
+	auto     bool // as many as Discord recommends
+	outgrown bool // Discord wants more than there are
+	needed   bool // and the bot's last identifies are for it
 }
 
 // outgrown replaces the sessions when Discord takes no more guilds for a shard.
 func (h *Host) outgrown(ctx context.Context) {
 	log := h.log.Named("gateway")
-	for ctx.Err() == nil {
+	want := wantedSessions{auto: true, outgrown: true, needed: true}
+	for pause := outgrownPause; ctx.Err() == nil; pause = min(2*pause, outgrownMost) {
 		h.mu.Lock()
 		l := h.live
 		h.mu.Unlock()
-		err := errors.New("the host is not up")
-		if l != nil {
-			err = h.replace(ctx, l, wantedSessions{auto: true, needed: true}, func(line string) { log.Info(line) })
+		if l == nil || !l.sessions.refused() {
+			return // it stops, or an operator has helped
 		}
+		err := h.replace(ctx, l, want, func(line string) { log.Info(line) })
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		log.Error("a shard has more guilds than Discord allows and is closed until there are more shards", "error", err, "again", outgrownPause)
+		log.Error("a shard has more guilds than Discord allows and is closed until there are more shards", "error", err, "again", pause.String())
+		want.needed = false // what fails may not spend what a start needs
 		select {
-		case <-time.After(outgrownPause):
+		case <-time.After(pause):
 		case <-ctx.Done():
 		}
 	}
@@ -78,6 +82,7 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	old := s.delivering()
 	if err := s.bringUp(ctx, next); err != nil {
+		l.budget.drop(next.number)
 		return err
 	}
 	err = s.awaitReady(ctx, next, tell)
@@ -108,6 +113,8 @@ func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	l.budget.learn(info.SessionStartLimit)
 	switch {
+	case want.outgrown:
+		want.count = max(info.Shards, old.count+1)
 	case want.auto:
 		want.count = info.Shards
 	case want.count == 0:
@@ -118,9 +125,6 @@ func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	intents := router.Intents(manifests(l.set))
 	if want.count == old.count && intents == old.intents {
-		if want.needed {
-			return nil, fmt.Errorf("Discord recommends the %d shards that there are: give a larger number with holdfast reshard", want.count)
-		}
 		tell(fmt.Sprintf("nothing to change: there are %d shards with these intents", old.count))
 		return nil, nil
 	}
@@ -140,6 +144,7 @@ func (h *Host) newSet(l *live, info *gatewayInfo, number, count int, intents uin
 	c := h.sessionConfig(l.rooms, info, saved)
 	c.Number, c.Beside = number, l.sessions.delivering().set
 	c.Events, c.Permits = l.sessions.events, l.budget.of(number)
+	c.Log = saved.log.With("set", number)
 	c.TooFewShards = l.sessions.tooFew(number)
 	for shard := range count {
 		c.Shards = append(c.Shards, shard)

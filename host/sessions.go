@@ -2,6 +2,7 @@ package host
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"time"
 
@@ -157,8 +158,20 @@ func (s *savedSessions) save(v state.SessionValues) error {
 		s.muted[int(v.Shard)] = v
 		return nil
 	}
-	_, v.Journaled = s.events.Range(v.Shard)
+	_, v.Journaled = s.events.Range()
 	return s.values.Save(v)
+}
+
+// fence ends what the journal adds to these sessions' numbers: what is appended
+// from now on may be others'.
+func (s *savedSessions) fence() {
+	list := s.values.All()
+	for n := range list {
+		list[n].Journaled = math.MaxUint64
+	}
+	if err := s.values.Replace(list); err != nil {
+		s.log.Error("sessions not saved: a host that is killed at this moment identifies anew", "error", err)
+	}
 }
 
 // takeOver saves muted sessions in the place of all others. Up to where they are,
@@ -166,7 +179,7 @@ func (s *savedSessions) save(v state.SessionValues) error {
 func (s *savedSessions) takeOver() {
 	list := make([]state.SessionValues, 0, len(s.muted))
 	for _, v := range s.muted {
-		_, v.Journaled = s.events.Range(v.Shard)
+		_, v.Journaled = s.events.Range()
 		list = append(list, v)
 	}
 	s.muted = nil

@@ -65,6 +65,39 @@ func TestResumableWhenTheClockGoesBack(t *testing.T) {
 	want("two", 4)
 }
 
+// TestResumableBesideOtherShards: all shards have one journal, and each session is
+// resumed from its own last event there.
+func TestResumableBesideOtherShards(t *testing.T) {
+	events, values := openKept(t)
+	saved := &savedSessions{values: values, events: events, count: 2, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
+	now := time.Now()
+	at := func(shard uint32, seq uint64) {
+		if err := events.Append([]state.Record{{Shard: shard, Seq: seq, Received: now.UnixNano(), Name: "MESSAGE_CREATE"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ready := func(shard int) {
+		saved.ready(&gateway.Event{Shard: shard, Seq: 1, Name: "READY", Received: now, Data: fmt.Appendf(nil, `{"session_id":"of %d"}`, shard)})
+	}
+	at(1, 800) // of a session before
+	ready(0)
+	ready(1)
+	at(0, 5)
+	at(0, 6) // and the host is killed before these are saved
+	for shard, want := range []uint64{6, 1} {
+		if got := saved.resumable([]int{0, 1})[shard]; got.Seq != want {
+			t.Errorf("shard %d is resumed from seq %d, want %d", shard, got.Seq, want)
+		}
+	}
+	at(1, 900)
+	at(0, 7)
+	for shard, want := range []uint64{7, 900} {
+		if got := saved.resumable([]int{0, 1})[shard]; got.Seq != want {
+			t.Errorf("shard %d is resumed from seq %d, want %d", shard, got.Seq, want)
+		}
+	}
+}
+
 // TestSessionsThatFit: a session is resumed if it gives all events that are
 // needed, and none that are denied.
 func TestSessionsThatFit(t *testing.T) {
@@ -85,5 +118,65 @@ func TestSessionsThatFit(t *testing.T) {
 		if _, got := test.now.resumable([]int{0, 1})[1]; got != test.want {
 			t.Errorf("%s: resumed %v", name, got)
 		}
+	}
+}
+
+// TestSessionsTakeOver: whenever the host is killed while other sessions take over,
+// those on disk have numbers of their own.
+func TestSessionsTakeOver(t *testing.T) {
+	events, values := openKept(t)
+	now := time.Now()
+	keep := func(count int) *savedSessions {
+		return &savedSessions{values: values, events: events, count: count, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
+	}
+	old, next := keep(2), keep(3)
+	next.muted = map[int]state.SessionValues{}
+	event := func(s *savedSessions, shard int, seq uint64) {
+		s.handled(&gateway.Event{Shard: shard, Seq: seq, Received: now})
+		if s.muted != nil {
+			return
+		}
+		if err := events.Append([]state.Record{{Shard: uint32(shard), Seq: seq, Received: now.UnixNano(), Name: "MESSAGE_CREATE"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(s *savedSessions, ids string, seqs ...uint64) {
+		t.Helper()
+		got := s.resumable([]int{0, 1, 2})
+		if len(got) != len(seqs) {
+			t.Fatalf("resumable by %v, want %d", got, len(seqs))
+		}
+		for shard, seq := range seqs {
+			if v := got[shard]; v.ID != fmt.Sprint(ids, shard) || v.Seq != seq {
+				t.Errorf("shard %d resumable by %s, seq %d, want %d", shard, v.ID, v.Seq, seq)
+			}
+		}
+	}
+	for _, s := range []*savedSessions{old, next} {
+		id := map[*savedSessions]string{old: "old", next: "new"}[s]
+		for shard := range s.count {
+			s.ready(&gateway.Event{Shard: shard, Seq: 1, Name: "READY", Received: now, Data: fmt.Appendf(nil, `{"session_id":"%s%d"}`, id, shard)})
+		}
+	}
+	event(old, 0, 5)
+	event(old, 1, 6)
+	event(next, 0, 700)
+	event(next, 2, 800)
+	want(old, "old", 5, 6)
+	old.fence()
+	// What only the new ones had is journaled, and the host is killed.
+	if err := events.Append([]state.Record{{Shard: 0, Seq: 701, Received: now.UnixNano(), Name: "MESSAGE_CREATE"}}); err != nil {
+		t.Fatal(err)
+	}
+	want(old, "old", 5, 6)
+	next.takeOver()
+	want(next, "new", 700, 1, 800)
+	event(next, 1, 9)
+	want(next, "new", 700, 9, 800)
+	if n := next.savedCount(); n != 3 {
+		t.Errorf("%d sessions decide on the number of shards", n)
+	}
+	if got := old.resumable([]int{0, 1}); len(got) != 0 {
+		t.Errorf("the old sessions are resumable by %v", got)
 	}
 }

@@ -2,7 +2,7 @@ package host
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,18 +62,6 @@ type sessionSets struct {
 	passing  mark                // is on its way to handled
 }
 
-// markSet is the number of the set that marks seem to come from.
-const markSet = -1
-
-// mark is what replace wants done at one place in the order of the events.
-type mark struct {
-	// admitted runs when the mark comes, and may put events before it.
-	admitted func(out []gateway.Event) []gateway.Event
-	// handled runs when all before the mark is journaled.
-	handled func()
-	done    chan struct{}
-}
-
 func newSessionSets(events chan gateway.Event, calls *gatewayCalls, skew time.Duration, log hclog.Logger) *sessionSets {
 	return &sessionSets{
 		events: events, calls: calls, skew: skew, log: log, urgent: make(chan struct{}, 1),
@@ -104,6 +92,7 @@ func (s *sessionSets) run(ctx context.Context, more func(context.Context)) error
 	s.mu.Unlock()
 	s.replacing.Lock() // until replace has ended
 	defer s.replacing.Unlock()
+	s.delivering().cancel()
 	s.running.Wait()
 	return err
 }
@@ -120,6 +109,7 @@ func (s *sessionSets) start(ctx context.Context, set *sessionSet) {
 
 // watch returns when the set that delivers has ended.
 func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) error {
+	asked := make(chan struct{}, 1) // holds something while more runs
 	for {
 		s.mu.Lock()
 		current, changed := s.current, s.changed
@@ -131,7 +121,15 @@ func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) err
 			}
 		case <-changed:
 		case <-s.urgent:
-			s.running.Go(func() { more(ctx) })
+			select {
+			case asked <- struct{}{}:
+				s.running.Go(func() {
+					more(ctx)
+					<-asked
+					s.wantMore(ctx)
+				})
+			default: // it looks again at its end
+			}
 		}
 	}
 }
@@ -141,6 +139,25 @@ func (s *sessionSets) delivering() *sessionSet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current
+}
+
+// refused says whether Discord wants more shards for one that delivers.
+func (s *sessionSets) refused() bool {
+	return slices.ContainsFunc(s.delivering().set.Status(), func(s gateway.ShardStatus) bool { return s.State == gateway.StateRefused })
+}
+
+// wantMore asks for more shards if Discord wants them.
+func (s *sessionSets) wantMore(ctx context.Context) {
+	if ctx.Err() == nil && s.refused() {
+		s.ask()
+	}
+}
+
+func (s *sessionSets) ask() {
+	select {
+	case s.urgent <- struct{}{}:
+	default:
+	}
 }
 
 // beside is the set that is to replace it, nil most of the time.
@@ -244,32 +261,4 @@ func (s *sessionSets) apply(e *gateway.Event) {
 		set.saved.guilds.apply(e)
 	}
 	s.calls.see(e)
-}
-
-var errRouterEnded = errors.New("the host stops")
-
-// mark lets the router's goroutine do something between two events.
-func (s *sessionSets) mark(do func(out []gateway.Event) []gateway.Event) error {
-	return s.send(mark{admitted: do, handled: func() {}})
-}
-
-// send returns when all events before the mark are journaled, and it is done.
-func (s *sessionSets) send(m mark) error {
-	m.done = make(chan struct{})
-	select {
-	case s.marks <- m:
-	case <-s.routed:
-		return errRouterEnded
-	}
-	select {
-	case s.events <- gateway.Event{Set: markSet}:
-	case <-s.routed:
-		return errRouterEnded
-	}
-	select {
-	case <-m.done:
-		return nil
-	case <-s.routed:
-		return errRouterEnded
-	}
 }

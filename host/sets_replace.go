@@ -1,8 +1,8 @@
 package host
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -53,26 +53,21 @@ func (s *sessionSets) forget() {
 
 // awaitReady returns when the new set may take over, or why it cannot.
 func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell func(string)) error {
-	timeout := time.NewTimer(next.timeout)
+	timeout := time.NewTimer(next.timeout + s.skew)
 	defer timeout.Stop()
-	due := time.NewTimer(0)
-	defer due.Stop()
-	due.Stop()
-	told := -1
+	look := time.NewTicker(s.skew / looks)
+	defer look.Stop()
+	told := 0
 	for {
 		select {
 		case <-s.due:
-		case <-due.C: // unless guilds came meanwhile
+		case <-look.C:
 		case <-timeout.C:
-			ready, _, err := s.progress()
-			return errors.Join(fmt.Errorf("%d of %d new sessions were not ready within %s: look at the log for what kept them", next.count-ready, next.count, next.timeout), err)
+			return fmt.Errorf("%d of %d new sessions were not ready within %s: look at the log for what kept them", next.count-told, next.count, next.timeout)
 		case err := <-s.broken:
 			return err
 		case <-next.done:
-			if next.err != nil {
-				return next.err
-			}
-			return errRouterEnded
+			return cmp.Or(next.err, errRouterEnded)
 		case <-s.delivering().done:
 			return errRouterEnded
 		case <-ctx.Done():
@@ -86,17 +81,15 @@ func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell fun
 			tell(fmt.Sprintf("%d of %d new sessions are ready", ready, next.count))
 			told = ready
 		}
-		if at.IsZero() {
-			continue
-		}
-		timeout.Stop()
-		wait := time.Until(at)
-		if wait <= 0 {
+		if !at.IsZero() && time.Now().After(at) {
 			return nil
 		}
-		due.Reset(wait)
 	}
 }
+
+// looks is how often awaitReady looks within the time by which two sessions may
+// lie apart.
+const looks = 20
 
 // progress asks the router's goroutine how many new sessions are ready, and when
 // they may take over.
@@ -115,6 +108,7 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 	rest := 0
 	m := mark{
 		admitted: func(out []gateway.Event) []gateway.Event {
+			s.sets[s.heard].saved.fence()
 			s.heard = next.number
 			missed := s.handover.Switch()
 			rest = len(missed)
@@ -180,9 +174,6 @@ func (s *sessionSets) tooFew(number int) func(*gateway.CloseError) {
 			s.fail(e)
 			return
 		}
-		select {
-		case s.urgent <- struct{}{}:
-		default:
-		}
+		s.ask()
 	}
 }

@@ -6,15 +6,15 @@ import (
 
 // CursorWindow is how many events above the oldest one that is not acknowledged
 // a [Cursor] must tell apart.
-const CursorWindow = 1 << 18
+const CursorWindow = 1 << 21
 
-// Journal keeps the events until the plugins have handled them. Its methods are
-// for any goroutine.
+// Journal keeps the events until the plugins have handled them, in one sequence
+// over all shards. Its methods are for any goroutine.
 type Journal interface {
-	// Last is the last index of each shard's journal.
-	Last() map[uint32]uint64
-	// Read reads a shard's events from an index on.
-	Read(shard uint32, from uint64) Reader
+	// Last is the last index, 0 if there is none yet.
+	Last() uint64
+	// Read reads the events from an index on.
+	Read(from uint64) Reader
 }
 
 // Cursors keeps what the plugins have acknowledged, also in earlier lives of the
@@ -28,27 +28,27 @@ type Cursors interface {
 	Forget(plugin string) error
 }
 
-// Cursor is what one plugin has acknowledged of each shard's journal. What is
-// acknowledged stays so when the host is killed. Its methods are for any
+// Cursor is what one plugin has acknowledged of the journal. What is acknowledged
+// stays so when the host is killed. Its methods are for any
 // goroutine, and cost nanoseconds.
 type Cursor interface { //nolint:interfacebloat // one thing, and the queue needs all of it
 	// AckRange acknowledges all events from first to last, which is at most
 	// [CursorWindow] above the oldest that is not, unless first is that one.
-	AckRange(shard uint32, first, last uint64) error
-	Acked(shard uint32, index uint64) bool
+	AckRange(first, last uint64) error
+	Acked(index uint64) bool
 	// Position tells up to where all events are acknowledged, and up to where
-	// they have been handed to a process of the plugin; known is false for a
-	// shard that the plugin was never at.
-	Position(shard uint32) (low, sent uint64, known bool)
+	// they have been handed to a process of the plugin; known is false for
+	// a plugin that is new.
+	Position() (low, sent uint64, known bool)
 	// SetSent remembers that events up to index are handed to a process.
-	SetSent(shard uint32, index uint64) error
+	SetSent(index uint64) error
 	// Landed takes that back down to index: no open event above it is with a
 	// process any more, or was with one that died.
-	Landed(shard uint32, index uint64) error
+	Landed(index uint64) error
 	Close() error
 }
 
-// Reader reads one shard's journal in order. It belongs to one goroutine.
+// Reader reads the journal in order. It belongs to one goroutine.
 type Reader interface {
 	// Next fills e with the next event; false means that there is none yet. If
 	// lost is above 0, so many events from e's index on are gone, all of e's name

@@ -17,25 +17,22 @@ import (
 // memoryJournal is a Journal that outlives the host of a test.
 type memoryJournal struct {
 	mu      sync.Mutex
-	events  map[uint32][]wire.Event // of index 1, 2, …
-	gone    map[uint32]uint64       // all up to it are dropped
+	events  []wire.Event // of index 1, 2, …
+	gone    uint64       // all up to it are dropped
 	cursors map[string]*memoryCursor
 	broken  int // reads that fail
 }
 
 func newMemoryJournal() *memoryJournal {
-	return &memoryJournal{
-		events: make(map[uint32][]wire.Event), gone: make(map[uint32]uint64),
-		cursors: make(map[string]*memoryCursor),
-	}
+	return &memoryJournal{cursors: make(map[string]*memoryCursor)}
 }
 
 // add journals an event and returns it with its index.
 func (j *memoryJournal) add(e wire.Event) *wire.Event {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e.Index = uint64(len(j.events[e.Shard]) + 1)
-	j.events[e.Shard] = append(j.events[e.Shard], e)
+	e.Index = uint64(len(j.events) + 1)
+	j.events = append(j.events, e)
 	return &e
 }
 
@@ -44,7 +41,7 @@ func (j *memoryJournal) Cursor(plugin string) (Cursor, error) {
 	defer j.mu.Unlock()
 	c := j.cursors[plugin]
 	if c == nil {
-		c = &memoryCursor{acked: make(map[position]bool), low: make(map[uint32]uint64), sent: make(map[uint32]uint64), known: make(map[uint32]bool)}
+		c = &memoryCursor{acked: make(map[uint64]bool), window: CursorWindow}
 		j.cursors[plugin] = c
 	}
 	c.open++
@@ -73,24 +70,17 @@ func (j *memoryJournal) Forget(plugin string) error {
 	return nil
 }
 
-func (j *memoryJournal) Last() map[uint32]uint64 {
+func (j *memoryJournal) Last() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	last := make(map[uint32]uint64)
-	for shard, events := range j.events {
-		last[shard] = uint64(len(events))
-	}
-	return last
+	return uint64(len(j.events))
 }
 
-func (j *memoryJournal) Read(shard uint32, from uint64) Reader {
-	return &memoryReader{j, shard, from}
-}
+func (j *memoryJournal) Read(from uint64) Reader { return &memoryReader{j, from} }
 
 type memoryReader struct {
-	j     *memoryJournal
-	shard uint32
-	next  uint64
+	j    *memoryJournal
+	next uint64
 }
 
 func (r *memoryReader) Next(e *wire.Event) (lost uint64, ok bool, err error) {
@@ -100,15 +90,15 @@ func (r *memoryReader) Next(e *wire.Event) (lost uint64, ok bool, err error) {
 		r.j.broken--
 		return 0, false, errors.New("the disk is broken")
 	}
-	events := r.j.events[r.shard]
+	events := r.j.events
 	if r.next > uint64(len(events)) {
 		return 0, false, nil
 	}
-	if gone := r.j.gone[r.shard]; r.next <= gone {
+	if gone := r.j.gone; r.next <= gone {
 		first := events[r.next-1]
 		for lost = 1; r.next+lost <= gone && events[r.next+lost-1].Name == first.Name; lost++ {
 		}
-		*e = wire.Event{Shard: r.shard, Index: r.next, Name: first.Name}
+		*e = wire.Event{Index: r.next, Name: first.Name}
 		r.next += lost
 		return lost, true, nil
 	}
@@ -125,12 +115,13 @@ type memoryCursor struct {
 	mu        sync.Mutex
 	open      int
 	full      bool // the disk takes nothing
-	acked     map[position]bool
-	low, sent map[uint32]uint64
-	known     map[uint32]bool
+	window    uint64
+	acked     map[uint64]bool
+	low, sent uint64
+	known     bool
 }
 
-func (c *memoryCursor) AckRange(shard uint32, first, last uint64) error {
+func (c *memoryCursor) AckRange(first, last uint64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == 0 {
@@ -139,47 +130,47 @@ func (c *memoryCursor) AckRange(shard uint32, first, last uint64) error {
 	if c.full {
 		return errors.New("no space left")
 	}
-	if first > c.low[shard]+1 && last > c.low[shard]+CursorWindow {
-		return fmt.Errorf("event %d is too far above %d", last, c.low[shard])
+	if first > c.low+1 && last > c.low+c.window {
+		return fmt.Errorf("event %d is too far above %d", last, c.low)
 	}
-	c.known[shard] = true
-	if first <= c.low[shard]+1 {
-		c.low[shard] = max(c.low[shard], last)
+	c.known = true
+	if first <= c.low+1 {
+		c.low = max(c.low, last)
 	} else {
 		for n := first; n <= last; n++ {
-			c.acked[position{shard, n}] = true
+			c.acked[n] = true
 		}
 	}
-	for c.acked[position{shard, c.low[shard] + 1}] {
-		c.low[shard]++
-		delete(c.acked, position{shard, c.low[shard]})
+	for c.acked[c.low+1] {
+		c.low++
+		delete(c.acked, c.low)
 	}
 	return nil
 }
 
-func (c *memoryCursor) Acked(shard uint32, index uint64) bool {
+func (c *memoryCursor) Acked(index uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return index <= c.low[shard] || c.acked[position{shard, index}]
+	return index <= c.low || c.acked[index]
 }
 
-func (c *memoryCursor) Position(shard uint32) (low, sent uint64, known bool) {
+func (c *memoryCursor) Position() (low, sent uint64, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.low[shard], c.sent[shard], c.known[shard]
+	return c.low, c.sent, c.known
 }
 
-func (c *memoryCursor) SetSent(shard uint32, index uint64) error {
+func (c *memoryCursor) SetSent(index uint64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sent[shard] = max(c.sent[shard], index)
+	c.sent = max(c.sent, index)
 	return nil
 }
 
-func (c *memoryCursor) Landed(shard uint32, index uint64) error {
+func (c *memoryCursor) Landed(index uint64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sent[shard] = min(c.sent[shard], index)
+	c.sent = min(c.sent, index)
 	return nil
 }
 
@@ -203,6 +194,7 @@ func openQueue(t *testing.T, j *memoryJournal, l limits, m *wire.Manifest) *kept
 	if err != nil {
 		t.Fatal(err)
 	}
+	j.cursors["p"].window = l.window
 	q.kept.fault = func(what string, err error) { t.Logf("%s: %v", what, err) }
 	if m != nil {
 		q.keep(wants(m))
@@ -248,6 +240,14 @@ func smallLimits() limits {
 	return l
 }
 
+// smallWindow are limits of a cursor that tells few events apart, for tests that
+// go beyond it.
+func smallWindow() limits {
+	l := defaultLimits()
+	l.window = 1 << 14
+	return l
+}
+
 func manifestOf(events ...string) *wire.Manifest {
 	m := &wire.Manifest{Name: "p"}
 	for _, e := range events {
@@ -288,13 +288,13 @@ func TestWhatFindsNoRoomComesFromTheJournal(t *testing.T) {
 	if c, inFlight, _ := q.snapshot(); c.queued != 0 || inFlight != 0 || len(c.dropped) != 0 || c.delivered != total {
 		t.Fatalf("left: %+v, %d in flight", c, inFlight)
 	}
-	q.passed(0, uint64(len(j.events[0])))
+	q.passed(j.Last())
 	if err := q.waitIdle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	q.passed(0, uint64(len(j.events[0])))
-	if low, _, _ := j.cursors["p"].Position(0); low != uint64(len(j.events[0])) {
-		t.Fatalf("all is handled up to %d, want %d", low, len(j.events[0]))
+	q.passed(j.Last())
+	if low, _, _ := j.cursors["p"].Position(); low != j.Last() {
+		t.Fatalf("all is handled up to %d, want %d", low, j.Last())
 	}
 }
 
@@ -312,16 +312,12 @@ func randomLives(t *testing.T, seed uint64) {
 	j := newMemoryJournal()
 	lives := 1 + r.IntN(5)
 	const each = 1500
-	handled := map[position]int{}
-	atKill := map[position]bool{}
+	handled := map[uint64]int{}
+	atKill := map[uint64]bool{}
 	lastOf := map[uint64]uint64{}
-	flying := map[position]wire.Event{}
+	flying := map[uint64]wire.Event{}
 	for life := range lives {
 		q := openQueue(t, j, smallLimits(), manifestOf("MESSAGE_CREATE"))
-		if life == 0 { // it starts with what comes now, in both shards
-			q.passed(0, 0)
-			q.passed(1, 0)
-		}
 		clear(flying)
 		last := life == lives-1
 		pushed := 0
@@ -331,7 +327,7 @@ func randomLives(t *testing.T, seed uint64) {
 				pushed++
 				lane := r.Uint64N(20)
 				e := message(0, 1+lane, r.IntN(800))
-				e.Shard = uint32(lane % 2)
+				e.Shard = uint32(lane) % uint32(life+1) // lanes move with each life
 				if r.IntN(4) == 0 {
 					e.Name = "TYPING_START"
 					j.add(*e)
@@ -340,7 +336,7 @@ func randomLives(t *testing.T, seed uint64) {
 				q.push(j.add(*e))
 			case n < 80:
 				for _, e := range sentBy(t, q.queue) {
-					at := position{e.Shard, e.Index}
+					at := e.Index
 					marked := e.Flags&wire.Redelivered != 0
 					if handled[at] > 0 || atKill[at] && !marked {
 						t.Fatalf("event %v again: handled %d times, marked %v", at, handled[at], marked)
@@ -377,11 +373,9 @@ func randomLives(t *testing.T, seed uint64) {
 		}
 		q.over()
 	}
-	for shard, events := range j.events {
-		for _, e := range events {
-			if want, got := e.Name == "MESSAGE_CREATE", handled[position{shard, e.Index}]; want && got != 1 || !want && got != 0 {
-				t.Errorf("event %d of shard %d, %s: handled %d times", e.Index, shard, e.Name, got)
-			}
+	for _, e := range j.events {
+		if want, got := e.Name == "MESSAGE_CREATE", handled[e.Index]; want && got != 1 || !want && got != 0 {
+			t.Errorf("event %d, %s: handled %d times", e.Index, e.Name, got)
 		}
 	}
 }
@@ -442,7 +436,7 @@ func TestLostEventsAreCounted(t *testing.T) {
 		q.push(j.add(*message(0, 1, 200)))
 	}
 	j.mu.Lock()
-	j.gone[0] = 50
+	j.gone = 50
 	j.broken = 1 // and the first look at it fails
 	j.mu.Unlock()
 	c, _, behind := q.snapshot()
@@ -494,7 +488,7 @@ func TestInteractionsOvertakeTheJournal(t *testing.T) {
 	if err := q.waitIdle(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if low, _, _ := j.cursors["p"].Position(0); low != 101 {
+	if low, _, _ := j.cursors["p"].Position(); low != 101 {
 		t.Fatalf("handled up to %d", low)
 	}
 }
@@ -503,14 +497,18 @@ func TestInteractionsOvertakeTheJournal(t *testing.T) {
 // cursor can tell apart.
 func TestCursorWindowIsKept(t *testing.T) {
 	j := newMemoryJournal()
-	q := openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))
+	l := smallWindow()
+	if ours := defaultLimits().window; ours != CursorWindow {
+		t.Errorf("a queue takes %d events above the oldest open one, a cursor tells %d apart", ours, CursorWindow)
+	}
+	q := openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
 	hung := j.add(*message(0, 1, 1))
 	q.push(hung)
 	if got := sentBy(t, q.queue); len(got) != 1 {
 		t.Fatal("not sent")
 	}
-	const over = CursorWindow + 1000
-	for n := range uint64(over) {
+	over := l.window + 1000
+	for n := range over {
 		q.push(j.add(*message(0, 2+n%300, 1)))
 		if n%200 == 0 {
 			for _, e := range sentBy(t, q.queue) {
@@ -523,12 +521,12 @@ func TestCursorWindowIsKept(t *testing.T) {
 			q.ack(ackOf(e))
 		}
 	}
-	if c, _, behind := q.snapshot(); c.delivered != CursorWindow || behind == 0 {
+	if c, _, behind := q.snapshot(); c.delivered != l.window || behind == 0 {
 		t.Fatalf("delivered %d, behind by %d", c.delivered, behind)
 	}
 	q.ack(ackOf(*hung))
-	q.takenUntil(t, over+1-CursorWindow, always)
-	if low, _, _ := j.cursors["p"].Position(0); low != over+1 {
+	q.takenUntil(t, int(over+1-l.window), always)
+	if low, _, _ := j.cursors["p"].Position(); low != over+1 {
 		t.Fatalf("handled up to %d, want %d", low, over+1)
 	}
 }
@@ -537,9 +535,10 @@ func TestCursorWindowIsKept(t *testing.T) {
 // full does not hold up the plugin for ever.
 func TestCursorThatMissedAcknowledgements(t *testing.T) {
 	j := newMemoryJournal()
-	q := openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))
+	l := smallWindow()
+	q := openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
 	c := j.cursors["p"]
-	handle := func(n int) {
+	handle := func(n uint64) {
 		for range n {
 			q.push(j.add(*message(0, 1, 1)))
 			for _, e := range sentBy(t, q.queue) {
@@ -554,20 +553,19 @@ func TestCursorThatMissedAcknowledgements(t *testing.T) {
 	c.mu.Lock()
 	c.full = false
 	c.mu.Unlock()
-	handle(CursorWindow + 1000)
-	if counts, _, behind := q.snapshot(); counts.acked != CursorWindow+2000 || behind != 0 {
+	handle(l.window + 1000)
+	if counts, _, behind := q.snapshot(); counts.acked != l.window+2000 || behind != 0 {
 		t.Fatalf("%d handled, behind by %d", counts.acked, behind)
 	}
-	if low, _, _ := c.Position(0); low < CursorWindow {
+	if low, _, _ := c.Position(); low < l.window {
 		t.Fatalf("handled up to %d by the cursor", low)
 	}
 }
 
-// TestFirstEventOfAShard: a plugin has a place in each shard from the start, so
-// that a kill before its first event is delivered loses none.
-func TestFirstEventOfAShard(t *testing.T) {
+// TestFirstEventOfAll: a plugin has a place in the empty journal from the start,
+// so that a kill before its first event is delivered loses none.
+func TestFirstEventOfAll(t *testing.T) {
 	j := newMemoryJournal()
-	j.events[0] = nil // known, and empty
 	openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE")).over()
 	first := j.add(*message(0, 1, 1)) // and the host is killed
 	q := openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))

@@ -74,14 +74,13 @@ func (p *Plugin) Manifest() *wire.Manifest {
 }
 
 // Deliver queues e for the plugin, or leaves it to the journal while the plugin
-// is behind; the bytes of e are shared from now on. It never waits. Events of a
-// shard come in the order of their indexes. Deliver and Passed are for one
-// goroutine.
+// is behind; the bytes of e are shared from now on. It never waits. Events come
+// in the order of their indexes. Deliver and Passed are for one goroutine.
 func (p *Plugin) Deliver(e *wire.Event) { p.queue.push(e) }
 
-// Passed says that all events of a shard up to index that were not delivered are
-// not for this plugin.
-func (p *Plugin) Passed(shard uint32, index uint64) { p.queue.passed(shard, index) }
+// Passed says that all events up to index that were not delivered are not for
+// this plugin.
+func (p *Plugin) Passed(index uint64) { p.queue.passed(index) }
 
 // up brings up a new instance of f as far as its manifest.
 func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {

@@ -8,7 +8,7 @@ import (
 )
 
 // limits of a queue. What is in flight bounds what a crash delivers twice;
-// what is queued bounds memory.
+// what is queued bounds memory; window is what a cursor can tell apart.
 type limits struct {
 	perLane      int // unacknowledged events a lane
 	events       int // unacknowledged events an instance, without interactions
@@ -17,12 +17,14 @@ type limits struct {
 	queued       int // bytes that wait in memory
 	away         int // bytes that wait in memory while no instance takes any
 	fresh        int // interactions that wait
+
+	window uint64 // how far above the oldest open event one is taken from the journal
 }
 
 func defaultLimits() limits {
 	return limits{
 		perLane: 16, events: 256, bytes: 1 << 20, interactions: 64,
-		queued: 64 << 20, away: 1 << 20, fresh: 1024,
+		queued: 64 << 20, away: 1 << 20, fresh: 1024, window: CursorWindow,
 	}
 }
 
@@ -43,7 +45,6 @@ const (
 type item struct {
 	event   *wire.Event
 	lane    *lane // nil for an interaction
-	feed    *feed // nil for an event that is not in the journal
 	flags   wire.Flags
 	version uint64 // of the guild, if it was looked for after the event came
 	guild   guildState
@@ -64,11 +65,6 @@ type lane struct {
 	ready      bool      // is in the ring
 	parked     bool      // waits for its guild
 	next       *lane
-}
-
-type position struct {
-	shard uint32
-	index uint64
 }
 
 // queue holds the events of one plugin from the router until their
@@ -99,9 +95,9 @@ type queue struct {
 	held         int  // interactions that wait for their guild
 	waiting      wait // of awaitsGuild's last answer
 	redeliver    []*item
-	recovering   bool // what was redelivered has not been acknowledged wholly
-	inFlight     map[position]*item
-	flightBytes  int // without interactions
+	recovering   bool             // what was redelivered has not been acknowledged wholly
+	inFlight     map[uint64]*item // by index
+	flightBytes  int              // without interactions
 	order        uint64
 	taken        time.Time     // when take was called last
 	idle         chan struct{} // closed when nothing is left, nil when nobody waits
@@ -128,8 +124,8 @@ func newQueue(l limits, now func() time.Time) *queue {
 		closing:   make(chan struct{}),
 		guildWait: defaultGuildWait,
 		lanes:     make(map[uint64]*lane),
-		inFlight:  make(map[position]*item),
-		kept:      kept{feeds: make(map[uint32]*feed), fault: func(string, error) {}},
+		inFlight:  make(map[uint64]*item),
+		kept:      kept{fault: func(string, error) {}},
 		count:     counts{dropped: make(map[string]uint64)},
 	}
 }
@@ -139,12 +135,10 @@ func newQueue(l limits, now func() time.Time) *queue {
 func (q *queue) push(e *wire.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	f, queued := q.admit(e)
-	if !queued {
-		return
+	if q.admit(e) {
+		q.append(q.newItem(e))
+		q.signal(q.wake)
 	}
-	q.append(q.newItem(e, f))
-	q.signal(q.wake)
 }
 
 // fits says whether there is room in memory for one more event. One always fits.
@@ -156,14 +150,14 @@ func (q *queue) fits() bool {
 	return q.count.queued == 0 || q.count.queuedBytes < limit
 }
 
-func (q *queue) newItem(e *wire.Event, f *feed) *item {
+func (q *queue) newItem(e *wire.Event) *item {
 	i := q.freeItems
 	if i == nil {
 		i = new(item)
 	} else {
 		q.freeItems = i.next
 	}
-	*i = item{event: e, feed: f, guild: q.wanted.guildState(e)}
+	*i = item{event: e, guild: q.wanted.guildState(e)}
 	return i
 }
 
@@ -265,19 +259,17 @@ func (q *queue) retire(l *lane) {
 }
 
 // ack takes acknowledgements. Ones that it does not know are ignored: a
-// plugin may acknowledge twice.
+// plugin may acknowledge twice. The index alone names an event.
 func (q *queue) ack(acks *wire.Acks) {
-	shards, indexes := acks.GetShards(), acks.GetIndexes()
 	now := q.now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for n := range min(len(shards), len(indexes)) {
-		key := position{shards[n], indexes[n]}
-		i, ok := q.inFlight[key]
+	for _, index := range acks.GetIndexes() {
+		i, ok := q.inFlight[index]
 		if !ok {
 			continue
 		}
-		delete(q.inFlight, key)
+		delete(q.inFlight, index)
 		q.count.acked++
 		q.acknowledge(i)
 		if i.lane != nil {
@@ -333,5 +325,5 @@ func (q *queue) checkIdle() {
 }
 
 func (q *queue) empty() bool {
-	return q.count.queued == 0 && len(q.inFlight) == 0 && len(q.redeliver) == 0 && q.held == 0 && q.kept.behind == 0
+	return q.count.queued == 0 && len(q.inFlight) == 0 && len(q.redeliver) == 0 && q.held == 0 && !q.kept.behind
 }

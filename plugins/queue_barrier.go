@@ -79,11 +79,8 @@ func (q *queue) widen(next wanted) {
 	}
 	last := q.kept.journal.Last()
 	for name := range next.kinds {
-		if q.wanted.names(name) {
-			continue
-		}
-		for shard := range q.kept.feeds {
-			q.wanted.begin(name, shard, last[shard]+1)
+		if !q.wanted.names(name) {
+			q.wanted.begin(name, last+1)
 		}
 	}
 }

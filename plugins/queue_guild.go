@@ -27,8 +27,8 @@ const (
 // wanted is what the plugin's present build asks for. The zero value takes all,
 // without guilds.
 type wanted struct {
-	kinds map[string]bool              // true: with its guild
-	since map[string]map[uint32]uint64 // by kind and shard, the first event of a kind that was not asked for from the start
+	kinds map[string]bool   // true: with its guild
+	since map[string]uint64 // the first event of a kind that was not asked for from the start
 }
 
 // wants is what a build asks for. Interactions reach also those that only have
@@ -47,17 +47,14 @@ func (w *wanted) names(name string) bool {
 }
 
 func (w *wanted) takes(e *wire.Event) bool {
-	return w.names(e.Name) && e.Index >= w.since[e.Name][e.Shard]
+	return w.names(e.Name) && e.Index >= w.since[e.Name]
 }
 
-func (w *wanted) begin(name string, shard uint32, index uint64) {
+func (w *wanted) begin(name string, index uint64) {
 	if w.since == nil {
-		w.since = make(map[string]map[uint32]uint64)
+		w.since = make(map[string]uint64)
 	}
-	if w.since[name] == nil {
-		w.since[name] = make(map[uint32]uint64)
-	}
-	w.since[name][shard] = index
+	w.since[name] = index
 }
 
 func (w *wanted) guildState(e *wire.Event) guildState {

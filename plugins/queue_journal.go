@@ -11,22 +11,16 @@ import (
 const aheadMost = 1 << 16
 
 // kept is a queue's place in the journal.
-type kept struct {
-	journal Journal // nil: events live in memory only
-	cursor  Cursor  // nil: what is acknowledged is not remembered
-	fault   func(what string, err error)
-	feeds   map[uint32]*feed
-	behind  int // feeds that are
-	closed  bool
-}
-
-// feed is the queue's place in one shard's journal.
 //
 //	live    what is pushed is queued; next follows it
 //	behind  what is pushed stays in the journal; refill reads from next on,
 //	        until it has caught up with the last that was pushed
-type feed struct {
-	shard  uint32
+type kept struct {
+	journal Journal // nil: events live in memory only
+	cursor  Cursor  // nil: what is acknowledged is not remembered
+	fault   func(what string, err error)
+	closed  bool
+
 	next   uint64 // all events below it are queued, or were, or are not for us
 	gone   uint64 // those from next up to it, without it, are lost
 	behind bool
@@ -40,18 +34,26 @@ type feed struct {
 }
 
 // open takes the place that the cursor remembers. What the plugin has missed is
-// read from the journal; where it never was it begins after the last event.
+// read from the journal; one that is new begins after the last event.
 func (q *queue) open(j Journal, c Cursor) {
 	last := j.Last()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.kept.journal, q.kept.cursor = j, c
-	for shard, index := range last {
-		f := q.feedOf(shard, index+1)
-		f.opened = index
-		if f.next <= index {
-			q.fallBehind(f, index)
-		}
+	k := &q.kept
+	k.journal, k.cursor = j, c
+	k.opened, k.next = last, last+1
+	if c == nil {
+		return
+	}
+	low, sent, known := c.Position()
+	if !known {
+		k.low = last
+		q.acknowledged(0, last)
+		return
+	}
+	k.next, k.low, k.sent, k.maybe = low+1, low, sent, sent
+	if k.next <= last {
+		q.fallBehind(last)
 	}
 }
 
@@ -63,11 +65,9 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	k := &q.kept
-	for _, f := range k.feeds {
-		if f.reader != nil {
-			_ = f.reader.Close() // it was only read
-			f.reader = nil
-		}
+	if k.reader != nil {
+		_ = k.reader.Close() // it was only read
+		k.reader = nil
 	}
 	k.closed = true
 	if k.cursor != nil {
@@ -85,83 +85,57 @@ func (q *queue) allLanded() {
 	if len(q.inFlight)+len(q.redeliver) > 0 {
 		return
 	}
-	for _, f := range q.kept.feeds {
-		if err := q.kept.cursor.Landed(f.shard, f.maybe); err != nil {
-			q.kept.fault("remember what is not sent", err)
-		}
+	if err := q.kept.cursor.Landed(q.kept.maybe); err != nil {
+		q.kept.fault("remember what is not sent", err)
 	}
 }
 
-// feedOf is the place in a shard's journal, where the plugin's cursor stands,
-// else at start.
-func (q *queue) feedOf(shard uint32, start uint64) *feed {
+// admit says whether an event that is pushed shall be queued now.
+func (q *queue) admit(e *wire.Event) bool {
 	k := &q.kept
-	if f := k.feeds[shard]; f != nil {
-		return f
-	}
-	f := &feed{shard: shard, next: start}
-	k.feeds[shard] = f
-	if k.cursor == nil {
-		return f
-	}
-	low, sent, known := k.cursor.Position(shard)
-	if known {
-		f.next, f.low, f.sent, f.maybe = low+1, low, sent, sent
-		return f
-	}
-	f.low = start - 1
-	q.acknowledged(shard, 0, start-1)
-	return f
-}
-
-// admit says whether an event that is pushed shall be queued now, and where it
-// stands in the journal.
-func (q *queue) admit(e *wire.Event) (f *feed, queued bool) {
 	switch {
-	case q.kept.closed:
-		return nil, false
-	case q.kept.journal == nil, e.Index&wire.NotJournaled != 0:
+	case k.closed:
+		return false
+	case k.journal == nil, !journaled(e):
 		return q.admitLoose(e)
-	}
-	f = q.feedOf(e.Shard, e.Index)
-	switch {
-	case e.Index < f.next:
-		return nil, false // refill was quicker
-	case e.Name == interactionCreate && f.behind && len(f.ahead) < aheadMost:
+	case e.Index < k.next:
+		return false // refill was quicker
+	case e.Name == interactionCreate && k.behind && len(k.ahead) < aheadMost:
 		// Interactions wait for nobody: refill passes over this one.
-		if f.ahead == nil {
-			f.ahead = make(map[uint64]bool)
+		if k.ahead == nil {
+			k.ahead = make(map[uint64]bool)
 		}
-		f.ahead[e.Index] = false
-		f.pushed = e.Index
+		k.ahead[e.Index] = false
+		k.pushed = e.Index
 		q.makeRoomForInteraction()
-		return f, true
-	case f.behind || !q.fits() || !q.inWindow(f, e.Index):
-		q.fallBehind(f, e.Index)
-		return nil, false
+		return true
+	case k.behind || !q.fits() || !q.inWindow(e.Index):
+		q.fallBehind(e.Index)
+		return false
 	}
-	q.pass(f, e.Index-1)
-	f.next = e.Index + 1
+	q.pass(e.Index - 1)
+	k.next = e.Index + 1
 	if e.Name == interactionCreate {
 		q.makeRoomForInteraction()
 	}
-	return f, true
+	return true
 }
+
+func journaled(e *wire.Event) bool { return e.Index&wire.NotJournaled == 0 }
 
 // admitLoose takes an event that the journal does not have: there is no second
-// chance for it. While older events of its shard are still in the journal it
-// would overtake them.
-func (q *queue) admitLoose(e *wire.Event) (*feed, bool) {
-	f := q.kept.feeds[e.Shard]
+// chance for it. While older events are still in the journal it would overtake
+// them.
+func (q *queue) admitLoose(e *wire.Event) bool {
 	if e.Name == interactionCreate {
 		q.makeRoomForInteraction()
-		return nil, true
+		return true
 	}
-	if f != nil && f.behind || !q.fits() {
+	if q.kept.behind || !q.fits() {
 		q.count.dropped[e.Name]++
-		return nil, false
+		return false
 	}
-	return nil, true
+	return true
 }
 
 // makeRoomForInteraction drops the oldest of too many: its user has given up.
@@ -172,37 +146,34 @@ func (q *queue) makeRoomForInteraction() {
 }
 
 // inWindow says whether the cursor can tell this event apart.
-func (q *queue) inWindow(f *feed, index uint64) bool {
-	if q.kept.cursor == nil || index <= f.low+CursorWindow {
+func (q *queue) inWindow(index uint64) bool {
+	k := &q.kept
+	if k.cursor == nil || index <= k.low+q.limits.window {
 		return true
 	}
-	if f.low, _, _ = q.kept.cursor.Position(f.shard); index <= f.low+CursorWindow {
+	if k.low, _, _ = k.cursor.Position(); index <= k.low+q.limits.window {
 		return true
 	}
-	return q.catchUpCursor(f) && index <= f.low+CursorWindow
+	return q.catchUpCursor() && index <= k.low+q.limits.window
 }
 
 // catchUpCursor tells a cursor that has missed acknowledgements, when the disk did
 // not take them, what is handled. It is false if nothing is gained.
-func (q *queue) catchUpCursor(f *feed) bool {
-	handled := q.oldestOpen(f) - 1
-	if q.held > 0 || handled <= f.low {
+func (q *queue) catchUpCursor() bool {
+	handled := q.oldestOpen() - 1
+	if q.held > 0 || handled <= q.kept.low {
 		return false
 	}
-	q.acknowledged(f.shard, 0, handled)
-	f.low, _, _ = q.kept.cursor.Position(f.shard)
+	q.acknowledged(0, handled)
+	q.kept.low, _, _ = q.kept.cursor.Position()
 	return true
 }
 
-// oldestOpen is the first event of a shard that is queued and not acknowledged,
-// or that has not come yet.
-func (q *queue) oldestOpen(f *feed) uint64 {
-	oldest := f.next
-	look := func(i *item) {
-		if i.feed == f {
-			oldest = min(oldest, i.event.Index)
-		}
-	}
+// oldestOpen is the first event that is queued and not acknowledged, or that has
+// not come yet. Those that the journal does not have are above all others.
+func (q *queue) oldestOpen() uint64 {
+	oldest := q.kept.next
+	look := func(i *item) { oldest = min(oldest, i.event.Index) }
 	for _, i := range q.inFlight {
 		look(i)
 	}
@@ -221,126 +192,121 @@ func (q *queue) oldestOpen(f *feed) uint64 {
 }
 
 // fallBehind leaves events up to index to the journal.
-func (q *queue) fallBehind(f *feed, index uint64) {
-	f.pushed = index
-	if !f.behind {
-		f.behind = true
-		q.kept.behind++
+func (q *queue) fallBehind(index uint64) {
+	q.kept.pushed = index
+	if !q.kept.behind {
+		q.kept.behind = true
 		q.feedOn()
 	}
 }
 
 // caughtUp says whether refill has read all that was left to the journal; then
 // what is pushed next is queued again.
-func (q *queue) caughtUp(f *feed) bool {
-	if f.pushed >= f.next {
+func (q *queue) caughtUp() bool {
+	k := &q.kept
+	if k.pushed >= k.next {
 		return false
 	}
-	f.behind, f.ahead = false, nil
-	q.kept.behind--
+	k.behind, k.ahead = false, nil
 	q.checkIdle()
 	return true
 }
 
 // passed says that all events up to index that were not pushed are not for this
 // plugin.
-func (q *queue) passed(shard uint32, index uint64) {
+func (q *queue) passed(index uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.kept.closed || q.kept.journal == nil {
-		return
-	}
-	f := q.feedOf(shard, index+1)
-	if !f.behind && q.inWindow(f, index) {
-		q.pass(f, index)
-		f.next = max(f.next, index+1)
+	k := &q.kept
+	if !k.closed && k.journal != nil && !k.behind && q.inWindow(index) {
+		q.pass(index)
+		k.next = max(k.next, index+1)
 	}
 }
 
 // pass acknowledges the events from next up to index: nobody wants them here.
-func (q *queue) pass(f *feed, index uint64) {
-	if index >= f.next {
-		q.acknowledged(f.shard, f.next, index)
+func (q *queue) pass(index uint64) {
+	if index >= q.kept.next {
+		q.acknowledged(q.kept.next, index)
 	}
 }
 
 // passGone acknowledges what is lost, and reports whether that is all of it: the
 // cursor may have to wait for an older event.
-func (q *queue) passGone(f *feed) (all bool) {
-	for f.next < f.gone {
-		last := f.gone - 1
-		if !q.inWindow(f, last) && f.next > f.low+1 {
-			last = f.low + CursorWindow
+func (q *queue) passGone() (all bool) {
+	k := &q.kept
+	for k.next < k.gone {
+		last := k.gone - 1
+		if !q.inWindow(last) && k.next > k.low+1 {
+			last = k.low + q.limits.window
 		}
-		if last < f.next {
+		if last < k.next {
 			return false
 		}
-		q.pass(f, last)
-		f.next = last + 1
+		q.pass(last)
+		k.next = last + 1
 	}
 	return true
 }
 
 // acknowledge remembers that the event needs no handling any more.
 func (q *queue) acknowledge(i *item) {
-	f, index := i.feed, i.event.Index
-	if f == nil {
+	if !journaled(i.event) {
 		return
 	}
-	if _, ahead := f.ahead[index]; ahead {
-		if q.kept.cursor == nil || !q.inWindow(f, index) {
-			f.ahead[index] = true // refill does it, within the window
+	k, index := &q.kept, i.event.Index
+	if _, ahead := k.ahead[index]; ahead {
+		if k.cursor == nil || !q.inWindow(index) {
+			k.ahead[index] = true // refill does it, within the window
 			return
 		}
-		delete(f.ahead, index) // the cursor tells refill
+		delete(k.ahead, index) // the cursor tells refill
 	}
-	q.acknowledged(f.shard, index, index)
+	q.acknowledged(index, index)
 }
 
 // acknowledged tells the cursor that the events from first to last need no
 // handling any more.
-func (q *queue) acknowledged(shard uint32, first, last uint64) {
+func (q *queue) acknowledged(first, last uint64) {
 	if q.kept.cursor == nil {
 		return
 	}
-	if err := q.kept.cursor.AckRange(shard, first, last); err != nil {
-		q.kept.fault("remember what is handled", fmt.Errorf("events %d to %d of shard %d: %w", first, last, shard, err))
+	if err := q.kept.cursor.AckRange(first, last); err != nil {
+		q.kept.fault("remember what is handled", fmt.Errorf("events %d to %d: %w", first, last, err))
 	}
 }
 
 // handing remembers that the event goes to a process: from now on it may be
 // handled, whatever becomes of the host.
 func (q *queue) handing(i *item) {
-	f := i.feed
-	if f == nil || i.event.Index <= f.sent {
+	k, index := &q.kept, i.event.Index
+	if !journaled(i.event) || index <= k.sent {
 		return
 	}
-	if _, ahead := f.ahead[i.event.Index]; ahead {
+	if _, ahead := k.ahead[index]; ahead {
 		return // else all that it has overtaken would look as if it were sent
 	}
-	f.sent = i.event.Index
-	if q.kept.cursor == nil {
+	k.sent = index
+	if k.cursor == nil {
 		return
 	}
-	if err := q.kept.cursor.SetSent(f.shard, f.sent); err != nil {
-		q.kept.fault("remember what is sent", err)
+	if err := k.cursor.SetSent(index); err != nil {
+		k.fault("remember what is sent", err)
 	}
 }
 
 // behindBy is how many events wait in the journal at most: others' are among
 // them.
-func (q *queue) behindBy() (n uint64) {
-	for _, f := range q.kept.feeds {
-		if f.behind && f.pushed >= f.next {
-			n += f.pushed - f.next + 1
-		}
+func (q *queue) behindBy() uint64 {
+	if k := &q.kept; k.behind && k.pushed >= k.next {
+		return k.pushed - k.next + 1
 	}
-	return n
+	return 0
 }
 
 // feedOn wakes refill when it has something to do and room for it.
 func (q *queue) feedOn() {
-	if q.kept.behind > 0 && q.hasAppetite() {
+	if q.kept.behind && q.hasAppetite() {
 		q.signal(q.hungry)
 	}
 }

@@ -14,15 +14,15 @@ import (
 func TestMoreIsLostThanTheCursorSpans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := newMemoryJournal()
-		l := smallLimits()
+		l := smallWindow()
 		l.queued = 300
 		q := openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
-		const last = 2*CursorWindow + 5000
+		last := 2*l.window + 5000
 		for range last {
 			q.push(j.add(*message(0, 1, 1)))
 		}
 		j.mu.Lock()
-		j.gone[0] = last
+		j.gone = last
 		j.mu.Unlock()
 		open := sentBy(t, q.queue)
 		if len(open) != 1 {
@@ -41,7 +41,7 @@ func TestMoreIsLostThanTheCursorSpans(t *testing.T) {
 		if c, _, behind := q.snapshot(); c.dropped["MESSAGE_CREATE"] != last-1 || behind != 0 {
 			t.Errorf("%d dropped, %d behind", c.dropped["MESSAGE_CREATE"], behind)
 		}
-		if low, _, _ := j.cursors["p"].Position(0); low != last+1 {
+		if low, _, _ := j.cursors["p"].Position(); low != last+1 {
 			t.Errorf("handled up to %d, want %d", low, last+1)
 		}
 	})
@@ -137,7 +137,7 @@ func TestInteractionThatOvertookIsNotHandledTwice(t *testing.T) {
 // no list of all interactions that were meant for it.
 func TestInteractionsOfAnAwayPluginAreForgotten(t *testing.T) {
 	j := newMemoryJournal()
-	l := smallLimits()
+	l := smallWindow()
 	l.away, l.fresh = 300, 10
 	q := openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
 	q.setAway(true)
@@ -149,7 +149,7 @@ func TestInteractionsOfAnAwayPluginAreForgotten(t *testing.T) {
 		}
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		return len(q.kept.feeds[0].ahead)
+		return len(q.kept.ahead)
 	}
 	for range 3 {
 		q.push(j.add(*message(0, 1, 200)))
@@ -157,7 +157,7 @@ func TestInteractionsOfAnAwayPluginAreForgotten(t *testing.T) {
 	if n := interactions(1000); n > l.fresh {
 		t.Errorf("%d interactions are remembered", n)
 	}
-	for range CursorWindow {
+	for range l.window {
 		j.add(*message(0, 1, 10)) // of another plugin
 	}
 	if n := interactions(2 * aheadMost); n > aheadMost {
@@ -186,7 +186,7 @@ func TestWhatWasNeverSentIsNotMarked(t *testing.T) {
 	q.over()
 	for life, marked := range []bool{false, true} {
 		if marked {
-			j.cursors["p"].sent[0] = total - 1 // as a kill leaves it
+			j.cursors["p"].sent = total - 1 // as a kill leaves it
 		}
 		q = openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
 		got := q.takenUntil(t, 1, func(wire.Event) bool { return false })

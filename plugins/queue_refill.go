@@ -11,9 +11,6 @@ import (
 )
 
 const (
-	// refillChunk is how many events refill reads before it looks at the next
-	// shard.
-	refillChunk = 512
 	// refillPause is how long refill leaves a journal alone that cannot be read.
 	refillPause = time.Second
 	// interactionAnswer is how long an interaction waits for its first answer
@@ -26,20 +23,12 @@ const (
 // until ctx ends. claims says of an interaction whether it is for this plugin.
 func (q *queue) refill(ctx context.Context, claims func(*wire.Event) bool) {
 	for ctx.Err() == nil {
-		more := false
-		for _, f := range q.feedsBehind() {
-			again, err := q.readOn(ctx, f, claims)
-			if err != nil && ctx.Err() == nil {
-				q.tell("read the journal", err)
-				select {
-				case <-time.After(refillPause):
-				case <-ctx.Done():
-				}
-				again = true
+		if err := q.readOn(ctx, claims); err != nil && ctx.Err() == nil {
+			q.tell("read the journal", err)
+			select {
+			case <-time.After(refillPause):
+			case <-ctx.Done():
 			}
-			more = more || again
-		}
-		if more {
 			continue
 		}
 		select {
@@ -56,93 +45,78 @@ func (q *queue) tell(what string, err error) {
 	fault(what, err)
 }
 
-func (q *queue) feedsBehind() []*feed {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	var out []*feed
-	for _, f := range q.kept.feeds {
-		if f.behind {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// readOn queues a chunk of one shard's events. It reports whether it could go on
-// at once.
-func (q *queue) readOn(ctx context.Context, f *feed, claims func(*wire.Event) bool) (more bool, err error) {
-	if f.reader == nil {
-		f.reader = q.kept.journal.Read(f.shard, max(f.next, f.gone))
-	}
-	for range refillChunk {
-		if !q.mayRead(ctx, f) {
-			return false, nil
+// readOn queues what was left to the journal, as far as there is room.
+func (q *queue) readOn(ctx context.Context, claims func(*wire.Event) bool) error {
+	k := &q.kept
+	for q.mayRead(ctx) {
+		if k.reader == nil {
+			k.reader = k.journal.Read(max(k.next, k.gone))
 		}
 		e := new(wire.Event)
-		lost, ok, err := f.reader.Next(e)
+		lost, ok, err := k.reader.Next(e)
 		switch {
 		case err != nil:
 			// Another reader may find what this one stumbled over.
-			err = errors.Join(err, f.reader.Close())
-			f.reader = nil
-			return false, fmt.Errorf("event %d of shard %d: %w", f.next, f.shard, err)
+			err = errors.Join(err, k.reader.Close())
+			k.reader = nil
+			return fmt.Errorf("event %d: %w", k.next, err)
 		case !ok:
-			return q.atEnd(f), nil
+			q.atEnd()
+		default:
+			q.receive(e, lost, e.Name != interactionCreate || lost > 0 || claims(e))
 		}
-		mine := e.Name != interactionCreate || lost > 0 || claims(e)
-		q.receive(f, e, lost, mine)
 	}
-	return true, nil
+	return nil
 }
 
-// mayRead says whether there is room for an event more, in memory and in what
-// the cursor can tell apart.
-func (q *queue) mayRead(ctx context.Context, f *feed) bool {
+// mayRead says whether there is something to read, and room for it, in memory and
+// in what the cursor can tell apart.
+func (q *queue) mayRead(ctx context.Context) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return ctx.Err() == nil && q.fits() && q.passGone(f) && q.inWindow(f, f.next)
+	return ctx.Err() == nil && q.kept.behind && q.fits() && q.passGone() && q.inWindow(q.kept.next)
 }
 
-// atEnd ends the reading of a shard that has caught up. It reports whether more
-// has come meanwhile.
-func (q *queue) atEnd(f *feed) (more bool) {
+// atEnd ends the reading when the plugin has caught up, unless more has come
+// meanwhile.
+func (q *queue) atEnd() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	f.next = f.reader.Index()
-	if !q.caughtUp(f) {
-		return true
+	k := &q.kept
+	k.next = k.reader.Index()
+	if q.caughtUp() {
+		_ = k.reader.Close() // it was only read
+		k.reader = nil
 	}
-	_ = f.reader.Close() // it was only read
-	f.reader = nil
-	return false
 }
 
 // receive takes one event that was read, or what is lost in its place.
-func (q *queue) receive(f *feed, e *wire.Event, lost uint64, mine bool) {
+func (q *queue) receive(e *wire.Event, lost uint64, mine bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	f.next = f.reader.Index()
-	handled, ahead := f.ahead[e.Index]
-	maybe := e.Index <= f.maybe || e.Name == interactionCreate && e.Index <= f.opened
+	k := &q.kept
+	k.next = k.reader.Index()
+	handled, ahead := k.ahead[e.Index]
+	maybe := e.Index <= k.maybe || e.Name == interactionCreate && e.Index <= k.opened
 	switch {
 	case lost > 0:
-		f.next, f.gone = e.Index, f.next
+		k.next, k.gone = e.Index, k.next
 		q.countLost(e.Name, lost)
-		q.passGone(f)
+		q.passGone()
 	case ahead:
-		delete(f.ahead, e.Index)
+		delete(k.ahead, e.Index)
 		if handled {
-			q.acknowledged(f.shard, e.Index, e.Index)
+			q.acknowledged(e.Index, e.Index)
 		}
-	case q.kept.cursor != nil && q.kept.cursor.Acked(f.shard, e.Index):
+	case k.cursor != nil && k.cursor.Acked(e.Index):
 	case !mine || !q.wanted.takes(e):
-		q.acknowledged(f.shard, e.Index, e.Index)
-	case e.Name == interactionCreate && e.Index > f.maybe && q.now().Sub(time.Unix(0, e.Received)) > interactionAnswer:
+		q.acknowledged(e.Index, e.Index)
+	case e.Name == interactionCreate && e.Index > k.maybe && q.now().Sub(time.Unix(0, e.Received)) > interactionAnswer:
 		q.count.dropped[e.Name]++
-		q.acknowledged(f.shard, e.Index, e.Index)
+		q.acknowledged(e.Index, e.Index)
 	default:
 		e.Data = bytes.Clone(e.Data)
-		i := q.newItem(e, f)
+		i := q.newItem(e)
 		if maybe {
 			i.flags |= wire.Redelivered
 		}

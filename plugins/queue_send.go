@@ -101,7 +101,7 @@ func (q *queue) send(b *wire.Batch, i *item) {
 
 func (q *queue) fly(b *wire.Batch, i *item) {
 	i.sent = q.taken
-	q.inFlight[position{i.event.Shard, i.event.Index}] = i
+	q.inFlight[i.event.Index] = i
 	q.handing(i)
 	q.count.delivered++
 	if i.flags == 0 && i.version == 0 {

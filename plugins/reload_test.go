@@ -201,7 +201,7 @@ func TestRenamedFileIsTheSamePlugin(t *testing.T) {
 	if only(t, s) != p || filepath.Base(p.current().Path) != "again" || p.Name() != "echo" {
 		t.Errorf("runs %s from %s", p.Name(), p.current().Path)
 	}
-	if low, _, _ := j.cursors["echo"].Position(0); low != 10 {
+	if low, _, _ := j.cursors["echo"].Position(); low != 10 {
 		t.Errorf("its place in the journal is %d", low)
 	}
 	if steps := reloadOf(f, s); len(steps) != 1 || steps[0].Action != Keep {

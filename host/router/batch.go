@@ -98,7 +98,7 @@ func (r *Router) route(ctx context.Context) {
 	r.settle()
 	for n, frame := range b.frames {
 		if frame.Index&wire.NotJournaled == 0 {
-			r.indexes[frame.Shard] = frame.Index
+			r.index = frame.Index
 		}
 		for _, p := range b.targets[n] {
 			p.Deliver(frame)

@@ -15,11 +15,11 @@ import (
 // Plugin is where the router delivers. Its methods do not wait.
 type Plugin interface {
 	Manifest() *wire.Manifest
-	// Deliver hands an event over, in the order of the indexes of its shard.
+	// Deliver hands an event over, in the order of the indexes.
 	Deliver(e *wire.Event)
-	// Passed says that all events of the shard up to index that were not delivered
-	// are not for this plugin.
-	Passed(shard uint32, index uint64)
+	// Passed says that all events up to index that were not delivered are not for
+	// this plugin.
+	Passed(index uint64)
 }
 
 // Config of a Router. Journal and Log are needed.
@@ -31,7 +31,7 @@ type Config struct {
 	// itself, nothing, or others before it.
 	Admit func(e *gateway.Event, out []gateway.Event) []gateway.Event
 	// Journal keeps events, in their order, before they are delivered, and gives
-	// each the next index of its shard. What it cannot keep it marks with
+	// each the next index. What it cannot keep it marks with
 	// [wire.NotJournaled] and another number.
 	Journal func(events []*wire.Event)
 	// Apply, if not nil, sees every event before it is delivered and returns the
@@ -55,7 +55,7 @@ type Router struct {
 	config   Config
 	table    atomic.Pointer[table]
 	batch    batch
-	indexes  map[uint32]uint64 // last journal index of each shard
+	index    uint64 // the last that the journal gave
 	answers  sync.WaitGroup
 	answerer chan struct{} // a place for each answer that is under way
 
@@ -93,7 +93,6 @@ type Owner func(kind int, name string, guild uint64) (plugin string, ok bool)
 func New(c Config) *Router {
 	r := &Router{
 		config:   c,
-		indexes:  make(map[uint32]uint64),
 		answerer: make(chan struct{}, maxAnswers),
 	}
 	r.Change(c.Plugins, c.Owner)
@@ -152,9 +151,7 @@ func (r *Router) Owns(plugin string, e *wire.Event) bool {
 // look for their own among them later.
 func (r *Router) pass() {
 	for _, p := range r.table.Load().byName {
-		for shard, index := range r.indexes {
-			p.Passed(shard, index)
-		}
+		p.Passed(r.index)
 	}
 }
 

@@ -25,7 +25,7 @@ type target struct {
 
 	mu     sync.Mutex
 	got    []*wire.Event
-	passed map[uint32]uint64
+	passed uint64
 }
 
 func (p *target) Manifest() *wire.Manifest {
@@ -42,22 +42,19 @@ func (p *target) Deliver(e *wire.Event) {
 	p.got = append(p.got, e)
 }
 
-func (p *target) Passed(shard uint32, index uint64) {
+func (p *target) Passed(index uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.passed == nil {
-		p.passed = make(map[uint32]uint64)
-	}
-	p.passed[shard] = index
+	p.passed = index
 }
 
 // numbers is a journal that only counts.
 func numbers() func([]*wire.Event) {
-	last := make(map[uint32]uint64)
+	last := uint64(0)
 	return func(events []*wire.Event) {
 		for _, e := range events {
-			last[e.Shard]++
-			e.Index = last[e.Shard]
+			last++
+			e.Index = last
 		}
 	}
 }
@@ -117,7 +114,7 @@ func TestEventsGoToThoseThatAsk(t *testing.T) {
 	for n, want := range []wire.Event{
 		{Shard: 1, Seq: 7, Index: 1, Name: "X", Guild: 5, Lane: 5},
 		{Shard: 1, Seq: 8, Index: 2, Name: "Y", Lane: 6},
-		{Shard: 3, Seq: 10, Index: 1, Name: "Y", Lane: 3, Received: 1_000_000_002},
+		{Shard: 3, Seq: 10, Index: 3, Name: "Y", Lane: 3, Received: 1_000_000_002},
 	} {
 		got := *a.got[n]
 		if n < 2 {
@@ -131,8 +128,8 @@ func TestEventsGoToThoseThatAsk(t *testing.T) {
 	if handled[1] != 8 || handled[3] != 10 {
 		t.Errorf("handled %v", handled)
 	}
-	if a.passed[1] != 2 || a.passed[3] != 1 || b.passed[1] != 2 {
-		t.Errorf("passed %v and %v", a.passed, b.passed)
+	if a.passed != 3 || b.passed != 3 {
+		t.Errorf("passed %d and %d", a.passed, b.passed)
 	}
 	if s := r.Status(); s.Received != 4 || s.Delivered != 3 {
 		t.Errorf("status %+v", s)
@@ -252,7 +249,7 @@ func TestEventsOutsideOfTheJournal(t *testing.T) {
 			e.Index = wire.NotJournaled | e.Seq
 		}
 	}}, gateway.Event{Seq: 5, Name: "X"}, gateway.Event{Seq: 6, Name: "X"})
-	if len(p.got) != 2 || p.got[1].Index != wire.NotJournaled|6 || p.passed[0] != 1 {
+	if len(p.got) != 2 || p.got[1].Index != wire.NotJournaled|6 || p.passed != 1 {
 		t.Errorf("got %v, passed %v", p.got, p.passed)
 	}
 }

@@ -1,79 +1,82 @@
 package state
 
-// Ack acknowledges the event of a shard with this journal index. Once it has
-// returned, the acknowledgement survives a kill of the process. What is
-// acknowledged already is no error; [ErrWindow] means that nothing was.
-func (c *Cursor) Ack(shard uint32, index uint64) error { return c.AckRange(shard, index, index) }
+// Ack acknowledges the event with this journal index. Once it has returned, the
+// acknowledgement survives a kill of the process. What is acknowledged already is
+// no error; [ErrWindow] means that nothing was.
+func (c *Cursor) Ack(index uint64) error { return c.AckRange(index, index) }
 
 // AckRange acknowledges all events from first to last. It is how events count
 // that the plugin does not ask for, and those that the journal has lost. A range
-// that begins at the low-water mark may have any length and costs the same as one.
-func (c *Cursor) AckRange(shard uint32, first, last uint64) error {
-	m, err := c.need(shard)
-	if err != nil {
+// that begins at the low-water mark may have any length.
+func (c *Cursor) AckRange(first, last uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.need(); err != nil {
 		return err
 	}
-	return m.ack(first, last)
+	return c.mark.ack(first, last)
 }
 
 // SkipTo acknowledges everything up to index: a plugin that is new starts above
 // it. It never goes back.
-func (c *Cursor) SkipTo(shard uint32, index uint64) error { return c.AckRange(shard, 0, index) }
+func (c *Cursor) SkipTo(index uint64) error { return c.AckRange(0, index) }
 
 // Acked says whether the event has been acknowledged.
-func (c *Cursor) Acked(shard uint32, index uint64) bool {
-	m := c.at(shard)
-	return m != nil && m.acked(index)
-}
-
-// Low is the low-water mark: all events up to it have been acknowledged. It is 0
-// for a shard that the plugin has no mark for.
-func (c *Cursor) Low(shard uint32) uint64 {
-	if m := c.at(shard); m != nil {
-		return m.read(wordLow)
-	}
-	return 0
-}
-
-// Known says whether the plugin has a position in this shard's journal. If not,
-// it starts at its barrier, by SkipTo.
-func (c *Cursor) Known(shard uint32) bool {
-	m := c.at(shard)
-	return m != nil && m.read(wordPlaced) != 0
+func (c *Cursor) Acked(index uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mark != nil && c.mark.acked(index)
 }
 
 // SetSent remembers that events up to index have been handed to the plugin's
 // process. It goes back by Landed alone. After a kill, what is above [Cursor.Low], not
 // acknowledged and at most [Cursor.Sent] may have been handled before.
-func (c *Cursor) SetSent(shard uint32, index uint64) error {
-	m, err := c.need(shard)
-	if err != nil {
+func (c *Cursor) SetSent(index uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.need(); err != nil {
 		return err
 	}
-	m.sent(index)
+	if index > c.mark.read(wordSent) {
+		c.mark.write(wordSent, index)
+	}
 	return nil
 }
 
 // Landed takes back what SetSent remembers, down to index: no open event above it
 // may have been handled.
-func (c *Cursor) Landed(shard uint32, index uint64) error {
-	m, err := c.need(shard)
-	if err != nil {
+func (c *Cursor) Landed(index uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.need(); err != nil {
 		return err
 	}
-	m.landed(index)
+	if index < c.mark.read(wordSent) {
+		c.mark.write(wordSent, index)
+	}
 	return nil
 }
 
-// Sent is the highest index given to SetSent since Landed, 0 if there was none.
-func (c *Cursor) Sent(shard uint32) uint64 {
-	if m := c.at(shard); m != nil {
-		return m.read(wordSent)
+// Position tells up to where all events are acknowledged, the low-water mark, and
+// the highest index given to SetSent since Landed. If known is false, the plugin
+// has no position in the journal: it starts at its barrier, by SkipTo.
+func (c *Cursor) Position() (low, sent uint64, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mark == nil {
+		return 0, 0, false
 	}
-	return 0
+	return c.mark.read(wordLow), c.mark.read(wordSent), c.mark.read(wordPlaced) != 0
 }
 
-// Position is Low, Sent and Known in one.
-func (c *Cursor) Position(shard uint32) (low, sent uint64, known bool) {
-	return c.Low(shard), c.Sent(shard), c.Known(shard)
+// Low is the low-water mark of [Cursor.Position].
+func (c *Cursor) Low() uint64 {
+	low, _, _ := c.Position()
+	return low
+}
+
+// Sent is that of [Cursor.Position].
+func (c *Cursor) Sent() uint64 {
+	_, sent, _ := c.Position()
+	return sent
 }

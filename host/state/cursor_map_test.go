@@ -18,12 +18,11 @@ func TestWhatCannotBeMappedIsSetAside(t *testing.T) {
 			if _, err := s.folder(cursorFolder); err != nil {
 				t.Fatal(err)
 			}
-			marks, err := s.cursorDir("p")
+			cursor, err := s.cursorPath("p")
 			if err != nil {
 				t.Fatal(err)
 			}
-			makeDir(t, marks, folderMode)
-			for _, path := range []string{s.path(sequencesFile), filepath.Join(marks, "0")} {
+			for _, path := range []string{s.path(sequencesFile), cursor} {
 				if err := put(path); err != nil {
 					t.Fatal(err)
 				}
@@ -38,10 +37,10 @@ func TestWhatCannotBeMappedIsSetAside(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			if err := c.Ack(0, 1); err != nil || c.Low(0) != 1 {
-				t.Errorf("acknowledged: %d, %v", c.Low(0), err)
+			if err := c.Ack(1); err != nil || c.Low() != 1 {
+				t.Errorf("acknowledged: %d, %v", c.Low(), err)
 			}
-			for _, path := range []string{s.path(sequencesFile), filepath.Join(marks, "0")} {
+			for _, path := range []string{s.path(sequencesFile), cursor} {
 				if aside, _ := filepath.Glob(path + damagedMark + "*"); len(aside) != 1 {
 					t.Errorf("%s set aside: %v", filepath.Base(path), aside)
 				}

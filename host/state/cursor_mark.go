@@ -4,20 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"os"
-	"sync"
 	"sync/atomic"
 )
 
 // CursorWindow is how many events above the oldest one that is not acknowledged
-// a cursor can tell apart: a handler that hangs for its 30 s holds up a shard
-// with 5,000 events a second by 150,000.
-const CursorWindow = 1 << 18
+// a cursor can tell apart: a handler that hangs for its 30 s holds up a host with
+// 50,000 events a second by 1,500,000.
+const CursorWindow = 1 << 21
 
 // A mark is a file of 64-bit words: these, then a ring of bits.
 const (
 	wordMagic  = iota
-	wordForm   // version and shard
+	wordForm   // version
 	wordLow    // all up to it are acknowledged
 	wordPlaced // 1 once the plugin has a position
 	wordSent   // all up to it may have been sent
@@ -27,7 +25,7 @@ const (
 	markHeader = 8 // words before the ring
 
 	markMagic   = 0x726f737275436648 // "HfCursor"
-	markVersion = 1
+	markVersion = 2
 	// The ring is twice the window. Bits are cleared after the low-water mark has
 	// passed them; a kill in between leaves them in the half that is never read
 	// and is swept when the file is opened.
@@ -35,28 +33,26 @@ const (
 	ringWords = ringBits / 64
 )
 
-// mark is a cursor in one shard's journal.
+// mark is the file of a cursor.
 type mark struct {
-	mu    sync.Mutex
 	words words
 	ring  []atomic.Uint64
 }
 
-func openMark(path string, shard uint32) (*mark, error) {
+func openMark(path string) (*mark, error) {
 	w, fresh, err := mapWords(path, markHeader+ringWords)
 	if err != nil {
 		return nil, err
 	}
 	m := &mark{words: w, ring: w.word[markHeader:]}
-	form := uint64(markVersion)<<32 | uint64(shard)
 	if fresh || blank(w.word[:markHeader]) { // blank: killed while it was new
-		w.word[wordForm].Store(form)
-		w.word[wordMagic].Store(markMagic)
+		m.write(wordForm, markVersion)
+		m.write(wordMagic, markMagic)
 	}
-	if err := m.check(path, form); err != nil {
+	if err := m.check(path); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	low := m.words.word[wordLow].Load()
+	low := m.read(wordLow)
 	m.clear(low+CursorWindow+1, low+ringBits) // what a kill has left behind the mark
 	return m, nil
 }
@@ -70,62 +66,26 @@ func blank(word []atomic.Uint64) bool {
 	return true
 }
 
-func (m *mark) check(path string, form uint64) error {
-	w := m.words.word
-	switch magic, got := w[wordMagic].Load(), w[wordForm].Load(); {
-	case magic != markMagic:
+func (m *mark) check(path string) error {
+	switch form := m.read(wordForm); {
+	case m.read(wordMagic) != markMagic:
 		return fmt.Errorf("%w: it is not a cursor", errDamaged)
-	case got>>32 > markVersion:
+	case form > markVersion:
 		return fmt.Errorf("%s was written by a newer holdfast: run that one, or give another --state", path)
-	case got != form:
-		return fmt.Errorf("%w: it is of another shard", errDamaged)
-	case w[wordPlaced].Load() > 1 || w[wordLow].Load() > maxIndex || w[wordSent].Load() > maxIndex:
+	case form != markVersion:
+		return fmt.Errorf("%w: it has the form of an older holdfast", errDamaged)
+	case m.read(wordPlaced) > 1 || m.read(wordLow) > maxIndex || m.read(wordSent) > maxIndex:
 		return fmt.Errorf("%w: its marks are out of range", errDamaged)
 	}
 	return nil
 }
 
-func (m *mark) close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	err := m.words.close()
-	m.words, m.ring = words{}, nil
-	return err
-}
+func (m *mark) read(word int) uint64 { return m.words.word[word].Load() }
 
-// read is a word of the header, 0 after close.
-func (m *mark) read(word int) uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ring == nil {
-		return 0
-	}
-	return m.words.word[word].Load()
-}
-
-func (m *mark) sent(index uint64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ring != nil && index > m.words.word[wordSent].Load() {
-		m.words.word[wordSent].Store(index)
-	}
-}
-
-func (m *mark) landed(index uint64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ring != nil && index < m.words.word[wordSent].Load() {
-		m.words.word[wordSent].Store(index)
-	}
-}
+func (m *mark) write(word int, value uint64) { m.words.word[word].Store(value) }
 
 func (m *mark) acked(index uint64) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ring == nil {
-		return false
-	}
-	low := m.words.word[wordLow].Load()
+	low := m.read(wordLow)
 	return index <= low || index-low <= CursorWindow && m.has(index)
 }
 
@@ -137,27 +97,18 @@ func (m *mark) ack(first, last uint64) error {
 	if last > maxIndex {
 		return fmt.Errorf("acknowledge event %d: no journal has that many", last)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.ring == nil {
-		return os.ErrClosed
+	if m.read(wordPlaced) == 0 {
+		m.write(wordPlaced, 1)
 	}
-	if m.words.word[wordPlaced].Load() == 0 {
-		m.words.word[wordPlaced].Store(1)
-	}
-	low := m.words.word[wordLow].Load()
+	low := m.read(wordLow)
 	switch {
 	case last <= low:
-		return nil
 	case first <= low+1:
 		m.advance(low, last)
-		return nil
 	case last-low > CursorWindow:
 		return fmt.Errorf("%w: event %d, oldest open one %d", ErrWindow, last, low+1)
-	}
-	for i := first; i <= last; i++ {
-		w := &m.ring[i%ringBits/64]
-		w.Store(w.Load() | 1<<(i%64))
+	default:
+		m.each(first, last, func(w *atomic.Uint64, mask uint64) { w.Store(w.Load() | mask) })
 	}
 	return nil
 }
@@ -177,7 +128,7 @@ func (m *mark) advance(low, mark uint64) {
 		}
 		to = min(to+ones, end)
 	}
-	m.words.word[wordLow].Store(to)
+	m.write(wordLow, to)
 	if to > low+1 {
 		m.clear(low+1, min(to, low+ringBits))
 	}
@@ -185,13 +136,19 @@ func (m *mark) advance(low, mark uint64) {
 
 // clear takes away the bits from first to last, at most a ring of them.
 func (m *mark) clear(first, last uint64) {
-	for i := first; i <= last; {
-		n := min(64-i%64, last-i+1)
-		mask := ^uint64(0) >> (64 - n) << (i % 64)
-		w := &m.ring[i%ringBits/64]
+	m.each(first, last, func(w *atomic.Uint64, mask uint64) {
 		if was := w.Load(); was&mask != 0 {
 			w.Store(was &^ mask)
 		}
+	})
+}
+
+// each calls do with each word of the ring that has bits of first to last, and
+// with these.
+func (m *mark) each(first, last uint64, do func(w *atomic.Uint64, mask uint64)) {
+	for i := first; i <= last; {
+		n := min(64-i%64, last-i+1)
+		do(&m.ring[i%ringBits/64], ^uint64(0)>>(64-n)<<(i%64))
 		i += n
 	}
 }
@@ -204,12 +161,12 @@ func highest(path string) uint64 {
 		return 0
 	}
 	defer func() { _ = w.close() }()
-	if w.word[wordMagic].Load() != markMagic || w.word[wordLow].Load() > maxIndex || w.word[wordSent].Load() > maxIndex {
+	m := mark{words: w, ring: w.word[markHeader:]}
+	if m.check(path) != nil {
 		return 0
 	}
-	m := mark{words: w, ring: w.word[markHeader:]}
-	low := w.word[wordLow].Load()
-	high := max(low, w.word[wordSent].Load())
+	low := m.read(wordLow)
+	high := max(low, m.read(wordSent))
 	for i := low + CursorWindow; i > high; i-- {
 		if m.has(i) {
 			return i

@@ -11,7 +11,7 @@
 //	identify.json  when the bot identified, and how often it still may ([Identifies])
 //	sessions.*     what the sessions need to be resumed ([Sessions])
 //	journal/       the events kept until they are handled ([Journal])
-//	cursors/       what each plugin has acknowledged ([Cursor])
+//	cursors/       what each plugin has acknowledged, a file each ([Cursor])
 //	run/           sockets, emptied whenever a host opens the folder
 //	NAME/          what [State.Dir] was asked for, such as staged/ and saved/
 //

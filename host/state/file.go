@@ -157,17 +157,21 @@ func syncFolder(dir string) error {
 // sweep removes what a killed host left: half-written files, its runtime file
 // and its sockets. Only the holder of the lock may call it.
 func (s *State) sweep() error {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return fmt.Errorf("read state folder %s: %w: make it readable for this user", s.dir, reason(err))
-	}
-	for _, e := range entries {
-		name := e.Name()
-		if name != runtimeFile && (!e.Type().IsRegular() || !strings.Contains(name, temporaryMark)) {
-			continue
+	leftOver := []string{s.path(runtimeFile)}
+	for _, dir := range []string{s.dir, s.path(cursorFolder)} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("read state folder %s: %w: make it readable for this user", dir, reason(err))
 		}
-		if err := os.Remove(s.path(name)); err != nil {
-			return fmt.Errorf("remove left-over %s: %w: remove it", s.path(name), reason(err))
+		for _, e := range entries {
+			if e.Type().IsRegular() && strings.Contains(e.Name(), temporaryMark) {
+				leftOver = append(leftOver, filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	for _, path := range leftOver {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove left-over %s: %w: remove it", path, reason(err))
 		}
 	}
 	return s.sweepSockets()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,8 +28,8 @@ var errJournalClosed = errors.New("journal is closed")
 
 // Record is one event in the journal.
 type Record struct {
-	Shard    uint32
-	Index    uint64 // its place in the shard's journal, from 1; given by [Journal.Append]
+	Index    uint64 // its place in the journal, from 1; given by [Journal.Append]
+	Shard    uint32 // the one that it came by
 	Seq      uint64 // Discord's sequence number in the session it came by
 	Received int64  // Unix nanoseconds
 	Guild    uint64
@@ -47,29 +45,32 @@ type Record struct {
 
 // JournalOptions bound a journal. The zero value is the default.
 type JournalOptions struct {
-	Bytes  int64         // of all shards together; 256 MiB
+	Bytes  int64         // 256 MiB
 	Age    time.Duration // of the oldest event; at least 7/8 of it are kept if Bytes allow; 15 min
 	Sync   time.Duration // between fsyncs, and between looks at the age; 1 s
 	Memory bool          // keep nothing on disk: the same within memory, gone with the process
 }
 
-// Journal keeps the events of all shards until they are handled, within its
-// bounds. A shard's events are in segments: files, or memory, that are appended
-// to in order and dropped whole, the oldest first. When the journal is nearly
-// full and presences and typing take more than an eighth of it, the oldest
-// segments are rewritten without them before whole segments go.
+// Journal keeps the events of the host until they are handled, within its bounds.
+// It is one sequence over all shards, so that a guild's events stay in order when
+// it moves to another shard, as it does when their number changes.
+//
+// The events are in segments: files, or memory, that are appended to in order and
+// dropped whole, the oldest first. When the journal is nearly full and presences
+// and typing take more than an eighth of it, the oldest segments are rewritten
+// without them before whole segments go.
 //
 // Its methods may be called from several goroutines at once. One goroutine, ended
 // by Close, fsyncs, thins and drops. kick wakes it and is never closed. Locks are
-// taken in the order tape.mu, Journal.mu.
+// taken in the order writing, mu.
 type Journal struct {
 	opts JournalOptions
 	dir  string // "" in memory
 	log  hclog.Logger
 
-	tapes   atomic.Pointer[map[uint32]*tape] // replaced, never changed, under mu
-	total   atomic.Int64                     // bytes of all segments, and what is reserved
-	light   atomic.Int64                     // of these, bytes of droppable events
+	last    atomic.Uint64 // what readers may see
+	total   atomic.Int64  // bytes of all segments, and what is reserved
+	light   atomic.Int64  // of these, bytes of droppable events
 	closed  atomic.Bool
 	fallen  atomic.Bool  // the disk did not take events: some are in memory
 	triedAt atomic.Int64 // Unix nanoseconds of the last attempt at it
@@ -77,22 +78,15 @@ type Journal struct {
 	stop    context.CancelFunc
 	stopped chan struct{}
 
+	writing sync.Mutex // the order of appends
+	active  *segment   // nil until there is something to write
+	buf     []byte
+	names   nameList
+	newest  map[uint32]*Record // of each shard, without Data
+
 	mu      sync.Mutex
+	segs    []*segment // by index, active last
 	unsaved []*segment // sealed, to be fsynced and closed
-}
-
-// tape is one shard's journal.
-type tape struct {
-	shard uint32
-	last  atomic.Uint64 // what readers may see
-
-	mu     sync.Mutex // the order of appends
-	active *segment   // nil until there is something to write
-	buf    []byte
-	names  nameList
-	newest Record // without Data
-
-	segs []*segment // by index, active last; guarded by Journal.mu
 }
 
 // OpenJournal opens the journal in the state folder, or one in memory. It is
@@ -106,9 +100,8 @@ func (s *State) OpenJournal(o JournalOptions) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{opts: o, log: s.log, kick: make(chan struct{}, 1), stopped: make(chan struct{})}
-	tapes := map[uint32]*tape{}
-	j.tapes.Store(&tapes)
+	j := &Journal{opts: o, log: s.log, kick: make(chan struct{}, 1), stopped: make(chan struct{}), newest: make(map[uint32]*Record)}
+	j.names.reset(1)
 	if err := j.recover(s); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
@@ -145,93 +138,70 @@ func (j *Journal) Close() error {
 	}
 	j.stop()
 	<-j.stopped
-	var faults []error
-	for _, t := range *j.tapes.Load() {
-		t.mu.Lock()
-		if t.active != nil {
-			j.seal(t)
-		}
-		t.mu.Unlock()
-		faults = append(faults, j.save())
+	j.writing.Lock()
+	if j.active != nil {
+		j.seal()
 	}
+	j.writing.Unlock()
+	fault := j.save()
 	j.triedAt.Store(0)
 	if err := j.rescue(time.Now()); err != nil {
-		faults = append(faults, fmt.Errorf("close journal: %d bytes of it are lost, they were in memory: %w: make room on the disk and the state folder writable", j.unkept(), err))
+		fault = errors.Join(fault, fmt.Errorf("close journal: %d bytes of it are lost, they were in memory: %w: make room on the disk and the state folder writable", j.unkept(), err))
 	}
-	return errors.Join(faults...)
+	return fault
 }
-
-// Shards are the shards that the journal has seen, sorted.
-func (j *Journal) Shards() []uint32 { return slices.Sorted(maps.Keys(*j.tapes.Load())) }
 
 // Bytes is how much the journal takes, never more than [JournalOptions].Bytes.
 func (j *Journal) Bytes() int64 { return j.total.Load() }
 
 // Oldest is when the oldest event that is kept came, zero if there is none.
-func (j *Journal) Oldest() (at time.Time) {
+func (j *Journal) Oldest() time.Time {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, t := range *j.tapes.Load() {
-		for _, seg := range t.segs {
-			if seg.empty() {
-				continue
-			}
-			if came := time.Unix(0, seg.at.Load()); at.IsZero() || came.Before(at) {
-				at = came
-			}
-			break
+	for _, seg := range j.segs {
+		if !seg.empty() {
+			return time.Unix(0, seg.at.Load())
 		}
 	}
-	return at
+	return time.Time{}
 }
 
 // Range is the first event that is kept and the last that was appended. If none
 // is kept, first is last+1. Presences and typing within it may be gone.
-func (j *Journal) Range(shard uint32) (first, last uint64) {
-	t := (*j.tapes.Load())[shard]
-	if t == nil {
-		return 1, 0
-	}
+func (j *Journal) Range() (first, last uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	last = t.last.Load()
-	for _, seg := range t.segs {
-		if seg.size.Load() > segmentHeader {
+	last = j.last.Load()
+	for _, seg := range j.segs {
+		if !seg.empty() {
 			return min(seg.first, last+1), last
 		}
 	}
 	return last + 1, last
 }
 
-// Newest is the newest event of a shard, without its data: after a kill its Seq
-// may be ahead of the session's, for an event is journaled first. False means
-// that none is kept.
+// Newest is the newest event that came by a shard, without its data: after a kill
+// its Seq may be ahead of the session's, for an event is journaled first. False
+// means that none is kept.
 func (j *Journal) Newest(shard uint32) (Record, bool) {
-	t := (*j.tapes.Load())[shard]
-	if t == nil {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	r, ok := j.newest[shard]
+	if !ok {
 		return Record{}, false
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.newest, t.newest.Index != 0
+	return *r, true
 }
 
-// tape is that of a shard, a new one if there is none.
-func (j *Journal) tape(shard uint32) *tape {
-	if t := (*j.tapes.Load())[shard]; t != nil {
-		return t
+// setNewest remembers that r is its shard's newest. The caller holds writing.
+func (j *Journal) setNewest(r *Record) {
+	newest := j.newest[r.Shard]
+	if newest == nil {
+		newest = new(Record)
+		j.newest[r.Shard] = newest
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if t := (*j.tapes.Load())[shard]; t != nil {
-		return t
-	}
-	t := &tape{shard: shard}
-	t.names.reset(1)
-	next := maps.Clone(*j.tapes.Load())
-	next[shard] = t
-	j.tapes.Store(&next)
-	return t
+	*newest = *r
+	newest.Data = nil
 }
 
 // droppable are the kinds that go first: the next one of them says more.

@@ -3,15 +3,14 @@ package state
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
 // chunkBytes is how much is written at once.
 const chunkBytes = 256 << 10
 
-// Append puts records behind each other in their shards' journals, with one
-// write for each shard, and sets their Index. Nothing of them is kept by
+// Append puts records behind each other in the journal, with one write for a
+// batch of ordinary size, and sets their Index. Nothing of them is kept by
 // reference. When it has returned, they survive a kill of the process.
 //
 // A disk that takes nothing is no error: events are kept in memory until it does.
@@ -21,61 +20,33 @@ func (j *Journal) Append(records []Record) error {
 	for i := range records {
 		records[i].Index = 0
 	}
-	var faults error
-	for i := range records {
-		if !seen(records[:i], records[i].Shard) {
-			faults = errors.Join(faults, j.appendShard(records[i:], records[i].Shard))
-		}
-	}
-	return faults
-}
-
-// seen says whether one of records is of this shard; most often the last is.
-func seen(records []Record, shard uint32) bool {
-	for i := range slices.Backward(records) {
-		if records[i].Shard == shard {
-			return true
-		}
-	}
-	return false
-}
-
-// appendShard appends those of records that are of this shard.
-func (j *Journal) appendShard(records []Record, shard uint32) error {
-	t := j.tape(shard)
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	if j.closed.Load() {
 		return errJournalClosed
 	}
 	var faults error
 	chunk := int(min(chunkBytes, j.segmentLimit()-segmentHeader))
-	from, index := 0, t.last.Load()
-	t.buf = t.buf[:0]
+	from, index := 0, j.last.Load()
 	for i := range records {
 		r := &records[i]
-		if r.Shard != shard {
-			continue
-		}
 		size := frameSize(r)
 		if err := j.fits(r, size); err != nil {
 			faults = errors.Join(faults, err)
 			continue
 		}
-		if len(t.buf) > 0 && len(t.buf)+size > chunk {
-			if err := j.flush(t, records[from:i]); err != nil {
-				return errors.Join(faults, err)
-			}
+		if len(j.buf) > 0 && len(j.buf)+size > chunk {
+			j.flush(records[from:i])
 			from = i
 		}
 		index++
-		t.buf = appendFrame(t.buf, r, index)
 		r.Index = index
+		j.buf = appendFrame(j.buf, r)
 	}
-	if len(t.buf) == 0 {
-		return faults
+	if len(j.buf) > 0 {
+		j.flush(records[from:])
 	}
-	return errors.Join(faults, j.flush(t, records[from:]))
+	return faults
 }
 
 func (j *Journal) fits(r *Record, size int) error {
@@ -88,37 +59,29 @@ func (j *Journal) fits(r *Record, size int) error {
 	return nil
 }
 
-// flush writes t.buf, which holds those of records that are of its shard and have
-// an index, and publishes them. If it cannot, it takes their indices back.
-func (j *Journal) flush(t *tape, records []Record) error {
-	size := int64(len(t.buf))
-	err := j.write(t, t.last.Load()+1, size)
-	if cap(t.buf) > 4*chunkBytes {
-		t.buf = nil // one huge event is no reason to keep its room
+// flush writes buf, which holds those of records that have an index, and publishes
+// them.
+func (j *Journal) flush(records []Record) {
+	size := int64(len(j.buf))
+	j.write()
+	if cap(j.buf) > 4*chunkBytes {
+		j.buf = nil // one huge event is no reason to keep its room
 	}
-	t.buf = t.buf[:0]
-	light, newest := int64(0), (*Record)(nil)
+	j.buf = j.buf[:0]
+	light, last := int64(0), uint64(0)
 	for i := range records {
 		r := &records[i]
-		if r.Shard != t.shard || r.Index == 0 {
+		if r.Index == 0 {
 			continue
 		}
-		if err != nil {
-			r.Index = 0
-			continue
-		}
-		t.names.set(r.Index, r.Name)
+		last = r.Index
+		j.names.set(last, r.Name)
+		j.setNewest(r)
 		if droppable(r.Name) {
 			light += int64(frameSize(r))
 		}
-		newest = r
 	}
-	if err != nil {
-		return err
-	}
-	t.newest = *newest
-	t.newest.Data = nil
-	seg := t.active
+	seg := j.active
 	if seg.empty() {
 		seg.at.Store(time.Now().UnixNano())
 	}
@@ -128,45 +91,42 @@ func (j *Journal) flush(t *tape, records []Record) error {
 	}
 	// In this order: who sees last finds the bytes.
 	seg.size.Add(size)
-	seg.last.Store(t.newest.Index)
-	t.last.Store(t.newest.Index)
+	seg.last.Store(last)
+	j.last.Store(last)
 	if !seg.dirty.Load() {
 		seg.dirty.Store(true)
 	}
-	return nil
 }
 
-// write puts t.buf into the active segment, a new one if it is full, after making
-// room within the bound. The caller holds t.mu.
-func (j *Journal) write(t *tape, first uint64, size int64) error {
-	if seg := t.active; seg != nil && !seg.empty() && seg.size.Load()+size > j.segmentLimit() {
-		j.seal(t)
+// write puts buf into the active segment, a new one if it is full, after making
+// room within the bound; into memory, if the disk does not take it. The caller
+// holds writing.
+func (j *Journal) write() {
+	size := int64(len(j.buf))
+	if seg := j.active; seg != nil && !seg.empty() && seg.size.Load()+size > j.segmentLimit() {
+		j.seal()
 	}
-	if seg := t.active; seg != nil && seg.mem != nil && seg.size.Load()+size > int64(len(seg.mem)) {
-		j.seal(t)
+	if seg := j.active; seg != nil && seg.mem != nil && seg.size.Load()+size > int64(len(seg.mem)) {
+		j.seal()
 	}
 	j.total.Add(size + segmentHeader)
-	if !j.makeRoom(t) {
-		j.total.Add(-size - segmentHeader)
-		return errors.New("append to journal: the other shards' newest events fill it: allow the journal more bytes")
-	}
-	if t.active == nil {
-		j.begin(t, first, size)
+	j.makeRoom()
+	if j.active == nil {
+		j.begin(size)
 	} else {
 		j.total.Add(-segmentHeader)
 	}
-	broken, err := t.active.write(t.buf)
+	broken, err := j.active.write(j.buf)
 	if err == nil {
-		return nil
+		return
 	}
 	j.fallBack(err)
-	if broken || t.active.empty() {
-		j.abandon(t)
+	if broken || j.active.empty() {
+		j.abandon()
 	} else {
-		j.seal(t)
+		j.seal()
 	}
 	j.total.Add(segmentHeader)
-	j.beginInMemory(t, first, size)
-	_, err = t.active.write(t.buf) // memory takes it
-	return err
+	j.beginInMemory(size)
+	_, _ = j.active.write(j.buf) // memory takes it
 }

@@ -46,16 +46,14 @@ func (j *Journal) keep(ctx context.Context) {
 // it at a time.
 func (j *Journal) save() error {
 	var faults []error
-	for _, t := range *j.tapes.Load() {
-		t.mu.Lock()
-		seg := t.active
-		t.mu.Unlock()
-		if seg != nil && seg.file != nil && seg.dirty.Swap(false) {
-			// A sealed segment's file may be closed meanwhile: then it is below.
-			if err := seg.file.Sync(); err != nil && !errors.Is(err, fs.ErrClosed) {
-				seg.dirty.Store(true)
-				faults = append(faults, err)
-			}
+	j.writing.Lock()
+	active := j.active
+	j.writing.Unlock()
+	if active != nil && active.file != nil && active.dirty.Swap(false) {
+		// A sealed segment's file may be closed meanwhile: then it is below.
+		if err := active.file.Sync(); err != nil && !errors.Is(err, fs.ErrClosed) {
+			active.dirty.Store(true)
+			faults = append(faults, err)
 		}
 	}
 	j.mu.Lock()
@@ -71,20 +69,20 @@ func (j *Journal) save() error {
 // expire seals segments early enough and drops those that are too old.
 func (j *Journal) expire(now time.Time) {
 	early := now.Add(-j.opts.Age / 8).UnixNano()
-	for _, t := range *j.tapes.Load() {
-		t.mu.Lock()
-		if seg := t.active; seg != nil && !seg.empty() && seg.at.Load() <= early {
-			j.seal(t)
-			j.restart(t)
-		}
-		t.mu.Unlock()
+	j.writing.Lock()
+	if seg := j.active; seg != nil && !seg.empty() && seg.at.Load() <= early {
+		j.seal()
+		j.restart()
 	}
+	j.writing.Unlock()
 	for j.drop(now.Add(-j.opts.Age).UnixNano()) {
 	}
 }
 
-// makeRoom drops segments until the reserved bytes fit. The caller holds t.mu.
-func (j *Journal) makeRoom(t *tape) bool {
+// makeRoom drops segments until the reserved bytes fit, as they do when all are
+// dropped: an event takes at most a quarter, and so does each segment that the
+// journal's goroutine is copying or removing. The caller holds writing.
+func (j *Journal) makeRoom() {
 	if total := j.total.Load(); total > j.opts.Bytes/8*7 && j.light.Load() > j.opts.Bytes/8 {
 		select {
 		case j.kick <- struct{}{}:
@@ -95,33 +93,23 @@ func (j *Journal) makeRoom(t *tape) bool {
 		if j.drop(1<<63 - 1) {
 			continue
 		}
-		if t.active == nil || t.active.empty() {
-			return false
+		if j.active == nil || j.active.empty() {
+			return
 		}
-		j.seal(t)
+		j.seal()
 	}
-	return true
 }
 
 // drop removes the oldest sealed segment if it is not younger than at.
 func (j *Journal) drop(at int64) bool {
 	j.mu.Lock()
-	var from *tape
-	for _, t := range *j.tapes.Load() {
-		if len(t.segs) == 0 || !t.segs[0].sealed.Load() || t.segs[0].at.Load() > at {
-			continue
-		}
-		if from == nil || t.segs[0].at.Load() < from.segs[0].at.Load() {
-			from = t
-		}
-	}
-	if from == nil {
+	if len(j.segs) == 0 || !j.segs[0].sealed.Load() || j.segs[0].at.Load() > at {
 		j.mu.Unlock()
 		return false
 	}
-	seg := from.segs[0]
-	from.segs[0] = nil
-	from.segs = from.segs[1:]
+	seg := j.segs[0]
+	j.segs[0] = nil
+	j.segs = j.segs[1:]
 	j.mu.Unlock()
 	j.discard(seg)
 	return true

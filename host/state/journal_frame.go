@@ -8,29 +8,28 @@ import (
 
 // A segment is a header and frames, all in little-endian order.
 //
-//	header  magic 4 · version 4 · shard 4 · zero 4 · first index 8 · zero 4 · crc 4
+//	header  magic 4 · version 4 · zero 8 · first index 8 · zero 4 · crc 4
 //	frame   length of the body 4 · crc of the body 4 · the body:
-//	        index 8 · seq 8 · received 8 · guild 8 · lane 8 · length of the name 1 · name · data
+//	        index 8 · seq 8 · received 8 · guild 8 · lane 8 · shard 4 · length of the name 1 · name · data
 //
 // The header keeps its form in all versions, so that an older holdfast can tell.
 const (
 	segmentMagic   = "HfJ\n"
-	segmentVersion = 1
+	segmentVersion = 2
 	segmentHeader  = 32
 
 	frameHeader = 8
-	frameFixed  = 41 // of the body, before the name
+	frameFixed  = 45 // of the body, before the name
 	maxName     = 255
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant that Go cannot write
 
-func appendHeader(b []byte, shard uint32, first uint64) []byte {
+func appendHeader(b []byte, first uint64) []byte {
 	start := len(b)
 	b = append(b, segmentMagic...)
 	b = binary.LittleEndian.AppendUint32(b, segmentVersion)
-	b = binary.LittleEndian.AppendUint32(b, shard)
-	b = binary.LittleEndian.AppendUint32(b, 0)
+	b = binary.LittleEndian.AppendUint64(b, 0)
 	b = binary.LittleEndian.AppendUint64(b, first)
 	b = binary.LittleEndian.AppendUint32(b, 0)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
@@ -47,15 +46,15 @@ func readHeader(b []byte) (version uint32, err error) {
 
 func frameSize(r *Record) int { return frameHeader + frameFixed + len(r.Name) + len(r.Data) }
 
-// appendFrame appends r under the given index.
-func appendFrame(b []byte, r *Record, index uint64) []byte {
+func appendFrame(b []byte, r *Record) []byte {
 	start := len(b)
 	b = binary.LittleEndian.AppendUint64(b, 0) // length and crc, below
-	b = binary.LittleEndian.AppendUint64(b, index)
+	b = binary.LittleEndian.AppendUint64(b, r.Index)
 	b = binary.LittleEndian.AppendUint64(b, r.Seq)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Received))
 	b = binary.LittleEndian.AppendUint64(b, r.Guild)
 	b = binary.LittleEndian.AppendUint64(b, r.Lane)
+	b = binary.LittleEndian.AppendUint32(b, r.Shard)
 	b = append(b, byte(len(r.Name)))
 	b = append(b, r.Name...)
 	b = append(b, r.Data...)
@@ -80,6 +79,7 @@ func parseBody(body []byte, r *Record, name func([]byte) string) bool {
 	r.Received = int64(binary.LittleEndian.Uint64(body[16:]))
 	r.Guild = binary.LittleEndian.Uint64(body[24:])
 	r.Lane = binary.LittleEndian.Uint64(body[32:])
+	r.Shard = binary.LittleEndian.Uint32(body[40:])
 	r.Name = name(body[frameFixed:end])
 	r.Data = body[end:len(body):len(body)]
 	r.Lost = 0

@@ -41,7 +41,7 @@ func TestWritingChild(t *testing.T) {
 	if err := sessions.Save(SessionValues{ID: fmt.Sprint("session", os.Getpid()), Shard: 0, Count: 1}); err != nil {
 		t.Fatal(err)
 	}
-	_, last := j.Range(0)
+	_, last := j.Range()
 	for {
 		batch := make([]Record, 16)
 		for i := range batch {
@@ -53,16 +53,16 @@ func TestWritingChild(t *testing.T) {
 		}
 		for i := range batch {
 			if index := batch[i].Index; index%3 != 0 { // every third stays open
-				if err := c.Ack(0, index); err != nil {
+				if err := c.Ack(index); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		if low := c.Low(0); last > low+1000 {
-			_ = c.SkipTo(0, last-500)
+		if low := c.Low(); last > low+1000 {
+			_ = c.SkipTo(last - 500)
 		}
 		sessions.SetSeq(0, last, batch[15].Received)
-		fmt.Fprintf(os.Stderr, "done %d low %d session%d\n", last, c.Low(0), os.Getpid())
+		fmt.Fprintf(os.Stderr, "done %d low %d session%d\n", last, c.Low(), os.Getpid())
 	}
 }
 
@@ -111,11 +111,11 @@ func checkAfterKill(t *testing.T, dir string, done, low uint64, id string, unack
 		t.Fatal(err)
 	}
 	defer j.Close()
-	first, last := j.Range(0)
+	first, last := j.Range()
 	if last < done || last > done+16 {
 		t.Fatalf("the journal ends at %d, the child had appended %d", last, done)
 	}
-	events, lost := readAll(t, j, 0, first)
+	events, lost := readAll(t, j, first)
 	if len(lost) != 0 || uint64(len(events)) != last-first+1 {
 		t.Fatalf("read %d of %d to %d, lost %v", len(events), first, last, lost)
 	}
@@ -132,19 +132,24 @@ func checkAfterKill(t *testing.T, dir string, done, low uint64, id string, unack
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if got := c.Low(0); got < low {
+	if got := c.Low(); got < low {
 		t.Fatalf("low is %d, the child had %d", got, low)
 	}
 	for i := done + 1; i <= last; i++ {
 		unacked[i] = true
 	}
-	for i := c.Low(0) + 1; i <= last+CursorWindow/2; i++ {
-		if unacked[i] {
-			continue
+	acks := 0
+	for i := c.Low() + 1; i <= last; i++ {
+		acked := c.Acked(i)
+		if acked {
+			acks++
 		}
-		if acked := c.Acked(0, i); i <= done && acked != (i%3 != 0) || i > last && acked {
+		if i <= done && !unacked[i] && acked != (i%3 != 0) {
 			t.Fatalf("event %d of %d is acknowledged: %v", i, done, acked)
 		}
+	}
+	if all := acksAbove(c); all != acks {
+		t.Fatalf("%d events are acknowledged beyond the journal's end", all-acks)
 	}
 	sessions, err := s.OpenSessions()
 	if err != nil {
@@ -184,10 +189,7 @@ func TestAFullDisk(t *testing.T) {
 	}
 	signal.Ignore(syscall.SIGXFSZ)
 	s := open(t, dir)
-	c, err := s.OpenCursor("plugin")
-	if err != nil {
-		t.Fatal(err)
-	}
+	var c *Cursor
 	j := openJournal(t, s, JournalOptions{Sync: time.Hour}) // the test does what its goroutine would do
 	var was syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
@@ -200,20 +202,34 @@ func TestAFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 60 {
-			_, last := j.Range(0)
-			batch := []Record{event(0, last+1, "A", 3000), event(0, last+2, "B", 3000), event(1, 1, "C", 1)}
+			_, last := j.Range()
+			batch := []Record{event(0, last+1, "A", 3000), event(0, last+2, "B", 3000), event(1, last+3, "C", 1)}
 			if err := j.Append(batch); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := c.SetSent(uint32(n), 1); (err == nil) != (limit != &small) {
+		if limit == &small {
+			fresh, err := s.OpenCursor(fmt.Sprint("plugin", n)) // it has no file yet
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { fresh.Close() })
+			c = fresh
+		}
+		c.triedAt = time.Now().Add(time.Hour)
+		failed := c.fault != nil
+		if err := c.SetSent(1); failed && err == nil {
+			t.Fatal("the disk is tried again with each event")
+		}
+		c.triedAt = time.Time{}
+		if err := c.SetSent(1); (err == nil) != (limit != &small) {
 			t.Fatalf("a cursor's first mark: %v", err)
 		}
 		if limit == &small && !j.fallen.Load() {
 			t.Fatalf("all on the disk with limit %d", limit.Cur)
 		}
 		rescueNow(t, j, limit != &small)
-		events, lost := readAll(t, j, 0, 1)
+		events, lost := readAll(t, j, 1)
 		for i := range events {
 			if events[i].Seq != uint64(i)+1 {
 				t.Fatalf("event %d has seq %d", i+1, events[i].Seq)

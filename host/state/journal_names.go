@@ -2,11 +2,11 @@ package state
 
 const (
 	// namesBehind is how many names are remembered of events that are dropped.
-	namesBehind = 1 << 16
+	namesBehind = 1 << 18
 	namesMost   = 1 << 22
 )
 
-// nameList remembers the names of a shard's events, a byte each, also for a while
+// nameList remembers the names of events, a byte each, also for a while
 // after the events were dropped: so that a reader can tell what it has missed.
 type nameList struct {
 	known []string // by code; code 0 is the unknown name

@@ -7,11 +7,10 @@ import (
 	"sort"
 )
 
-// Reader reads one shard's events in order. It belongs to one goroutine; there
+// Reader reads the journal in order. It belongs to one goroutine; there
 // may be any number of them.
 type Reader struct {
 	j    *Journal
-	tape *tape
 	next uint64 // index of what Next answers next
 
 	seg     *segment
@@ -25,10 +24,8 @@ type Reader struct {
 	past    uint64 // what is up to it cannot be read
 }
 
-// Read makes a Reader of a shard that begins at the index from. The caller closes it.
-func (j *Journal) Read(shard uint32, from uint64) *Reader {
-	return &Reader{j: j, tape: j.tape(shard), next: max(from, 1)}
-}
+// Read makes a Reader that begins at the index from. The caller closes it.
+func (j *Journal) Read(from uint64) *Reader { return &Reader{j: j, next: max(from, 1)} }
 
 // Index is that of the event which Next answers next.
 func (r *Reader) Index() uint64 { return r.next }
@@ -51,7 +48,7 @@ func (r *Reader) Next(rec *Record) (bool, error) {
 	if r.closed || r.j.closed.Load() {
 		return false, errJournalClosed
 	}
-	limit := r.tape.last.Load() // first: all up to it is readable, or gone
+	limit := r.j.last.Load() // first: all up to it is readable, or gone
 	if r.next > limit {
 		return false, nil
 	}
@@ -74,10 +71,10 @@ func (r *Reader) Next(rec *Record) (bool, error) {
 
 // lose answers events that are not kept any more, as many as have one name.
 func (r *Reader) lose(rec *Record, until uint64) {
-	r.tape.mu.Lock()
-	name, count := r.tape.names.run(r.next, until)
-	r.tape.mu.Unlock()
-	*rec = Record{Shard: r.tape.shard, Index: r.next, Name: name, Lost: count}
+	r.j.writing.Lock()
+	name, count := r.j.names.run(r.next, until)
+	r.j.writing.Unlock()
+	*rec = Record{Index: r.next, Name: name, Lost: count}
 	r.next += count
 }
 
@@ -97,7 +94,7 @@ func (r *Reader) fill() error {
 				continue
 			}
 		}
-		found := r.j.find(r.tape, above)
+		found := r.j.find(above)
 		if found == nil {
 			return nil
 		}
@@ -122,7 +119,7 @@ func (r *Reader) fill() error {
 func (r *Reader) tellDamage() {
 	if r.scan.skipped > 0 && !r.damaged {
 		r.damaged = true
-		r.j.log.Warn("journal segment is damaged, its events there are lost", "shard", r.seg.shard, "file", r.seg.path, "bytes", r.scan.skipped)
+		r.j.log.Warn("journal segment is damaged, its events there are lost", "file", r.seg.path, "bytes", r.scan.skipped)
 	}
 }
 
@@ -137,7 +134,7 @@ func (r *Reader) enter(seg *segment) error {
 		src = f
 	}
 	r.seg, r.file, r.damaged = seg, src, false
-	r.scan.open(src, seg.mem, seg.shard, seg.first, &r.head)
+	r.scan.open(src, seg.mem, seg.first)
 	return nil
 }
 
@@ -149,24 +146,24 @@ func (r *Reader) leave() {
 }
 
 // openScanner opens a segment for reading; file is nil in memory.
-func openScanner(seg *segment, rec *Record) (s *scanner, file *os.File, err error) {
+func openScanner(seg *segment) (s *scanner, file *os.File, err error) {
 	if seg.mem == nil {
 		if file, err = os.Open(seg.path); err != nil {
 			return nil, nil, err
 		}
 	}
 	s = new(scanner)
-	s.open(file, seg.mem, seg.shard, seg.first, rec)
+	s.open(file, seg.mem, seg.first)
 	return s, file, nil
 }
 
 // find is the first segment with an event above index, nil if there is none.
-func (j *Journal) find(t *tape, index uint64) *segment {
+func (j *Journal) find(index uint64) *segment {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	i := sort.Search(len(t.segs), func(i int) bool { return t.segs[i].last.Load() > index })
-	if i == len(t.segs) {
+	i := sort.Search(len(j.segs), func(i int) bool { return j.segs[i].last.Load() > index })
+	if i == len(j.segs) {
 		return nil
 	}
-	return t.segs[i]
+	return j.segs[i]
 }

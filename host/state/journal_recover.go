@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,10 +40,8 @@ func (j *Journal) recover(s *State) error {
 	j.expire(time.Now())
 	for j.total.Load() > j.opts.Bytes && j.drop(1<<63-1) {
 	}
-	for _, t := range *j.tapes.Load() {
-		if len(t.segs) == 0 && j.dir != "" {
-			j.restart(t)
-		}
+	if len(j.segs) == 0 && j.dir != "" {
+		j.restart()
 	}
 	return nil
 }
@@ -55,38 +52,41 @@ func (j *Journal) load() error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w: make it readable for this user", j.dir, reason(err))
 	}
+	var found []*segment
+	older := 0
 	for _, e := range entries {
 		path := filepath.Join(j.dir, e.Name())
-		if strings.Contains(e.Name(), temporaryMark) {
+		leftOver := strings.Contains(e.Name(), temporaryMark)
+		if leftOver || ofOlderForm(e.Name()) {
 			if err := os.Remove(path); err != nil {
 				return fmt.Errorf("remove left-over %s: %w: remove it", path, reason(err))
 			}
+			if !leftOver {
+				older++
+			}
 			continue
 		}
-		shard, first, thinned, ok := parseSegmentName(e.Name())
-		if ok && e.Type().IsRegular() {
-			t := j.tape(shard)
-			t.segs = append(t.segs, &segment{shard: shard, first: first, path: path, thinned: thinned})
+		if first, thinned, ok := parseSegmentName(e.Name()); ok && e.Type().IsRegular() {
+			found = append(found, &segment{first: first, path: path, thinned: thinned})
 		}
 	}
-	for _, t := range *j.tapes.Load() {
-		if err := j.loadTape(t); err != nil {
-			return err
-		}
+	if older > 0 {
+		j.log.Warn("journal of an older holdfast is removed, the events that plugins had not handled are lost", "folder", j.dir, "segments", older)
 	}
-	return nil
-}
-
-func (j *Journal) loadTape(t *tape) error {
-	slices.SortFunc(t.segs, func(a, b *segment) int {
+	slices.SortFunc(found, func(a, b *segment) int {
 		if a.thinned == b.thinned || a.first != b.first {
 			return cmp.Compare(a.first, b.first)
 		}
 		return cmp.Compare(strconv.FormatBool(b.thinned), strconv.FormatBool(a.thinned))
 	})
-	found := t.segs
-	t.segs = nil
-	t.names.reset(found[0].first)
+	return j.loadSegments(found)
+}
+
+// loadSegments reads what was found, sorted by first index.
+func (j *Journal) loadSegments(found []*segment) error {
+	if len(found) > 0 {
+		j.names.reset(found[0].first)
+	}
 	for i, seg := range found {
 		if i > 0 && seg.first == found[i-1].first {
 			j.discard(seg) // a kill came between rewriting and removing it
@@ -99,17 +99,17 @@ func (j *Journal) loadTape(t *tape) error {
 				break
 			}
 		}
-		if err := j.loadSegment(t, seg, below); err != nil {
+		if err := j.loadSegment(seg, below); err != nil {
 			return err
 		}
-		t.last.Store(max(t.last.Load(), seg.first-1, seg.last.Load()))
+		j.last.Store(max(j.last.Load(), seg.first-1, seg.last.Load()))
 		if i < len(found)-1 && seg.empty() {
 			j.discard(seg)
 			continue
 		}
-		t.segs = append(t.segs, seg)
+		j.segs = append(j.segs, seg)
 		if seg.empty() {
-			return j.adopt(t, seg)
+			return j.adopt(seg)
 		}
 		seg.sealed.Store(true)
 	}
@@ -118,10 +118,10 @@ func (j *Journal) loadTape(t *tape) error {
 
 // loadSegment reads a segment through: what is in it, what is damaged. Events
 // from the index below on belong to a later segment, or were never appended.
-func (j *Journal) loadSegment(t *tape, seg *segment, below uint64) error {
+func (j *Journal) loadSegment(seg *segment, below uint64) error {
 	seg.last.Store(seg.first - 1)
 	var r Record
-	in, file, err := openScanner(seg, &r)
+	in, file, err := openScanner(seg)
 	if err != nil {
 		return fmt.Errorf("read journal: %w: make it readable for this user", err)
 	}
@@ -142,11 +142,11 @@ func (j *Journal) loadSegment(t *tape, seg *segment, below uint64) error {
 		if !ok || r.Index >= below {
 			break
 		}
-		j.note(t, seg, &r, info.ModTime())
+		j.note(seg, &r, info.ModTime())
 		end = in.end
 	}
 	if in.skipped > 0 {
-		j.log.Warn("journal segment is damaged, its events there are lost", "shard", seg.shard, "file", seg.path, "bytes", in.skipped)
+		j.log.Warn("journal segment is damaged, its events there are lost", "file", seg.path, "bytes", in.skipped)
 	}
 	if size != end {
 		if err := cut(seg.path, end, seg); err != nil {
@@ -154,7 +154,7 @@ func (j *Journal) loadSegment(t *tape, seg *segment, below uint64) error {
 		}
 	}
 	if size > end {
-		j.log.Warn("journal segment had a torn end, which was cut", "shard", seg.shard, "file", seg.path, "bytes", size-end)
+		j.log.Warn("journal segment had a torn end, which was cut", "file", seg.path, "bytes", size-end)
 	}
 	seg.size.Store(end)
 	j.total.Add(end)
@@ -172,13 +172,13 @@ func (j *Journal) judgeHeader(seg *segment, file *os.File) error {
 		return fmt.Errorf("%s was written by a newer holdfast: run that one, or give another --state", seg.path)
 	}
 	if err != nil && n == segmentHeader {
-		j.log.Warn("journal segment's header is damaged, its events are read all the same", "shard", seg.shard, "file", seg.path)
+		j.log.Warn("journal segment's header is damaged, its events are read all the same", "file", seg.path)
 	}
 	return nil
 }
 
 // note remembers what the scan of a segment tells about one event.
-func (j *Journal) note(t *tape, seg *segment, r *Record, modified time.Time) {
+func (j *Journal) note(seg *segment, r *Record, modified time.Time) {
 	if seg.at.Load() == 0 {
 		at := r.Received
 		if at <= 0 || at > time.Now().UnixNano() {
@@ -190,10 +190,9 @@ func (j *Journal) note(t *tape, seg *segment, r *Record, modified time.Time) {
 		seg.light.Add(int64(frameSize(r)))
 	}
 	seg.last.Store(r.Index)
-	t.names.grow(r.Index)
-	t.names.set(r.Index, r.Name)
-	t.newest = *r
-	t.newest.Data = nil
+	j.names.grow(r.Index)
+	j.names.set(r.Index, r.Name)
+	j.setNewest(r)
 }
 
 // cut shortens a file to its whole frames, with a whole header.
@@ -213,19 +212,19 @@ func rewriteHeader(path string, seg *segment) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(appendHeader(nil, seg.shard, seg.first), 0)
+	_, err = f.WriteAt(appendHeader(nil, seg.first), 0)
 	return errors.Join(err, f.Close())
 }
 
 // adopt makes an empty segment the active one.
-func (j *Journal) adopt(t *tape, seg *segment) error {
+func (j *Journal) adopt(seg *segment) error {
 	f, err := os.OpenFile(seg.path, os.O_RDWR|syscall.O_NOFOLLOW, fileMode)
 	if err != nil {
 		return fmt.Errorf("open journal segment %s: %w: make it writable for this user", seg.path, reason(err))
 	}
 	seg.file = f
 	seg.at.Store(time.Now().UnixNano())
-	t.active = seg
+	j.active = seg
 	return nil
 }
 
@@ -237,20 +236,13 @@ func (j *Journal) passCursors(s *State) error {
 		return err
 	}
 	for _, name := range names {
-		dir, err := s.cursorDir(name)
+		path, err := s.cursorPath(name)
 		if err != nil {
 			continue // no cursor of ours
 		}
-		shards, err := markFiles(dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("read cursor of plugin %s: %w: make %s readable for this user", name, err, dir)
-		}
-		for _, shard := range shards {
-			high := highest(filepath.Join(dir, strconv.FormatUint(uint64(shard), 10)))
-			if t := j.tape(shard); high > t.last.Load() {
-				t.last.Store(high)
-				t.names.grow(high)
-			}
+		if high := highest(path); high > j.last.Load() {
+			j.last.Store(high)
+			j.names.grow(high)
 		}
 	}
 	return nil

@@ -28,19 +28,15 @@ func (j *Journal) rescue(now time.Time) error {
 	}
 	j.triedAt.Store(now.UnixNano())
 	j.fallen.Store(false) // first: an append that fails meanwhile says so anew
-	for _, t := range *j.tapes.Load() {
-		t.mu.Lock()
-		if t.active != nil && t.active.mem != nil && !t.active.empty() {
-			j.seal(t) // the next append begins one on the disk, if it can
-		}
-		t.mu.Unlock()
+	j.writing.Lock()
+	if j.active != nil && j.active.mem != nil && !j.active.empty() {
+		j.seal() // the next append begins one on the disk, if it can
 	}
-	for _, t := range *j.tapes.Load() {
-		for _, seg := range j.inMemory(t) {
-			if err := j.moveToDisk(t, seg); err != nil {
-				j.fallen.Store(true)
-				return err
-			}
+	j.writing.Unlock()
+	for _, seg := range j.inMemory() {
+		if err := j.moveToDisk(seg); err != nil {
+			j.fallen.Store(true)
+			return err
 		}
 	}
 	if !j.fallen.Load() {
@@ -49,11 +45,11 @@ func (j *Journal) rescue(now time.Time) error {
 	return nil
 }
 
-// inMemory are the sealed segments of a tape that are.
-func (j *Journal) inMemory(t *tape) (found []*segment) {
+// inMemory are the sealed segments that are.
+func (j *Journal) inMemory() (found []*segment) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, seg := range t.segs {
+	for _, seg := range j.segs {
 		if seg.mem != nil && seg.sealed.Load() {
 			found = append(found, seg)
 		}
@@ -61,14 +57,14 @@ func (j *Journal) inMemory(t *tape) (found []*segment) {
 	return found
 }
 
-func (j *Journal) moveToDisk(t *tape, seg *segment) error {
+func (j *Journal) moveToDisk(seg *segment) error {
 	ending := segmentEnding
 	if seg.thinned {
 		ending = thinnedEnding
 	}
 	disk := &segment{
-		shard: seg.shard, first: seg.first, thinned: seg.thinned,
-		path: filepath.Join(j.dir, segmentName(seg.shard, seg.first, ending)),
+		first: seg.first, thinned: seg.thinned,
+		path: filepath.Join(j.dir, segmentName(seg.first, ending)),
 	}
 	disk.sealed.Store(true)
 	disk.size.Store(seg.size.Load())
@@ -79,16 +75,14 @@ func (j *Journal) moveToDisk(t *tape, seg *segment) error {
 		return fmt.Errorf("write %s: %w", disk.path, reason(err))
 	}
 	j.light.Add(disk.light.Load()) // discard takes it off for the one that goes
-	j.swap(t, seg, disk)
+	j.swap(seg, disk)
 	return nil
 }
 
 // unkept is how many bytes a closing journal leaves in memory.
 func (j *Journal) unkept() (bytes int64) {
-	for _, t := range *j.tapes.Load() {
-		for _, seg := range j.inMemory(t) {
-			bytes += seg.size.Load() - segmentHeader
-		}
+	for _, seg := range j.inMemory() {
+		bytes += seg.size.Load() - segmentHeader
 	}
 	return bytes
 }

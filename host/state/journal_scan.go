@@ -30,11 +30,10 @@ type scanner struct {
 }
 
 // open makes the scanner read another segment from its first frame on.
-func (s *scanner) open(src io.ReaderAt, mem []byte, shard uint32, first uint64, r *Record) {
+func (s *scanner) open(src io.ReaderAt, mem []byte, first uint64) {
 	s.src, s.mem, s.off, s.end, s.skipped = src, mem, segmentHeader, segmentHeader, 0
 	s.last = max(first, 1) - 1
 	s.buf, s.start = s.buf[:0], 0
-	r.Shard = shard
 }
 
 // next fills r with the next frame of a segment that has size bytes. False means

@@ -11,21 +11,19 @@ import (
 )
 
 const (
-	segmentMost  = 4 << 20
-	segmentLeast = 32 << 10
-	// segmentParts is how many segments of equal size each shard could have: what
-	// cannot be dropped, the active ones, is a small part of the bound.
+	segmentMost = 4 << 20
+	// segmentParts is how many segments of equal size there could be: what cannot
+	// be dropped, the active one, is a small part of the bound.
 	segmentParts = 16
 
 	segmentEnding = ".segment"
 	thinnedEnding = ".thinned" // rewritten without droppable events
 )
 
-// segment is a run of one shard's events. It is written by the holder of its
-// tape's mu as long as it is active; sealed, it never changes. What is published
-// by size and last may be read at any time.
+// segment is a run of events. It is written by the holder of [Journal].writing as
+// long as it is active; sealed, it never changes. What is published by size and
+// last may be read at any time.
 type segment struct {
-	shard   uint32
 	first   uint64 // no event in it has a lower index
 	path    string
 	file    *os.File // the writer's; nil in memory and after a restart
@@ -40,62 +38,65 @@ type segment struct {
 	dirty  atomic.Bool // written since the last fsync
 }
 
-func segmentName(shard uint32, first uint64, ending string) string {
-	return fmt.Sprintf("%010d-%020d%s", shard, first, ending)
-}
+func segmentName(first uint64, ending string) string { return fmt.Sprintf("%020d%s", first, ending) }
 
 // parseSegmentName is the reverse of segmentName.
-func parseSegmentName(name string) (shard uint32, first uint64, thinned, ok bool) {
-	stem, ending := strings.TrimSuffix(name, filepath.Ext(name)), filepath.Ext(name)
-	left, right, cut := strings.Cut(stem, "-")
-	if !cut || ending != segmentEnding && ending != thinnedEnding {
-		return 0, 0, false, false
+func parseSegmentName(name string) (first uint64, thinned, ok bool) {
+	ending := filepath.Ext(name)
+	if ending != segmentEnding && ending != thinnedEnding {
+		return 0, false, false
 	}
-	s, err1 := strconv.ParseUint(left, 10, 32)
-	first, err2 := strconv.ParseUint(right, 10, 64)
-	ok = err1 == nil && err2 == nil && first > 0 && first <= maxIndex && name == segmentName(uint32(s), first, ending)
-	return uint32(s), first, ending == thinnedEnding, ok
+	first, err := strconv.ParseUint(strings.TrimSuffix(name, ending), 10, 64)
+	ok = err == nil && first > 0 && first <= maxIndex && name == segmentName(first, ending)
+	return first, ending == thinnedEnding, ok
+}
+
+// ofOlderForm says whether a file is a segment of version 1, when each shard had a
+// journal of its own: its number stands before the first index.
+func ofOlderForm(name string) bool {
+	shard, rest, _ := strings.Cut(name, "-")
+	_, err := strconv.ParseUint(shard, 10, 32)
+	_, _, ok := parseSegmentName(rest)
+	return err == nil && ok
 }
 
 // segmentLimit is the size at which a segment is sealed.
-func (j *Journal) segmentLimit() int64 {
-	shards := int64(max(1, len(*j.tapes.Load())))
-	return min(segmentMost, max(segmentLeast, j.opts.Bytes/segmentParts/shards))
-}
+func (j *Journal) segmentLimit() int64 { return min(segmentMost, j.opts.Bytes/segmentParts) }
 
-// begin makes a new active segment for events from first on, with room for need
-// bytes; in memory, if the disk does not take it. The caller holds t.mu and has
+// begin makes a new active segment for the events that come, with room for need
+// bytes; in memory, if the disk does not take it. The caller holds writing and has
 // reserved its header.
-func (j *Journal) begin(t *tape, first uint64, need int64) {
+func (j *Journal) begin(need int64) {
 	if j.dir == "" {
-		j.beginInMemory(t, first, need)
+		j.beginInMemory(need)
 		return
 	}
-	seg := &segment{shard: t.shard, first: first, path: filepath.Join(j.dir, segmentName(t.shard, first, segmentEnding))}
-	if err := seg.create(appendHeader(nil, t.shard, first)); err != nil {
+	first := j.last.Load() + 1
+	seg := &segment{first: first, path: filepath.Join(j.dir, segmentName(first, segmentEnding))}
+	if err := seg.create(appendHeader(nil, first)); err != nil {
 		j.fallBack(err)
-		j.beginInMemory(t, first, need)
+		j.beginInMemory(need)
 		return
 	}
-	j.activate(t, seg)
+	j.activate(seg)
 }
 
-func (j *Journal) beginInMemory(t *tape, first uint64, need int64) {
-	seg := &segment{shard: t.shard, first: first, mem: make([]byte, max(j.segmentLimit(), segmentHeader+need))}
-	copy(seg.mem, appendHeader(nil, t.shard, first))
-	j.activate(t, seg)
+func (j *Journal) beginInMemory(need int64) {
+	seg := &segment{first: j.last.Load() + 1, mem: make([]byte, max(j.segmentLimit(), segmentHeader+need))}
+	copy(seg.mem, appendHeader(nil, seg.first))
+	j.activate(seg)
 }
 
-func (j *Journal) activate(t *tape, seg *segment) {
+func (j *Journal) activate(seg *segment) {
 	seg.size.Store(segmentHeader)
 	seg.last.Store(seg.first - 1)
 	seg.dirty.Store(true)
-	t.active = seg
+	j.active = seg
 	j.mu.Lock()
-	t.segs = append(t.segs, seg)
-	kept := t.segs[0].first
+	j.segs = append(j.segs, seg)
+	kept := j.segs[0].first
 	j.mu.Unlock()
-	t.names.keep(kept)
+	j.names.keep(kept)
 }
 
 // create makes the file. One of its name is left by a failed attempt and has no events.
@@ -128,23 +129,23 @@ func (seg *segment) write(b []byte) (broken bool, err error) {
 }
 
 // restart begins a segment without events, whose name says where the indices go
-// on. The caller holds t.mu.
-func (j *Journal) restart(t *tape) {
+// on. The caller holds writing.
+func (j *Journal) restart() {
 	j.total.Add(segmentHeader)
-	j.begin(t, t.last.Load()+1, 0)
+	j.begin(0)
 }
 
 // abandon gives up the active segment, which has bytes behind its end that could
-// not be taken back. The caller holds t.mu.
-func (j *Journal) abandon(t *tape) {
-	seg := t.active
+// not be taken back. The caller holds writing.
+func (j *Journal) abandon() {
+	seg := j.active
 	if !seg.empty() {
-		j.seal(t)
+		j.seal()
 		return
 	}
-	t.active = nil
+	j.active = nil
 	j.mu.Lock()
-	t.segs = t.segs[:len(t.segs)-1] // the next one has its name
+	j.segs = j.segs[:len(j.segs)-1] // the next one has its name
 	j.mu.Unlock()
 	_ = seg.file.Close()
 	j.total.Add(-seg.size.Load())
@@ -152,10 +153,10 @@ func (j *Journal) abandon(t *tape) {
 
 func (seg *segment) empty() bool { return seg.size.Load() <= segmentHeader }
 
-// seal ends the active segment of t. The caller holds t.mu.
-func (j *Journal) seal(t *tape) {
-	seg := t.active
-	t.active = nil
+// seal ends the active segment. The caller holds writing.
+func (j *Journal) seal() {
+	seg := j.active
+	j.active = nil
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	seg.sealed.Store(true)

@@ -12,7 +12,7 @@ import (
 // is nearly full of them. Only the journal's goroutine calls it.
 func (j *Journal) thin() error {
 	for j.total.Load() > j.opts.Bytes/8*7 && j.light.Load() > j.opts.Bytes/8 {
-		t, old := j.thickest()
+		old := j.thickest()
 		if old == nil {
 			return nil
 		}
@@ -31,38 +31,32 @@ func (j *Journal) thin() error {
 		if err != nil {
 			return err
 		}
-		j.swap(t, old, thin)
+		j.swap(old, thin)
 	}
 	return nil
 }
 
 // thickest is the oldest sealed segment that has droppable events.
-func (j *Journal) thickest() (from *tape, oldest *segment) {
+func (j *Journal) thickest() *segment {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, t := range *j.tapes.Load() {
-		for _, seg := range t.segs {
-			if !seg.sealed.Load() || seg.light.Load() == 0 {
-				continue
-			}
-			if oldest == nil || seg.at.Load() < oldest.at.Load() {
-				from, oldest = t, seg
-			}
-			break
+	for _, seg := range j.segs {
+		if seg.sealed.Load() && seg.light.Load() > 0 {
+			return seg
 		}
 	}
-	return from, oldest
+	return nil
 }
 
 // rewrite is a copy of old without droppable events, under another name.
 func (j *Journal) rewrite(old *segment) (*segment, error) {
-	thin := &segment{shard: old.shard, first: old.first, thinned: true}
+	thin := &segment{first: old.first, thinned: true}
 	thin.sealed.Store(true)
 	thin.at.Store(old.at.Load())
 	thin.last.Store(old.last.Load())
-	buf := appendHeader(make([]byte, 0, old.size.Load()-old.light.Load()), old.shard, old.first)
+	buf := appendHeader(make([]byte, 0, old.size.Load()-old.light.Load()), old.first)
 	var r Record
-	in, file, err := openScanner(old, &r)
+	in, file, err := openScanner(old)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +70,7 @@ func (j *Journal) rewrite(old *segment) (*segment, error) {
 			break
 		}
 		if !droppable(r.Name) {
-			buf = appendFrame(buf, &r, r.Index)
+			buf = appendFrame(buf, &r)
 		}
 	}
 	thin.size.Store(int64(len(buf)))
@@ -84,7 +78,7 @@ func (j *Journal) rewrite(old *segment) (*segment, error) {
 		thin.mem = buf
 		return thin, nil
 	}
-	thin.path = filepath.Join(j.dir, segmentName(old.shard, old.first, thinnedEnding))
+	thin.path = filepath.Join(j.dir, segmentName(old.first, thinnedEnding))
 	if err := writeAtomic(thin.path, buf); err != nil {
 		return nil, fmt.Errorf("write %s: %w", thin.path, reason(err))
 	}
@@ -92,15 +86,15 @@ func (j *Journal) rewrite(old *segment) (*segment, error) {
 }
 
 // swap puts thin in the place of old, unless old has been dropped meanwhile.
-func (j *Journal) swap(t *tape, old, thin *segment) {
+func (j *Journal) swap(old, thin *segment) {
 	j.total.Add(thin.size.Load())
 	j.mu.Lock()
-	i := slices.Index(t.segs, old)
+	i := slices.Index(j.segs, old)
 	if i >= 0 {
-		t.segs[i] = thin
+		j.segs[i] = thin
 	}
 	if i >= 0 && thin.empty() {
-		t.segs = slices.Delete(t.segs, i, i+1)
+		j.segs = slices.Delete(j.segs, i, i+1)
 	}
 	j.mu.Unlock()
 	if i >= 0 {

@@ -29,7 +29,7 @@ type SessionValues struct {
 	Seq       uint64    `json:"seq"`       // the last event that was journaled or skipped
 	Ready     time.Time `json:"ready"`     // when READY came
 	At        time.Time `json:"at"`        // when the event of Seq came
-	Journaled uint64    `json:"journaled"` // index of the shard's last event when READY was handled
+	Journaled uint64    `json:"journaled"` // index of the journal's last event when READY was handled
 }
 
 // Sessions keeps the values of all sessions: what READY tells in a file that is

@@ -30,8 +30,8 @@ import (
 // A reader takes the data from where the header's length says that it starts,
 // so that fields can be added behind the name within one protocol version.
 type Event struct {
-	// Index is the event's number in its shard's journal, or one with the bit
-	// NotJournaled. With Shard it names the event in acknowledgements.
+	// Index is the event's number in the host's journal, or one with the bit
+	// NotJournaled. It names the event in acknowledgements.
 	Index uint64
 	Shard uint32
 	// Seq is Discord's sequence number in the shard's session.
