@@ -208,6 +208,7 @@ func (s *sessionSets) admitNew(set *sessionSet, e *gateway.Event, out []gateway.
 			return append(out, *e)
 		}
 		// Nobody gets it, but that it came is saved in its place.
+		set.saved.guilds.apply(e)
 		return append(out, gateway.Event{Set: e.Set, Shard: e.Shard, Seq: e.Seq, Received: e.Received})
 	}
 	set.saved.guilds.apply(e)

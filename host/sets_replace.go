@@ -23,7 +23,7 @@ func (s *sessionSets) bringUp(ctx context.Context, next *sessionSet) error {
 	s.forget()
 	err := s.mark(func(out []gateway.Event) []gateway.Event {
 		s.sets[next.number], s.old = next, s.heard
-		s.handover = gateway.NewHandover(next.count, s.skew)
+		s.handover = gateway.NewHandover(next.count, s.delivering().intents^next.intents, s.skew)
 		return out
 	})
 	if err != nil {

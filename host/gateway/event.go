@@ -26,6 +26,8 @@ type Event struct {
 	ID uint64
 	// Received is when the payload was complete on this machine.
 	Received time.Time
+	// Replayed is set on what a RESUME brings: it may be late by any time.
+	Replayed bool
 	// Data is the payload's d, byte for byte.
 	Data []byte
 }

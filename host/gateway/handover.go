@@ -25,45 +25,51 @@ var ErrHandoverFull = errors.New("too many events came before every new session 
 // Handover recognises events while the sessions of a bot are replaced by others,
 // with another number of shards or other intents, side by side.
 //
-//	         new set begins        every new session is ready          + 10 s
-//	old set  delivers, is counted ──────────> switch ── ignored ──────────> closed
-//	new set  ···· waits, in memory ─────────> what the old has not shown, in order;
-//	                                          then delivers, but for what the old has shown once more often
+//	         new set begins     all new sessions are ready and know their guilds    + 10 s
+//	old set  delivers, is counted ─────────────────> switch ── ignored ───────────────> closed
+//	new set  ···· waits, in memory ────────────────> what the old has not shown, in order;
+//	                                                 then delivers, but for what the old has shown before
 //
 // The two number events differently, so they are told apart by fingerprints,
-// counted for each lane (guild, else channel, else none). It belongs to one
-// goroutine; times are those at which events were received.
+// counted for each lane (guild, else channel, else none): what one has shown waits
+// for the other to show it. It belongs to one goroutine; times are those at which
+// events were received.
 type Handover struct {
 	prints   fingerprints
 	count    int // shards of the new set
 	skew     time.Duration
 	lanes    map[uint64]*handoverLane
-	ready    map[int]time.Time       // of the new sessions
+	ready    map[int]bool            // of the new sessions
 	expected map[int]map[uint64]bool // guilds whose GUILD_CREATE belongs to a READY
+	begun    time.Time               // when the last of these came
 	switched bool
-	events   int
+	kept     int // events in lanes
 	bytes    int
 }
 
+// handoverLane holds what one set has shown and the other has not.
 type handoverLane struct {
-	shard  int // of the new set
-	shown  map[fingerprint]int
-	since  []shownAt // in the order of time, to forget the oldest
-	record []Event   // of the new set, until the switch
+	shard  int                         // of the new set
+	shown  map[fingerprint][]time.Time // by the old set, and when, ascending
+	size   int                         // of shown
+	room   int                         // how large that may grow before the oldest are looked for
+	record []recorded                  // by the new set, until the switch
+	wait   map[fingerprint]int         // how many of each mark are in record
 }
 
-type shownAt struct {
-	mark fingerprint
-	at   time.Time
+type recorded struct {
+	mark  fingerprint
+	event Event
 }
 
 // NewHandover begins when the new set, of so many shards, is about to connect:
-// earlier events it cannot show. Two sessions may be told of the same event as far
-// apart as skew, which is [HandoverSkew] but for tests.
-func NewHandover(count int, skew time.Duration) *Handover {
+// earlier events it cannot show. Some intents only one of the sets has. Two
+// sessions may be told of the same event as far apart as skew, which is
+// [HandoverSkew] but for tests.
+func NewHandover(count int, differ uint64, skew time.Duration) *Handover {
 	return &Handover{
-		prints: newFingerprints(), count: count, skew: skew, lanes: make(map[uint64]*handoverLane),
-		ready: make(map[int]time.Time), expected: make(map[int]map[uint64]bool),
+		prints: newFingerprints(differ), count: count, skew: skew, lanes: make(map[uint64]*handoverLane),
+		ready: make(map[int]bool), expected: make(map[int]map[uint64]bool),
 	}
 }
 
@@ -75,14 +81,20 @@ func (h *Handover) Old(e *Event) (deliver bool, err error) {
 	if OfOneSession(e.Name) {
 		return true, nil
 	}
-	if h.events >= handoverEvents {
+	l, mark := h.lane(e), h.prints.of(e)
+	if h.takeRecorded(l, mark) {
+		return true, nil
+	}
+	if h.kept >= handoverEvents {
 		return true, ErrHandoverFull
 	}
-	h.events++
-	l := h.lane(e)
-	mark := h.prints.of(e)
-	l.shown[mark]++
-	l.since = append(l.since, shownAt{mark, e.Received})
+	h.kept++
+	l.shown[mark] = append(l.shown[mark], e.Received)
+	if l.size++; l.size > l.room && !h.ready[l.shard] {
+		// What the new session of the shard will show comes later than now.
+		h.forget(l, e.Received.Add(-h.skew))
+		l.room = 2*l.size + 16
+	}
 	return true, nil
 }
 
@@ -93,27 +105,31 @@ func (h *Handover) New(e *Event) (deliver bool, err error) {
 	case e.Name == nameReady && h.switched:
 		return true, nil
 	case e.Name == nameReady:
-		return false, h.begun(e)
-	case e.Name == nameGuildCreate && h.expected[e.Shard][e.Guild]:
-		delete(h.expected[e.Shard], e.Guild)
-		return false, nil
+		return false, h.begin(e)
 	case OfOneSession(e.Name):
 		return h.switched, nil
+	}
+	introduced := h.introduced(e)
+	l, mark := h.lane(e), h.prints.of(e)
+	switch {
+	case h.takeShown(l, mark, e):
+		return false, nil
 	case h.switched:
-		return !h.takeShown(h.lane(e), h.prints.of(e)), nil
-	case h.events >= handoverEvents || h.bytes+len(e.Data) > handoverBytes:
+		return true, nil
+	case introduced: // news to nobody
+		return false, nil
+	case h.kept >= handoverEvents || h.bytes+len(e.Data) > handoverBytes:
 		return false, ErrHandoverFull
 	}
-	h.events++
+	h.kept++
 	h.bytes += len(e.Data)
-	l := h.lane(e)
-	l.record = append(l.record, *e)
+	l.record = append(l.record, recorded{mark, *e})
+	l.wait[mark]++
 	return false, nil
 }
 
-// begun takes the READY of a new session: the guilds that it names come next, and
-// are news to nobody.
-func (h *Handover) begun(e *Event) error {
+// begin takes the READY of a new session: the guilds that it names come next.
+func (h *Handover) begin(e *Event) error {
 	var d struct {
 		Guilds []struct {
 			ID string `json:"id"`
@@ -129,17 +145,32 @@ func (h *Handover) begun(e *Event) error {
 		}
 	}
 	h.expected[e.Shard] = guilds
-	h.ready[e.Shard] = e.Received
+	h.ready[e.Shard] = true
+	h.begun = e.Received
 	return nil
 }
 
-// Due is when the switch may come, zero while a new session is not ready:
-// so long as two sessions may lie apart after the last READY. What was emitted before that only the old set shows, and it may be late.
+// introduced says whether this is the GUILD_CREATE of a guild that READY named.
+// Guilds that are down are named, too; theirs comes when the outage ends.
+func (h *Handover) introduced(e *Event) bool {
+	expected := h.expected[e.Shard]
+	if e.Name != nameGuildCreate && e.Name != nameGuildDelete || !expected[e.Guild] {
+		return false
+	}
+	delete(expected, e.Guild)
+	h.begun = e.Received
+	return e.Name == nameGuildCreate
+}
+
+// Due is when the switch may come, zero while a new session is not ready: so long
+// as two sessions may lie apart after the last READY, or the last GUILD_CREATE that
+// belongs to one. What was emitted before that only the old set shows, and it may
+// be late. Each such GUILD_CREATE moves it; guilds that are down hold nobody up.
 func (h *Handover) Due() time.Time {
 	if len(h.ready) < h.count {
 		return time.Time{}
 	}
-	return slices.MaxFunc(slices.Collect(maps.Values(h.ready)), time.Time.Compare).Add(h.skew)
+	return h.begun.Add(h.skew)
 }
 
 // Ready is how many of the new sessions are.
@@ -151,41 +182,78 @@ func (h *Handover) Switch() []Event {
 	h.switched = true
 	var rest []Event
 	for _, l := range h.lanes {
-		h.forget(l, h.ready[l.shard].Add(-h.skew))
 		for n := range l.record {
-			if !h.takeShown(l, h.prints.of(&l.record[n])) {
-				rest = append(rest, l.record[n])
-			}
+			rest = append(rest, l.record[n].event)
 		}
-		l.record = nil
+		h.kept -= len(l.record)
+		l.record, l.wait = nil, nil
 	}
 	h.bytes = 0
 	slices.SortStableFunc(rest, func(a, b Event) int { return a.Received.Compare(b.Received) })
 	return rest
 }
 
-// forget takes back what the old set has shown before a time: the new one cannot
-// show it any more, and something later may look like it.
-func (h *Handover) forget(l *handoverLane, before time.Time) {
-	n := 0
-	for n < len(l.since) && l.since[n].at.Before(before) {
-		h.takeShown(l, l.since[n].mark)
-		n++
-	}
-	l.since = nil // the counts are all that is needed now
-}
-
-func (h *Handover) takeShown(l *handoverLane, mark fingerprint) bool {
-	left, ok := l.shown[mark]
-	switch {
-	case !ok:
+// takeRecorded says whether the new set has shown an event before the old one, and
+// notes that now both have: of those that look alike the first.
+func (h *Handover) takeRecorded(l *handoverLane, mark fingerprint) bool {
+	if l.wait[mark] == 0 {
 		return false
-	case left == 1:
-		delete(l.shown, mark)
-	default:
-		l.shown[mark] = left - 1
+	}
+	n := slices.IndexFunc(l.record, func(r recorded) bool { return r.mark == mark })
+	h.kept--
+	h.bytes -= len(l.record[n].event.Data)
+	l.record = slices.Delete(l.record, n, n+1)
+	if l.wait[mark]--; l.wait[mark] == 0 {
+		delete(l.wait, mark)
 	}
 	return true
+}
+
+// takeShown says whether the old set has shown an event before the new one, and
+// notes that now both have: of those that look alike the last, because the first
+// may be of before the new session was there. What was shown longer ago than two
+// sessions are apart is not the same event, unless none looks like it, or the new
+// session was away meanwhile.
+func (h *Handover) takeShown(l *handoverLane, mark fingerprint, e *Event) bool {
+	times := l.shown[mark]
+	if len(times) == 0 {
+		return false
+	}
+	if !e.Replayed && !madeOnce(e) {
+		times = since(times, e.Received.Add(-h.skew))
+	}
+	found := len(times) > 0
+	if found {
+		times = times[:len(times)-1]
+	}
+	h.show(l, mark, times)
+	return found
+}
+
+// forget drops what the old set has shown before a time.
+func (h *Handover) forget(l *handoverLane, before time.Time) {
+	for _, mark := range slices.Collect(maps.Keys(l.shown)) {
+		h.show(l, mark, since(l.shown[mark], before))
+	}
+}
+
+// since is the part of ascending times that is not before t.
+func since(times []time.Time, t time.Time) []time.Time {
+	n := 0
+	for n < len(times) && times[n].Before(t) {
+		n++
+	}
+	return times[n:]
+}
+
+// show sets when the old set has shown those that look alike.
+func (h *Handover) show(l *handoverLane, mark fingerprint, times []time.Time) {
+	fewer := len(l.shown[mark]) - len(times)
+	h.kept -= fewer
+	l.size -= fewer
+	if l.shown[mark] = times; len(times) == 0 {
+		delete(l.shown, mark)
+	}
 }
 
 func (h *Handover) lane(e *Event) *handoverLane {
@@ -196,7 +264,8 @@ func (h *Handover) lane(e *Event) *handoverLane {
 	l := h.lanes[key]
 	if l == nil {
 		// Discord's documentation, "Sharding"; what belongs to no guild comes by shard 0.
-		l = &handoverLane{shard: int(e.Guild >> 22 % uint64(h.count)), shown: make(map[fingerprint]int)}
+		shard := int(e.Guild >> 22 % uint64(h.count))
+		l = &handoverLane{shard: shard, shown: make(map[fingerprint][]time.Time), wait: make(map[fingerprint]int), room: 16}
 		h.lanes[key] = l
 	}
 	return l

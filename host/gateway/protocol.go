@@ -103,6 +103,7 @@ func (s *session) dispatch(ev *Event) error {
 	default:
 		s.failures = 0
 		s.gap(ev.Seq)
+		ev.Replayed = s.state() == StateResuming
 	}
 	if s.state() != StateReady {
 		s.answer.set(answerTimeout)
