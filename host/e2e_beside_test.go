@@ -16,7 +16,7 @@ import (
 // test ends.
 func inProcess(t *testing.T, sim *simulator.Server, o options, change func(*host.Config)) (*host.Host, *lockedBuffer) {
 	t.Helper()
-	r := &running{t: t, plugins: t.TempDir(), state: t.TempDir()}
+	r := struct{ plugins, state string }{t.TempDir(), t.TempDir()}
 	for name, pkg := range o.plugins {
 		install(t, r.plugins, name, pkg)
 	}

@@ -44,7 +44,7 @@ func (s *sessionSets) forget() {
 	for {
 		select {
 		case <-s.due:
-		case <-s.broken:
+		case _ = <-s.broken: // it was of another replacement
 		default:
 			return
 		}

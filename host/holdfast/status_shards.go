@@ -33,6 +33,15 @@ func printShards(w io.Writer, s control.Status) {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\n", shard.Shard, shard.State, guilds, shard.Seq, latency(shard.LatencyMS),
 			shard.Connections, shard.Identifies, shard.Resumes, shard.Lost, shard.Gaps)
 	}
+	if len(s.Beside) > 0 {
+		ready := 0
+		for _, shard := range s.Beside {
+			if shard.State == "ready" {
+				ready++
+			}
+		}
+		fmt.Fprintf(w, "beside\t%d of %d new sessions are ready, to take over\n", ready, len(s.Beside))
+	}
 }
 
 // guildNote tells of a shard that has nearly too many guilds.
