@@ -44,7 +44,7 @@ func (s *sessionSets) forget() {
 	for {
 		select {
 		case <-s.due:
-		case _ = <-s.broken: // it was of another replacement
+		case _ = <-s.broken: //nolint:staticcheck // it was of another replacement
 		default:
 			return
 		}
