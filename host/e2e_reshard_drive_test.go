@@ -21,6 +21,7 @@ type driver struct {
 	direct []said
 	number uint64
 	base   uint64
+	stay   bool // the bot leaves no guild
 }
 
 // driven is a guild and what the driver has made in it.
@@ -273,7 +274,7 @@ func (d *driver) comeAndGo(g *driven) {
 	case 1:
 		d.restore()
 	case 2:
-		if len(d.guilds) > 20 {
+		if len(d.guilds) > 20 && !d.stay {
 			d.sim.Remove(g.ID)
 			d.forget(g)
 		}

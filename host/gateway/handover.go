@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -17,6 +16,9 @@ const (
 	// remembered of the old sessions.
 	handoverEvents = 1 << 20
 	handoverBytes  = 256 << 20
+	// handoverGuilds is how many times the skew the switch waits, at most, for the
+	// guilds that come after READY.
+	handoverGuilds = 6
 )
 
 // ErrHandoverFull ends a handover that took too long for the traffic.
@@ -41,25 +43,11 @@ type Handover struct {
 	lanes    map[uint64]*handoverLane
 	ready    map[int]bool            // of the new sessions
 	expected map[int]map[uint64]bool // guilds whose GUILD_CREATE belongs to a READY
-	begun    time.Time               // when the last of these came
+	readied  time.Time               // when the last READY came
+	begun    time.Time               // when the last READY or GUILD_CREATE of those came
 	switched bool
 	kept     int // events in lanes
 	bytes    int
-}
-
-// handoverLane holds what one set has shown and the other has not.
-type handoverLane struct {
-	shard  int                         // of the new set
-	shown  map[fingerprint][]time.Time // by the old set, and when, ascending
-	size   int                         // of shown
-	room   int                         // how large that may grow before the oldest are looked for
-	record []recorded                  // by the new set, until the switch
-	wait   map[fingerprint]int         // how many of each mark are in record
-}
-
-type recorded struct {
-	mark  fingerprint
-	event Event
 }
 
 // NewHandover begins when the new set, of so many shards, is about to connect:
@@ -83,17 +71,24 @@ func (h *Handover) Old(e *Event) (deliver bool, err error) {
 	}
 	l, mark := h.lane(e), h.prints.of(e)
 	if h.takeRecorded(l, mark) {
+		if madeOnce(e) {
+			h.passed(l, e.Received)
+		}
 		return true, nil
 	}
 	if h.kept >= handoverEvents {
 		return true, ErrHandoverFull
 	}
 	h.kept++
-	l.shown[mark] = append(l.shown[mark], e.Received)
-	if l.size++; l.size > l.room && !h.ready[l.shard] {
+	if madeOnce(e) {
+		l.once[mark] = e.Received
+	} else {
+		l.shown[mark] = append(l.shown[mark], e.Received)
+	}
+	if l.room--; l.room <= 0 && !h.ready[l.shard] {
 		// What the new session of the shard will show comes later than now.
 		h.forget(l, e.Received.Add(-h.skew))
-		l.room = 2*l.size + 16
+		l.room = len(l.once) + len(l.shown) + leastRoom
 	}
 	return true, nil
 }
@@ -117,6 +112,7 @@ func (h *Handover) New(e *Event) (deliver bool, err error) {
 	case h.switched:
 		return true, nil
 	case introduced: // news to nobody
+		h.begun = e.Received
 		return false, nil
 	case h.kept >= handoverEvents || h.bytes+len(e.Data) > handoverBytes:
 		return false, ErrHandoverFull
@@ -128,7 +124,8 @@ func (h *Handover) New(e *Event) (deliver bool, err error) {
 	return false, nil
 }
 
-// begin takes the READY of a new session: the guilds that it names come next.
+// begin takes the READY of a new session: the guilds that it names come next. What
+// the old set has shown before the IDENTIFY the new session never will.
 func (h *Handover) begin(e *Event) error {
 	var d struct {
 		Guilds []struct {
@@ -144,9 +141,14 @@ func (h *Handover) begin(e *Event) error {
 			guilds[id] = true
 		}
 	}
+	for _, l := range h.lanes {
+		if l.shard == e.Shard {
+			h.forget(l, e.Received.Add(-e.Took))
+		}
+	}
 	h.expected[e.Shard] = guilds
 	h.ready[e.Shard] = true
-	h.begun = e.Received
+	h.readied, h.begun = e.Received, e.Received
 	return nil
 }
 
@@ -158,19 +160,23 @@ func (h *Handover) introduced(e *Event) bool {
 		return false
 	}
 	delete(expected, e.Guild)
-	h.begun = e.Received
 	return e.Name == nameGuildCreate
 }
 
 // Due is when the switch may come, zero while a new session is not ready: so long
 // as two sessions may lie apart after the last READY, or the last GUILD_CREATE that
 // belongs to one. What was emitted before that only the old set shows, and it may
-// be late. Each such GUILD_CREATE moves it; guilds that are down hold nobody up.
+// be late. Each such GUILD_CREATE moves it, within bounds; guilds that are down hold
+// nobody up.
 func (h *Handover) Due() time.Time {
 	if len(h.ready) < h.count {
 		return time.Time{}
 	}
-	return h.begun.Add(h.skew)
+	due, last := h.begun.Add(h.skew), h.readied.Add(handoverGuilds*h.skew)
+	if due.After(last) {
+		return last
+	}
+	return due
 }
 
 // Ready is how many of the new sessions are.
@@ -191,84 +197,6 @@ func (h *Handover) Switch() []Event {
 	h.bytes = 0
 	slices.SortStableFunc(rest, func(a, b Event) int { return a.Received.Compare(b.Received) })
 	return rest
-}
-
-// takeRecorded says whether the new set has shown an event before the old one, and
-// notes that now both have: of those that look alike the first.
-func (h *Handover) takeRecorded(l *handoverLane, mark fingerprint) bool {
-	if l.wait[mark] == 0 {
-		return false
-	}
-	n := slices.IndexFunc(l.record, func(r recorded) bool { return r.mark == mark })
-	h.kept--
-	h.bytes -= len(l.record[n].event.Data)
-	l.record = slices.Delete(l.record, n, n+1)
-	if l.wait[mark]--; l.wait[mark] == 0 {
-		delete(l.wait, mark)
-	}
-	return true
-}
-
-// takeShown says whether the old set has shown an event before the new one, and
-// notes that now both have: of those that look alike the last, because the first
-// may be of before the new session was there. What was shown longer ago than two
-// sessions are apart is not the same event, unless none looks like it, or the new
-// session was away meanwhile.
-func (h *Handover) takeShown(l *handoverLane, mark fingerprint, e *Event) bool {
-	times := l.shown[mark]
-	if len(times) == 0 {
-		return false
-	}
-	if !e.Replayed && !madeOnce(e) {
-		times = since(times, e.Received.Add(-h.skew))
-	}
-	found := len(times) > 0
-	if found {
-		times = times[:len(times)-1]
-	}
-	h.show(l, mark, times)
-	return found
-}
-
-// forget drops what the old set has shown before a time.
-func (h *Handover) forget(l *handoverLane, before time.Time) {
-	for _, mark := range slices.Collect(maps.Keys(l.shown)) {
-		h.show(l, mark, since(l.shown[mark], before))
-	}
-}
-
-// since is the part of ascending times that is not before t.
-func since(times []time.Time, t time.Time) []time.Time {
-	n := 0
-	for n < len(times) && times[n].Before(t) {
-		n++
-	}
-	return times[n:]
-}
-
-// show sets when the old set has shown those that look alike.
-func (h *Handover) show(l *handoverLane, mark fingerprint, times []time.Time) {
-	fewer := len(l.shown[mark]) - len(times)
-	h.kept -= fewer
-	l.size -= fewer
-	if l.shown[mark] = times; len(times) == 0 {
-		delete(l.shown, mark)
-	}
-}
-
-func (h *Handover) lane(e *Event) *handoverLane {
-	key := e.Guild
-	if key == 0 {
-		key = e.Channel
-	}
-	l := h.lanes[key]
-	if l == nil {
-		// Discord's documentation, "Sharding"; what belongs to no guild comes by shard 0.
-		shard := int(e.Guild >> 22 % uint64(h.count))
-		l = &handoverLane{shard: shard, shown: make(map[fingerprint][]time.Time), wait: make(map[fingerprint]int), room: 16}
-		h.lanes[key] = l
-	}
-	return l
 }
 
 // OfOneSession names events that answer one session, or speak of it: another

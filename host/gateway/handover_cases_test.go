@@ -34,7 +34,7 @@ func (x handed) ready(second float64, guilds ...uint64) {
 	for _, g := range guilds {
 		data = fmt.Appendf(data, `,{"id":"%d","unavailable":true}`, g)
 	}
-	x.fresh(false, &Event{Name: nameReady, Received: moment(second), Data: append(data, "]}"...)})
+	x.fresh(false, &Event{Name: nameReady, Received: moment(second), Took: 2 * time.Second, Data: append(data, "]}"...)})
 }
 
 func (x handed) old(want bool, e *Event) {
@@ -95,15 +95,27 @@ func TestHandoverDue(t *testing.T) {
 	if !x.h.Due().IsZero() {
 		t.Error("due before READY")
 	}
-	x.ready(1, 1, 2, 3)
+	guilds := []uint64{1, 2, 3, 4}
+	for n := range uint64(100) {
+		guilds = append(guilds, 5+n)
+	}
+	x.ready(1, guilds...)
 	due(11)
 	x.fresh(false, guildEvent(7, nameGuildCreate, 1))
 	due(17)
 	x.fresh(false, guildEvent(9, nameGuildDelete, 2)) // it goes down, or is gone
-	due(19)
+	due(17)
 	x.fresh(false, guildEvent(10, nameGuildCreate, 2)) // an event like any other
 	x.fresh(false, like(12, "x"))
-	due(19)
+	x.old(true, guildEvent(13, nameGuildCreate, 3)) // it was down
+	x.fresh(false, guildEvent(13, nameGuildCreate, 3))
+	due(17)
+	x.fresh(false, guildEvent(14, nameGuildCreate, 4))
+	due(24)
+	for n := range 100 {
+		x.fresh(false, guildEvent(20+float64(n), nameGuildCreate, 5+uint64(n)))
+	}
+	due(61)
 	x.switched(guildEvent(9, nameGuildDelete, 2), guildEvent(10, nameGuildCreate, 2), like(12, "x"))
 }
 
@@ -153,14 +165,47 @@ func TestHandoverOfLookAlikes(t *testing.T) {
 	})
 	t.Run("which a message with an id is not", func(t *testing.T) {
 		x := newHanded(t)
-		message := func(second float64) *Event {
-			return &Event{Name: "MESSAGE_CREATE", Guild: 1, ID: 9, Received: moment(second), Data: []byte(`{}`)}
-		}
 		x.ready(1)
-		x.old(true, message(2))
+		x.old(true, once(2, 9))
 		x.switched()
-		x.fresh(false, message(60))
+		x.fresh(false, once(60, 9))
 	})
+}
+
+// TestHandoverOfLookAlikesNearby: such as were shown a moment before the new
+// session was there, where time does not tell them apart.
+func TestHandoverOfLookAlikesNearby(t *testing.T) {
+	t.Run("before IDENTIFY", func(t *testing.T) {
+		x := newHanded(t)
+		x.old(true, like(7, "x"))
+		x.ready(10)                   // asked for at 8
+		x.fresh(false, like(12, "x")) // before the old one: it is not that of 7
+		x.old(true, like(12.1, "x"))
+		x.switched()
+		x.fresh(true, like(21, "x"))
+	})
+	t.Run("after IDENTIFY, but a message came in between", func(t *testing.T) {
+		x := newHanded(t)
+		x.old(true, like(9, "x"))
+		x.ready(10)
+		x.old(true, once(11, 1))
+		x.fresh(false, once(11.1, 1))
+		x.fresh(false, like(12, "x"))
+		x.switched(like(12, "x"))
+	})
+	t.Run("and the message came by the new session first", func(t *testing.T) {
+		x := newHanded(t)
+		x.old(true, like(9, "x"))
+		x.ready(10)
+		x.fresh(false, once(11, 1))
+		x.old(true, once(11.1, 1))
+		x.fresh(false, like(12, "x"))
+		x.switched(like(12, "x"))
+	})
+}
+
+func once(second float64, id uint64) *Event {
+	return &Event{Name: "MESSAGE_CREATE", Guild: 1, ID: id, Received: moment(second), Data: []byte(`{}`)}
 }
 
 // TestHandoverForgets: while a new session is not ready, the old one's events are

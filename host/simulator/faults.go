@@ -5,11 +5,15 @@ import "time"
 // The faults of the gateway act on the connections that a shard has at the moment and return how many those
 // were: 0 means that nothing happened. What is connected later is not touched.
 
+// Aim lets faults of the gateway hit only the sets of so many shards; 0: all.
+func (s *Server) Aim(shards int) { s.aim.Store(int64(shards)) }
+
 func (s *Server) connsOf(shard int) []*conn {
 	var list []*conn
+	aim := int(s.aim.Load())
 	for _, ses := range *s.live.Load() {
 		ses.mu.Lock()
-		if c := ses.conn; c != nil && ses.shard == shard {
+		if c := ses.conn; c != nil && ses.shard == shard && (aim == 0 || ses.shards == aim) {
 			list = append(list, c)
 		}
 		ses.mu.Unlock()

@@ -51,6 +51,7 @@ type Server struct {
 	interactions   interactionStore
 	resumesRefused atomic.Uint64
 	made           atomic.Uint64 // sessions
+	aim            atomic.Int64  // shards of the sets that faults hit
 }
 
 // Start runs a Discord with this configuration until Close.

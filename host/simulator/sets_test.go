@@ -177,6 +177,24 @@ func TestMute(t *testing.T) {
 	wantBreaches(t, s, nil)
 }
 
+// Faults can be aimed at one of the sets.
+func TestAim(t *testing.T) {
+	s := start(t, Config{IdentifyInterval: time.Nanosecond})
+	clients := sets(t, s, 0, 0)
+	s.Aim(2)
+	if n := s.CloseCode(0, 4000); n != 1 {
+		t.Errorf("%d hit", n)
+	}
+	if code := clients[1].closed(); code != 4000 {
+		t.Errorf("close code %d", code)
+	}
+	s.Aim(0)
+	if n := s.Reconnect(0); n != 1 { // of the one that is left
+		t.Errorf("%d hit", n)
+	}
+	clients[0].until("op 7")
+}
+
 // A set with too few shards is refused; one with enough is not.
 func TestGuildsPerShard(t *testing.T) {
 	s := start(t, Config{World: World{Guilds: 10}, GuildsPerShard: 6, IdentifyInterval: time.Nanosecond})
