@@ -146,20 +146,43 @@ func (s *sessionSets) rollBack(next *sessionSet) {
 	next.close()
 }
 
-// retire closes the set that delivered before, when what it shows is known to be
-// shown by the other one.
+// overdue is how long the new set may be late with what the old one has shown. It
+// shows all of that in the end, unless it has fewer intents.
+const overdue = time.Minute
+
+// retire closes the set that delivered before, and forgets what that has shown when
+// the other one has shown it, too.
 func (s *sessionSets) retire(ctx context.Context, old *sessionSet) {
 	select {
 	case <-time.After(s.skew):
 	case <-ctx.Done():
 	}
-	// When the router has ended there is nothing to tell it.
+	old.close()
+	late := time.NewTimer(overdue)
+	defer late.Stop()
+	look := time.NewTicker(s.skew / looks)
+	defer look.Stop()
+	for over := false; !over; {
+		// When the router has ended there is nothing to tell it.
+		if s.mark(func(out []gateway.Event) []gateway.Event {
+			over = s.handover.Over()
+			return out
+		}) != nil {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-late.C:
+			over = true
+		case <-ctx.Done():
+			over = true
+		}
+	}
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {
 		s.handover = nil
 		delete(s.sets, old.number)
 		return out
 	})
-	old.close()
 }
 
 // close ends a set and its sessions, so that nobody resumes them.
