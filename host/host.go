@@ -159,6 +159,7 @@ type rooms struct {
 type kept struct {
 	journal  *journal
 	sessions *state.Sessions
+	guilds   *state.Guilds
 }
 
 func (h *Host) openKept(folder *state.State) (*kept, error) {
@@ -170,7 +171,11 @@ func (h *Host) openKept(folder *state.State) (*kept, error) {
 	if err != nil {
 		return nil, errors.Join(err, events.events.Close())
 	}
-	return &kept{events, sessions}, nil
+	guilds, err := folder.OpenGuilds()
+	if err != nil {
+		return nil, errors.Join(err, events.events.Close(), sessions.Close())
+	}
+	return &kept{events, sessions, guilds}, nil
 }
 
 func (k *kept) close() error {

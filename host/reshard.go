@@ -69,6 +69,8 @@ func (h *Host) outgrown(ctx context.Context) {
 	}
 }
 
+var errNothingToChange = errors.New("nothing to change")
+
 // replace brings up new sessions beside those that run, and lets them take over.
 func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell func(line string)) error {
 	s := l.sessions
@@ -77,7 +79,10 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	defer s.replacing.Unlock()
 	next, err := h.prepare(ctx, l, want, tell)
-	if err != nil || next == nil {
+	if errors.Is(err, errNothingToChange) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	old := s.delivering()
@@ -101,7 +106,7 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	return nil
 }
 
-// prepare makes the new set, nil if there is nothing to change.
+// prepare makes the new set.
 func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell func(line string)) (*sessionSet, error) {
 	configured, old := h.config.Settings.Shards, l.sessions.delivering()
 	if configured.Until != 0 {
@@ -126,7 +131,7 @@ func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell f
 	intents := router.Intents(manifests(l.set))
 	if want.count == old.count && intents == old.intents {
 		tell(fmt.Sprintf("nothing to change: there are %d shards with these intents", old.count))
-		return nil, nil
+		return nil, errNothingToChange
 	}
 	number := l.sessions.number()
 	if err := l.budget.admitBeside(number, want.count, want.needed); err != nil {

@@ -44,7 +44,7 @@ func (s *sessionSets) forget() {
 	for {
 		select {
 		case <-s.due:
-		case <-s.broken:
+		case _ = <-s.broken: //nolint:staticcheck // it was of another replacement
 		default:
 			return
 		}
@@ -128,7 +128,10 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 			rest = len(missed)
 			return append(out, missed...)
 		},
-		handled: next.saved.takeOver,
+		handled: func() {
+			s.sets[s.old].saved.guilds.release()
+			next.saved.takeOver()
+		},
 	}
 	if err := s.send(m); err != nil {
 		return err
@@ -157,20 +160,43 @@ func (s *sessionSets) rollBack(next *sessionSet) {
 	next.close()
 }
 
-// retire closes the set that delivered before, when what it shows is known to be
-// shown by the other one.
+// overdue is how long the new set may be late with what the old one has shown. It
+// shows all of that in the end, unless it has fewer intents.
+const overdue = time.Minute
+
+// retire closes the set that delivered before, and forgets what that has shown when
+// the other one has shown it, too.
 func (s *sessionSets) retire(ctx context.Context, old *sessionSet) {
 	select {
 	case <-time.After(s.skew):
 	case <-ctx.Done():
 	}
-	// When the router has ended there is nothing to tell it.
+	old.close()
+	late := time.NewTimer(overdue)
+	defer late.Stop()
+	look := time.NewTicker(s.skew / looks)
+	defer look.Stop()
+	for over := false; !over; {
+		// When the router has ended there is nothing to tell it.
+		if s.mark(func(out []gateway.Event) []gateway.Event {
+			over = s.handover.Over()
+			return out
+		}) != nil {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-late.C:
+			over = true
+		case <-ctx.Done():
+			over = true
+		}
+	}
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {
 		s.handover = nil
 		delete(s.sets, old.number)
 		return out
 	})
-	old.close()
 }
 
 // close ends a set and its sessions, so that nobody resumes them.

@@ -45,6 +45,7 @@ type Handover struct {
 	expected map[int]map[uint64]bool // guilds whose GUILD_CREATE belongs to a READY
 	readied  time.Time               // when the last READY came
 	begun    time.Time               // when the last READY or GUILD_CREATE of those came
+	lag      map[int]time.Duration   // of a new session behind the old ones, the last that was seen
 	switched bool
 	kept     int // events in lanes
 	bytes    int
@@ -57,7 +58,7 @@ type Handover struct {
 func NewHandover(count int, differ uint64, skew time.Duration) *Handover {
 	return &Handover{
 		prints: newFingerprints(differ), count: count, skew: skew, lanes: make(map[uint64]*handoverLane),
-		ready: make(map[int]bool), expected: make(map[int]map[uint64]bool),
+		ready: make(map[int]bool), lag: make(map[int]time.Duration), expected: make(map[int]map[uint64]bool),
 	}
 }
 
@@ -197,6 +198,17 @@ func (h *Handover) Switch() []Event {
 	h.bytes = 0
 	slices.SortStableFunc(rest, func(a, b Event) int { return a.Received.Compare(b.Received) })
 	return rest
+}
+
+// Over says whether the new set has shown all that the old one has shown since every
+// new session was there: then nothing can come twice any more.
+func (h *Handover) Over() bool {
+	for _, l := range h.lanes {
+		if l.pending(h.begun) {
+			return false
+		}
+	}
+	return true
 }
 
 // OfOneSession names events that answer one session, or speak of it: another

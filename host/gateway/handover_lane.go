@@ -42,7 +42,7 @@ func (h *Handover) takeRecorded(l *handoverLane, mark fingerprint) bool {
 // takeShown says whether the old set has shown an event before the new one, and
 // notes that now both have: of those that look alike the first. What looks alike and
 // was shown longer ago than two sessions are apart is not the same event, unless the
-// new session was away meanwhile.
+// new session was away meanwhile, or is late: on a busy machine it may be read so much later.
 func (h *Handover) takeShown(l *handoverLane, mark fingerprint, e *Event) bool {
 	if madeOnce(e) {
 		at, found := l.once[mark]
@@ -50,12 +50,13 @@ func (h *Handover) takeShown(l *handoverLane, mark fingerprint, e *Event) bool {
 			delete(l.once, mark)
 			h.kept--
 			h.passed(l, at)
+			h.lag[e.Shard] = max(0, e.Received.Sub(at))
 		}
 		return found
 	}
 	times := l.shown[mark]
 	if !e.Replayed {
-		times = since(times, e.Received.Add(-h.skew))
+		times = since(times, e.Received.Add(-h.skew-h.lag[e.Shard]))
 	}
 	found := len(times) > 0
 	if found {
@@ -72,6 +73,22 @@ func (h *Handover) passed(l *handoverLane, at time.Time) {
 	for mark, times := range l.shown {
 		h.show(l, mark, since(times, at))
 	}
+}
+
+// pending says whether the new set will show something that the old one has shown
+// since a time.
+func (l *handoverLane) pending(from time.Time) bool {
+	for _, at := range l.once {
+		if !at.Before(from) {
+			return true
+		}
+	}
+	for _, times := range l.shown {
+		if !times[len(times)-1].Before(from) {
+			return true
+		}
+	}
+	return false
 }
 
 // forget drops what the old set has shown before a time.
