@@ -163,6 +163,33 @@ func TestIntentsWhileEverythingHappens(t *testing.T) {
 	}
 }
 
+// TestReshardWaitsForALostSession: a new session that is lost before the switch and
+// gets no other holds that up, until it is back or the time is over.
+func TestReshardWaitsForALostSession(t *testing.T) {
+	x := newTrial(t, simulator.Config{Shards: 2}, kinds(), func(c *host.Config) {
+		c.Settings.Shards.Count, c.BesideTimeout = 2, 8*time.Second
+	})
+	x.drive(func() {
+		x.sim.Aim(3)
+		lost := false
+		err := x.host.Reshard(t.Context(), control.Reshard{Shards: 3}, func(line string) {
+			t.Log(line)
+			if strings.HasPrefix(line, "3 of 3") && !lost {
+				lost = true
+				x.sim.Mute(1, 3, true)
+				if x.sim.Invalidate(1, false) != 1 {
+					t.Error("the session was not there")
+				}
+			}
+		})
+		if err == nil || !strings.Contains(err.Error(), "1 of 3 new sessions were not ready") || !lost {
+			t.Errorf("error %v", err)
+		}
+		x.only(2)
+	})
+	x.clean()
+}
+
 // TestReshardRollsBack: when a shard does not get READY, or Discord wants more
 // shards, the old sessions go on, and nothing is missing.
 func TestReshardRollsBack(t *testing.T) {

@@ -53,7 +53,7 @@ func (s *sessionSets) forget() {
 
 // awaitReady returns when the new set may take over, or why it cannot.
 func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell func(string)) error {
-	timeout := time.NewTimer(next.timeout + s.skew)
+	timeout := time.NewTimer(next.timeout)
 	defer timeout.Stop()
 	look := time.NewTicker(s.skew / looks)
 	defer look.Stop()
@@ -63,7 +63,7 @@ func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell fun
 		case <-s.due:
 		case <-look.C:
 		case <-timeout.C:
-			return fmt.Errorf("%d of %d new sessions were not ready within %s: look at the log for what kept them", next.count-told, next.count, next.timeout)
+			return fmt.Errorf("%d of %d new sessions were not ready within %s: look at the log for what kept them", next.count-next.up(), next.count, next.timeout)
 		case err := <-s.broken:
 			return err
 		case <-next.done:
@@ -81,10 +81,24 @@ func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell fun
 			tell(fmt.Sprintf("%d of %d new sessions are ready", ready, next.count))
 			told = ready
 		}
-		if !at.IsZero() && time.Now().After(at) {
+		switch {
+		case at.IsZero():
+		case time.Now().Before(at):
+			timeout.Reset(next.timeout) // all were ready
+		case next.up() == next.count:
 			return nil
 		}
 	}
+}
+
+// up is how many sessions are ready now.
+func (s *sessionSet) up() (n int) {
+	for _, shard := range s.set.Status() {
+		if shard.State == gateway.StateReady {
+			n++
+		}
+	}
+	return n
 }
 
 // looks is how often awaitReady looks within the time by which two sessions may

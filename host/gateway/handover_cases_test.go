@@ -34,7 +34,7 @@ func (x handed) ready(second float64, guilds ...uint64) {
 	for _, g := range guilds {
 		data = fmt.Appendf(data, `,{"id":"%d","unavailable":true}`, g)
 	}
-	x.fresh(false, &Event{Name: nameReady, Received: moment(second), Took: 2 * time.Second, Data: append(data, "]}"...)})
+	x.fresh(false, &Event{Name: nameReady, Received: moment(second), Took: 300 * time.Millisecond, Data: append(data, "]}"...)})
 }
 
 func (x handed) old(want bool, e *Event) {
@@ -177,8 +177,8 @@ func TestHandoverOfLookAlikes(t *testing.T) {
 func TestHandoverOfLookAlikesNearby(t *testing.T) {
 	t.Run("before IDENTIFY", func(t *testing.T) {
 		x := newHanded(t)
-		x.old(true, like(7, "x"))
-		x.ready(10)                   // asked for at 8
+		x.old(true, like(9.6, "x"))
+		x.ready(10)                   // asked for at 9.7
 		x.fresh(false, like(12, "x")) // before the old one: it is not that of 7
 		x.old(true, like(12.1, "x"))
 		x.switched()
@@ -186,7 +186,7 @@ func TestHandoverOfLookAlikesNearby(t *testing.T) {
 	})
 	t.Run("after IDENTIFY, but a message came in between", func(t *testing.T) {
 		x := newHanded(t)
-		x.old(true, like(9, "x"))
+		x.old(true, like(9.8, "x"))
 		x.ready(10)
 		x.old(true, once(11, 1))
 		x.fresh(false, once(11.1, 1))
@@ -195,13 +195,28 @@ func TestHandoverOfLookAlikesNearby(t *testing.T) {
 	})
 	t.Run("and the message came by the new session first", func(t *testing.T) {
 		x := newHanded(t)
-		x.old(true, like(9, "x"))
+		x.old(true, like(9.8, "x"))
 		x.ready(10)
 		x.fresh(false, once(11, 1))
 		x.old(true, once(11.1, 1))
 		x.fresh(false, like(12, "x"))
 		x.switched(like(12, "x"))
 	})
+}
+
+// TestHandoverKeepsLookAlikesInOrder: a message between two of them is between them for
+// both sets, however late the new one is.
+func TestHandoverKeepsLookAlikesInOrder(t *testing.T) {
+	x := newHanded(t)
+	x.ready(1)
+	x.old(true, like(2, "x"))
+	x.old(true, once(3, 1))
+	x.old(true, like(4, "x"))
+	x.switched()
+	x.fresh(false, like(5, "x"))
+	x.fresh(false, once(5.1, 1))
+	x.fresh(false, like(5.2, "x"))
+	x.fresh(true, like(5.3, "x"))
 }
 
 func once(second float64, id uint64) *Event {
@@ -219,6 +234,6 @@ func TestHandoverForgets(t *testing.T) {
 		t.Errorf("%d events of the last 10 s kept, of 100 in that time", x.h.kept)
 	}
 	x.ready(10_000)
-	x.fresh(false, like(10_000, "99990")) // of a second ago
+	x.fresh(false, like(10_000, "99998")) // of 0.2 s ago
 	x.switched()
 }

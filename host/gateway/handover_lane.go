@@ -40,10 +40,9 @@ func (h *Handover) takeRecorded(l *handoverLane, mark fingerprint) bool {
 }
 
 // takeShown says whether the old set has shown an event before the new one, and
-// notes that now both have: of those that look alike the last, because the first
-// may be of before the new session was there. What looks alike and was shown longer
-// ago than two sessions are apart is not the same event, unless the new session was
-// away meanwhile, or is late: on a busy machine it may be read so much later.
+// notes that now both have: of those that look alike the first. What looks alike and
+// was shown longer ago than two sessions are apart is not the same event, unless the
+// new session was away meanwhile, or is late: on a busy machine it may be read so much later.
 func (h *Handover) takeShown(l *handoverLane, mark fingerprint, e *Event) bool {
 	if madeOnce(e) {
 		at, found := l.once[mark]
@@ -61,7 +60,7 @@ func (h *Handover) takeShown(l *handoverLane, mark fingerprint, e *Event) bool {
 	}
 	found := len(times) > 0
 	if found {
-		times = times[:len(times)-1]
+		times = times[1:]
 	}
 	h.show(l, mark, times)
 	return found
