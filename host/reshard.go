@@ -92,6 +92,10 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	err = s.awaitReady(ctx, next, tell)
 	if err == nil {
+		// What Discord emitted before a new session was there only the old ones show.
+		err = s.sync(ctx, old, l.discord.bot.id)
+	}
+	if err == nil {
 		err = s.switchTo(next)
 	}
 	if err != nil {
@@ -101,7 +105,7 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	l.budget.resize(next.count)
 	tell(fmt.Sprintf("%d sessions have taken over; the %d of before are closed in %s", next.count, old.count, s.skew))
-	s.retire(ctx, old)
+	s.retire(ctx, old, l.discord.bot.id)
 	l.budget.drop(old.number)
 	return nil
 }

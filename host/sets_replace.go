@@ -150,7 +150,7 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 func (s *sessionSets) rollBack(next *sessionSet) {
 	// When the router has ended there is nothing to tell it.
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {
-		s.handover = nil
+		s.handover, s.syncing = nil, nil
 		delete(s.sets, next.number)
 		return out
 	})
@@ -160,40 +160,20 @@ func (s *sessionSets) rollBack(next *sessionSet) {
 	next.close()
 }
 
-// overdue is how long the new set may be late with what the old one has shown. It
-// shows all of that in the end, unless it has fewer intents.
-const overdue = time.Minute
-
 // retire closes the set that delivered before, and forgets what that has shown when
 // the other one has shown it, too.
-func (s *sessionSets) retire(ctx context.Context, old *sessionSet) {
+func (s *sessionSets) retire(ctx context.Context, old *sessionSet, bot uint64) {
 	select {
 	case <-time.After(s.skew):
 	case <-ctx.Done():
 	}
 	old.close()
-	late := time.NewTimer(overdue)
-	defer late.Stop()
-	look := time.NewTicker(s.skew / looks)
-	defer look.Stop()
-	for over := false; !over; {
-		// When the router has ended there is nothing to tell it.
-		if s.mark(func(out []gateway.Event) []gateway.Event {
-			over = s.handover.Over()
-			return out
-		}) != nil {
-			return
-		}
-		select {
-		case <-look.C:
-		case <-late.C:
-			over = true
-		case <-ctx.Done():
-			over = true
-		}
+	if err := s.sync(ctx, s.delivering(), bot); err != nil && ctx.Err() == nil {
+		s.log.Warn("events of the moment at which new sessions took over may come twice", "error", err)
 	}
+	// When the router has ended there is nothing to tell it.
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {
-		s.handover = nil
+		s.handover, s.syncing = nil, nil
 		delete(s.sets, old.number)
 		return out
 	})

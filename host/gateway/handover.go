@@ -200,17 +200,6 @@ func (h *Handover) Switch() []Event {
 	return rest
 }
 
-// Over says whether the new set has shown all that the old one has shown since every
-// new session was there: then nothing can come twice any more.
-func (h *Handover) Over() bool {
-	for _, l := range h.lanes {
-		if l.pending(h.begun) {
-			return false
-		}
-	}
-	return true
-}
-
 // OfOneSession names events that answer one session, or speak of it: another
 // one beside it has no such.
 func OfOneSession(name string) bool {

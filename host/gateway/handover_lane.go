@@ -75,22 +75,6 @@ func (h *Handover) passed(l *handoverLane, at time.Time) {
 	}
 }
 
-// pending says whether the new set will show something that the old one has shown
-// since a time.
-func (l *handoverLane) pending(from time.Time) bool {
-	for _, at := range l.once {
-		if !at.Before(from) {
-			return true
-		}
-	}
-	for _, times := range l.shown {
-		if !times[len(times)-1].Before(from) {
-			return true
-		}
-	}
-	return false
-}
-
 // forget drops what the old set has shown before a time.
 func (h *Handover) forget(l *handoverLane, before time.Time) {
 	h.passed(l, before)
