@@ -57,6 +57,7 @@ type sessionSets struct {
 	old      int                 // of the set that delivers, or did until a moment ago, while there are two
 	handover *gateway.Handover   // nil most of the time
 	syncing  *syncing            // the same
+	counted  int                 // events to come of the set that delivers, whose guilds were counted before the switch
 	due      chan struct{}       // capacity 1: a session of the new set is ready
 	broken   chan error          // capacity 1: the handover cannot go on
 	marks    chan mark           // capacity 1
@@ -266,7 +267,12 @@ func (s *sessionSets) ready(e *gateway.Event) {
 
 // apply notes an event for the router before it is delivered.
 func (s *sessionSets) apply(e *gateway.Event) {
-	if set := s.sets[e.Set]; set != nil {
+	set := s.sets[e.Set]
+	switch {
+	case set == nil:
+	case s.counted > 0 && e.Set == s.heard:
+		s.counted--
+	default:
 		set.saved.guilds.apply(e)
 	}
 	s.calls.see(e)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/host/router"
 )
 
 // number is that of the next set.
@@ -119,13 +120,13 @@ func (s *sessionSets) progress() (ready int, due time.Time, err error) {
 // that is journaled the new sessions are those that a restart resumes.
 func (s *sessionSets) switchTo(next *sessionSet) error {
 	began := time.Now()
-	rest := 0
+	old, rest := s.delivering().intents, 0
 	m := mark{
 		admitted: func(out []gateway.Event) []gateway.Event {
 			s.sets[s.heard].saved.fence()
 			s.heard = next.number
-			missed := s.handover.Switch()
-			rest = len(missed)
+			missed := s.handover.Switch(func(event string) bool { return router.Brings(old, event) })
+			rest, s.counted = len(missed), len(missed)
 			return append(out, missed...)
 		},
 		handled: func() {
