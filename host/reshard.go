@@ -32,7 +32,7 @@ func (h *Host) Reshard(_ context.Context, to control.Reshard, tell func(line str
 	l, phase := h.live, h.phase
 	h.mu.Unlock()
 	if l == nil || phase != "running" {
-		return fmt.Errorf("nothing changed: the host is not up (%s): try again when it runs", phase)
+		return fmt.Errorf("nothing changed: the host is not up (%s): try again when it runs", cmp.Or(phase, "not started"))
 	}
 	return h.replace(l.ctx, l, wantedSessions{count: to.Shards, auto: to.Shards == 0}, tell)
 }
@@ -76,6 +76,9 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 		return errors.New("nothing changed: the sessions are being replaced, or the host stops: try again later")
 	}
 	defer s.replacing.Unlock()
+	if s.ended() {
+		return fmt.Errorf("nothing changed: %w", errRouterEnded)
+	}
 	next, err := h.prepare(ctx, l, want, tell)
 	if err != nil || next == nil {
 		return err

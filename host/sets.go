@@ -134,6 +134,13 @@ func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) err
 	}
 }
 
+// ended says whether no set may begin any more.
+func (s *sessionSets) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // delivering is the set that does.
 func (s *sessionSets) delivering() *sessionSet {
 	s.mu.Lock()
