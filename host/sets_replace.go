@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/holdfast-bot/holdfast/host/gateway"
@@ -51,18 +52,25 @@ func (s *sessionSets) forget() {
 	}
 }
 
-// awaitReady returns when the new set may take over, or why it cannot.
+// awaitReady returns when the new set may take over, or why it cannot. A session
+// that is away at the moment has yet to show what it missed: an old one that which
+// is of before the new ones, a new one that which the old have shown already.
+// For old ones that stay away nobody waits longer than for new ones.
 func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell func(string)) error {
 	timeout := time.NewTimer(next.timeout + s.skew)
 	defer timeout.Stop()
 	look := time.NewTicker(s.skew / looks)
 	defer look.Stop()
+	var due time.Time
 	told := 0
 	for {
 		select {
 		case <-s.due:
 		case <-look.C:
 		case <-timeout.C:
+			if past(due) && next.whole() {
+				return nil
+			}
 			return fmt.Errorf("%d of %d new sessions were not ready within %s: look at the log for what kept them", next.count-told, next.count, next.timeout)
 		case err := <-s.broken:
 			return err
@@ -73,18 +81,29 @@ func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell fun
 		case <-ctx.Done():
 			return errRouterEnded
 		}
-		ready, at, err := s.progress()
-		if err != nil {
+		var ready int
+		var err error
+		if ready, due, err = s.progress(); err != nil {
 			return err
 		}
 		if ready != told {
 			tell(fmt.Sprintf("%d of %d new sessions are ready", ready, next.count))
 			told = ready
 		}
-		if !at.IsZero() && time.Now().After(at) {
+		if past(due) && next.whole() && s.delivering().whole() {
 			return nil
 		}
 	}
+}
+
+func past(due time.Time) bool { return !due.IsZero() && time.Now().After(due) }
+
+// whole says whether all that its sessions were told until now has come: none is
+// between two connections. One that Discord refuses has nothing to tell.
+func (s *sessionSet) whole() bool {
+	return !slices.ContainsFunc(s.set.Status(), func(s gateway.ShardStatus) bool {
+		return s.State != gateway.StateReady && s.State != gateway.StateRefused
+	})
 }
 
 // looks is how often awaitReady looks within the time by which two sessions may
@@ -112,6 +131,10 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 			s.heard = next.number
 			missed := s.handover.Switch()
 			rest = len(missed)
+			for n := range missed {
+				// That they came is known since then; their numbers may be those of a session that is gone.
+				missed[n].Set = missedSet
+			}
 			return append(out, missed...)
 		},
 		handled: next.saved.takeOver,
@@ -146,10 +169,7 @@ func (s *sessionSets) rollBack(next *sessionSet) {
 // retire closes the set that delivered before, when what it shows is known to be
 // shown by the other one.
 func (s *sessionSets) retire(ctx context.Context, old *sessionSet) {
-	select {
-	case <-time.After(s.skew):
-	case <-ctx.Done():
-	}
+	s.linger(ctx)
 	// When the router has ended there is nothing to tell it.
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {
 		s.handover = nil
@@ -157,6 +177,27 @@ func (s *sessionSets) retire(ctx context.Context, old *sessionSet) {
 		return out
 	})
 	old.close()
+}
+
+// linger waits until the set that delivers has shown what the one before has: as long
+// as two sessions may lie apart, and while one of its sessions is away, which will be
+// told again what it missed.
+func (s *sessionSets) linger(ctx context.Context) {
+	current := s.delivering()
+	ctx, cancel := context.WithTimeout(ctx, s.skew+current.timeout)
+	defer cancel()
+	for wait := s.skew; ; wait = s.skew / looks {
+		select {
+		case <-time.After(wait):
+			if current.whole() {
+				return
+			}
+		case <-current.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // close ends a set and its sessions, so that nobody resumes them.
