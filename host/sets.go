@@ -148,6 +148,16 @@ func (s *sessionSets) delivering() *sessionSet {
 	return s.current
 }
 
+// intents are those that the sessions have and keep, if others take over.
+func (s *sessionSets) intents() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next != nil {
+		return s.current.intents & s.next.intents
+	}
+	return s.current.intents
+}
+
 // refused says whether Discord wants more shards for one that delivers.
 func (s *sessionSets) refused() bool {
 	return slices.ContainsFunc(s.delivering().set.Status(), func(s gateway.ShardStatus) bool { return s.State == gateway.StateRefused })
