@@ -30,7 +30,7 @@ func inProcess(t *testing.T, sim *simulator.Server, o options, change func(*host
 // judge.
 func embedded(t *testing.T, sim *simulator.Server, o options, change func(*host.Config)) (h *host.Host, log *lockedBuffer, result <-chan error, stop func()) {
 	t.Helper()
-	r := &running{t: t, plugins: t.TempDir(), state: t.TempDir()}
+	r := struct{ plugins, state string }{t.TempDir(), t.TempDir()}
 	for name, pkg := range o.plugins {
 		install(t, r.plugins, name, pkg)
 	}
@@ -90,8 +90,15 @@ func TestReshardUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Log(strings.Join(told, "; "))
-		if s := h.Status(); len(s.Shards) != shards {
-			t.Errorf("%d shards, want %d", len(s.Shards), shards)
+		known := 0
+		s := h.Status()
+		for _, shard := range s.Shards {
+			if shard.Guilds != nil {
+				known += *shard.Guilds
+			}
+		}
+		if len(s.Shards) != shards || known != guilds {
+			t.Errorf("%d shards with %d guilds, want %d with %d", len(s.Shards), known, shards, guilds)
 		}
 	}
 	sending.Wait()
@@ -110,6 +117,7 @@ func TestReshardUnderLoad(t *testing.T) {
 // TestReloadBringsNewIntents: a plugin that needs more than the sessions have is
 // refused with the way out; --reidentify takes it, and nothing is lost meanwhile.
 func TestReloadBringsNewIntents(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const guilds, n = 10, 4_000
 	sim := discord(t, simulator.Config{Shards: 2, IdentifyInterval: quickIdentify, World: simulator.World{Guilds: guilds}, VaryKeys: true})
 	o, files := recorders(t, 2, nil)
@@ -145,6 +153,7 @@ func TestReloadBringsNewIntents(t *testing.T) {
 
 // TestNewSessionsThatAreRefused: the old ones go on, and why is told.
 func TestNewSessionsThatAreRefused(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const guilds, n = 10, 2_000
 	sim, err := simulator.Start(simulator.Config{IdentifyInterval: quickIdentify, World: simulator.World{Guilds: guilds}, DisallowedIntents: 1 << 8, RateLimits: simulator.RateLimits{Off: true}})
 	if err != nil {
@@ -187,6 +196,7 @@ func TestNewSessionsThatAreRefused(t *testing.T) {
 // TestReshardAsksTheBudget: sessions that nobody needs do not eat into what a start
 // of the bot takes.
 func TestReshardAsksTheBudget(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{SessionStarts: 63, RateLimits: simulator.RateLimits{Off: true}})
 	o, _ := recorders(t, 1, nil)
 	h, _ := inProcess(t, sim, o, func(*host.Config) {})
@@ -207,6 +217,7 @@ func TestReshardAsksTheBudget(t *testing.T) {
 // TestHostKilledWhileSessionsAreReplaced: whichever sessions are on disk are
 // resumed, and nothing is lost, before the switch and after it.
 func TestHostKilledWhileSessionsAreReplaced(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const guilds, n = 40, 6_000
 	sim := discord(t, simulator.Config{Shards: 2, MaxConcurrency: 16, IdentifyInterval: quickIdentify, World: simulator.World{Guilds: guilds}, VaryKeys: true})
 	o, files := recorders(t, 1, nil)

@@ -33,6 +33,7 @@ func TestStartThatWouldSpendTheReserve(t *testing.T) {
 
 // TestLostSessionsWaitAtTheReserve: the host does not end, says it once, and goes on to resume.
 func TestLostSessionsWaitAtTheReserve(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{SessionStarts: 14, Shards: 2})
 	h := start(t, sim, options{}) // 12 left: the reserve and one start of both
 	if sim.Invalidate(0, false) != 1 {
@@ -71,6 +72,7 @@ func TestLostSessionsWaitAtTheReserve(t *testing.T) {
 // TestCrashLoopWaits: a host that follows five which had to identify and did not live waits, is told
 // of, and can be stopped.
 func TestCrashLoopWaits(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{})
 	h := start(t, sim, options{})
 	if err := h.cmd.Process.Kill(); err != nil {

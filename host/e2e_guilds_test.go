@@ -287,6 +287,7 @@ func askWhere(t *testing.T, sim *simulator.Server, guilds []simulator.Guild, ove
 // events go on without their guild, Discord is asked rarely, and what comes back
 // is found again.
 func TestGuildsThatCannotBeLoaded(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	faults := []struct {
 		name    string
 		failure simulator.Failure

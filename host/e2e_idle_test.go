@@ -29,6 +29,7 @@ func TestRunWithoutPlugins(t *testing.T) {
 // TestSlowCommandsDoNotHoldTheBot: Discord may keep a write of commands waiting
 // for minutes; the bot is online meanwhile, and stops in order.
 func TestSlowCommandsDoNotHoldTheBot(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{})
 	sim.FailREST("PUT /applications/{application}/commands", simulator.Failure{Status: 429, RetryAfter: time.Hour}, 1)
 	h := start(t, sim, options{plugins: map[string]string{"hello": "./examples/hello"}})

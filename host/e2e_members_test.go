@@ -68,6 +68,7 @@ func (r *running) listed(files []string, n int, want string) {
 // the same time, and then again. Discord is asked once. Who asked for the event
 // sees the chunks all the same.
 func TestPluginsShareAListOfMembers(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const plugins = 3
 	sim := discord(t, simulator.Config{World: simulator.World{Guilds: 1, MembersPerGuild: 2500}})
 	g := sim.Guilds()[0]
@@ -110,6 +111,7 @@ func TestMembersWithoutTheirIntent(t *testing.T) {
 // its way, and with it the request is lost. It comes again with the session that
 // is resumed, or with the new one, and that has the presence that was set.
 func TestMembersOutliveTheirSession(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	for name, test := range map[string]struct {
 		window     time.Duration // in which Discord lets sessions be resumed
 		identifies uint64

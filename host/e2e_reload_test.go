@@ -144,6 +144,7 @@ func TestReloadUnderLoad(t *testing.T) {
 // TestReloadWithStuckHandler: it is called off, the old instance goes on; with
 // force it goes through, and what was in hand comes again, marked.
 func TestReloadWithStuckHandler(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{})
 	o, files := recorders(t, 1, map[string]string{"STUCK": "stuck"})
 	o.args = []string{"--drain-timeout", "500ms"}
@@ -179,6 +180,7 @@ func TestReloadWithStuckHandler(t *testing.T) {
 // TestReloadOfBrokenBuilds: the old instance goes on without a gap, and one
 // line tells why.
 func TestReloadOfBrokenBuilds(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{})
 	o, files := recorders(t, 1, nil)
 	o.plugins["hello"] = "./examples/hello"
@@ -340,6 +342,7 @@ func TestReloadAddsAndRemoves(t *testing.T) {
 // TestReloadOfCrashingPlugin: a build that does not start again is replaced by
 // one that does, and nothing that waited is lost.
 func TestReloadOfCrashingPlugin(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{})
 	o, files := recorders(t, 1, nil)
 	h := start(t, sim, o)

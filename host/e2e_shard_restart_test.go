@@ -21,6 +21,7 @@ func (r *running) command(args ...string) (code int, said string) {
 // TestShardRestart: an operator has one shard's connection replaced under load: nothing is lost, nothing comes twice,
 // no IDENTIFY, and the other shards do not notice. With --identify there is one.
 func TestShardRestart(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const guilds, n, times = 20, 3000, 3
 	sim := discord(t, simulator.Config{Shards: 3, World: simulator.World{Guilds: guilds}})
 	o, files := recorders(t, 1, nil)

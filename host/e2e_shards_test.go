@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 // TestHostsShareABot: each runs its range, with the guilds and the events of that; a host whose range
 // changes leaves the sessions of other shards for the one that runs them again.
 func TestHostsShareABot(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const guilds, n = 20, 200
 	sim := discord(t, simulator.Config{
 		Shards: 3, World: simulator.World{Guilds: guilds}, RateLimits: simulator.RateLimits{Off: true}, // of GET /gateway/bot, two in 5 s
@@ -51,7 +53,66 @@ func TestHostsShareABot(t *testing.T) {
 		if c := sim.Counts(); c.Identifies != step.identifies || c.Resumes != step.resumes {
 			t.Errorf("--shards %s: %d identifies and %d resumes, want %d and %d", step.shards, c.Identifies, c.Resumes, step.identifies, step.resumes)
 		}
-		h.await("resumed shards do not know their guilds", func(s control.Status) bool { return s.Shards[0].Guilds == nil })
+		of := guildsOf(sim, 3)
+		h.await("shards know their guilds, resumed or not", func(s control.Status) bool {
+			return !slices.ContainsFunc(s.Shards, func(one control.Shard) bool { return one.Guilds == nil || *one.Guilds != of[one.Shard] })
+		})
 		h.stop()
 	}
+}
+
+// guildsOf counts the guilds of each of so many shards.
+func guildsOf(sim *simulator.Server, shards int) map[int]int {
+	of := make(map[int]int)
+	for _, g := range sim.Guilds() {
+		of[int(g.ID>>22)%shards]++
+	}
+	return of
+}
+
+// TestGuildsAreCountedOverRestarts: a host that resumes all its sessions counts what the bot has, also what came and
+// went while it ran, was stopped, or had been killed.
+func TestGuildsAreCountedOverRestarts(t *testing.T) {
+	sim := discord(t, simulator.Config{Shards: 2, World: simulator.World{Guilds: 15}})
+	o := options{}
+	h := start(t, sim, o)
+	counted := func(what string) {
+		t.Helper()
+		h.await(what, func(s control.Status) bool {
+			of := guildsOf(sim, 2)
+			for _, one := range s.Shards {
+				if one.Guilds == nil || *one.Guilds != of[one.Shard] {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	change := func() {
+		sim.Invite()
+		sim.Invite()
+		sim.Remove(sim.Guilds()[0].ID)
+		sim.Outage(sim.Guilds()[3].ID)
+		sim.Restore(sim.Guilds()[3].ID)
+	}
+	const restarts = 4
+	for n := range restarts {
+		counted("all guilds are counted")
+		change()
+		if n%2 == 0 {
+			h.stop()
+		} else {
+			counted("those of a running host, too")
+			if err := h.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-h.exited
+		}
+		change()
+		o.again = h
+		h = start(t, sim, o)
+	}
+	counted("all guilds are counted")
+	resumedOnly(t, sim, restarts)
+	h.stop()
 }

@@ -84,6 +84,7 @@ func New(c Config) (*Host, error) {
 // A Host runs once.
 func (h *Host) Run(ctx context.Context) (err error) {
 	h.started = time.Now()
+	defer h.announceStop(ctx)() // the last that is done
 	if err := errors.Join(hideMemory(), keepFiles()); err != nil {
 		h.log.Warn("plugins of this user could read the host's environment, or files that it was started with", "error", err)
 	}
@@ -92,17 +93,12 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, folder.Close)
-	h.set(func() { h.phase, h.stateDir = "starting", folder.Path() })
+	h.set(func() { h.phase, h.stateDir = cmp.Or(h.phase, "starting"), folder.Path() }) // or stopping already
 	closeDoor, err := h.openDoor(folder)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, closeDoor)
-	announced := context.AfterFunc(ctx, func() {
-		h.set(func() { h.phase = "stopping" })
-		h.log.Info("stopping: plugins finish their events", "at_most", h.config.Settings.DrainTimeout.String())
-	})
-	defer announced()
 	gate, err := rest.New(rest.Config{Token: h.config.Token, BaseURL: h.config.Settings.APIURL, Log: h.log.Named("rest")})
 	if err != nil {
 		return err
@@ -159,6 +155,7 @@ type rooms struct {
 type kept struct {
 	journal  *journal
 	sessions *state.Sessions
+	guilds   *state.Guilds
 }
 
 func (h *Host) openKept(folder *state.State) (*kept, error) {
@@ -170,7 +167,11 @@ func (h *Host) openKept(folder *state.State) (*kept, error) {
 	if err != nil {
 		return nil, errors.Join(err, events.events.Close())
 	}
-	return &kept{events, sessions}, nil
+	guilds, err := folder.OpenGuilds()
+	if err != nil {
+		return nil, errors.Join(err, events.events.Close(), sessions.Close())
+	}
+	return &kept{events, sessions, guilds}, nil
 }
 
 func (k *kept) close() error {

@@ -70,6 +70,8 @@ func (h *Host) outgrown(ctx context.Context) {
 	}
 }
 
+var errNothingToChange = errors.New("nothing to change")
+
 // replace brings up new sessions beside those that run, and lets them take over.
 func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell func(line string)) error {
 	s := l.sessions
@@ -87,10 +89,17 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	old := s.delivering()
 	next, err := h.begin(ctx, l, want, tell)
-	if err != nil || next == nil {
+	if errors.Is(err, errNothingToChange) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	err = s.awaitReady(ctx, next, tell)
+	if err == nil {
+		// What Discord emitted before a new session was there only the old ones show.
+		err = s.sync(ctx, old, l.discord.bot.id)
+	}
 	if err == nil {
 		err = s.switchTo(next)
 	}
@@ -101,13 +110,13 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	l.budget.resize(next.count)
 	tell(fmt.Sprintf("%d sessions have taken over; the %d of before are closed in %s", next.count, old.count, s.skew))
-	s.retire(ctx, old)
+	s.retire(ctx, old, l.discord.bot.id)
 	l.budget.drop(old.number)
 	return nil
 }
 
-// begin brings up the new sessions, none if there is nothing to change. No reload
-// changes what intents are needed until it can see which they have.
+// begin brings up the new sessions. No reload changes what intents are needed until
+// it can see which they have.
 func (h *Host) begin(ctx context.Context, l *live, want wantedSessions, tell func(string)) (*sessionSet, error) {
 	if !want.reloads {
 		select {
@@ -118,17 +127,16 @@ func (h *Host) begin(ctx context.Context, l *live, want wantedSessions, tell fun
 		}
 	}
 	next, err := h.prepare(ctx, l, want, tell)
-	if err == nil && next != nil {
+	if err == nil {
 		err = l.sessions.bringUp(ctx, next)
 	}
 	if err != nil && next != nil {
 		l.budget.drop(next.number)
-		next = nil
 	}
 	return next, err
 }
 
-// prepare makes the new set, nil if there is nothing to change.
+// prepare makes the new set.
 func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell func(line string)) (*sessionSet, error) {
 	configured, old := h.config.Settings.Shards, l.sessions.delivering()
 	if configured.Until != 0 {
@@ -153,7 +161,7 @@ func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell f
 	intents := router.Intents(manifests(l.set))
 	if want.count == old.count && intents == old.intents {
 		tell(fmt.Sprintf("nothing to change: there are %d shards with these intents", old.count))
-		return nil, nil
+		return nil, errNothingToChange
 	}
 	number := l.sessions.number()
 	if err := l.budget.admitBeside(number, want.count, want.needed); err != nil {

@@ -25,6 +25,7 @@ type savedSessions struct {
 	intents uint64
 	denied  uint64
 	guilds  *shardGuilds
+	place   keptGuilds // where guilds are kept when these sessions deliver
 	log     hclog.Logger
 
 	muted  map[int]state.SessionValues // by shard; nil: they are on disk
@@ -59,6 +60,8 @@ func (h *Host) firstSessions(r *rooms, sets *sessionSets) (*sessionSet, *budget,
 	if err := budget.admit(shards, resume); err != nil {
 		return nil, nil, err
 	}
+	saved.guilds.take(saved.place, time.Now())
+	saved.guilds.restore(resume, time.Now())
 	c := h.sessionConfig(r, &r.discord.gateway, saved)
 	c.Events, c.Shards, c.Resume, c.LastIdentify, c.Permits = sets.events, shards, resume, budget.last(), budget.of(0)
 	if h.config.Settings.Shards.Count == 0 {
@@ -75,7 +78,7 @@ func (h *Host) savedFor(r *rooms, intents uint64) *savedSessions {
 	log := h.log.Named("gateway")
 	return &savedSessions{
 		values: r.kept.sessions, events: r.kept.journal.events, intents: intents,
-		denied: uint64(h.config.Settings.DenyIntents), guilds: newShardGuilds(log), log: log,
+		denied: uint64(h.config.Settings.DenyIntents), guilds: newShardGuilds(log), place: r.kept.guilds, log: log,
 	}
 }
 
@@ -148,7 +151,7 @@ func (s *savedSessions) ready(e *gateway.Event) {
 	}
 	err := json.Unmarshal(e.Data, &d)
 	if err == nil {
-		s.guilds.ready(e.Shard, d.Guilds)
+		s.guilds.ready(e.Shard, d.SessionID, d.Guilds, e.Received)
 		err = s.save(state.SessionValues{
 			ID: d.SessionID, ResumeURL: d.ResumeURL, Shard: uint32(e.Shard), Count: uint32(s.count), Intents: s.intents,
 			Seq: e.Seq, Ready: e.Received, At: e.Received,
@@ -192,6 +195,7 @@ func (s *savedSessions) takeOver() {
 		list = append(list, v)
 	}
 	s.muted = nil
+	s.guilds.take(s.place, time.Now())
 	if err := s.values.Replace(list); err != nil {
 		s.log.Error("sessions not saved: after a restart of the host the shards identify anew, and miss the events in between", "error", err)
 	}

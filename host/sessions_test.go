@@ -11,7 +11,7 @@ import (
 )
 
 // openKept opens what a state folder keeps of sessions, until the test ends.
-func openKept(t *testing.T) (*state.Journal, *state.Sessions) {
+func openKept(t *testing.T) (*state.Journal, *state.Sessions, *state.Guilds) {
 	t.Helper()
 	folder, err := state.Open(t.TempDir(), nil)
 	if err != nil {
@@ -28,13 +28,17 @@ func openKept(t *testing.T) (*state.Journal, *state.Sessions) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { values.Close() })
-	return events, values
+	guilds, err := folder.OpenGuilds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return events, values, guilds
 }
 
 // TestResumableWhenTheClockGoesBack: which of the journal's events are the
 // session's own does not hang on the clock.
 func TestResumableWhenTheClockGoesBack(t *testing.T) {
-	events, values := openKept(t)
+	events, values, _ := openKept(t)
 	saved := &savedSessions{values: values, events: events, count: 1, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
 	now := time.Now()
 	at := func(seq uint64, received time.Time) {
@@ -68,7 +72,7 @@ func TestResumableWhenTheClockGoesBack(t *testing.T) {
 // TestResumableBesideOtherShards: all shards have one journal, and each session is
 // resumed from its own last event there.
 func TestResumableBesideOtherShards(t *testing.T) {
-	events, values := openKept(t)
+	events, values, _ := openKept(t)
 	saved := &savedSessions{values: values, events: events, count: 2, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
 	now := time.Now()
 	at := func(shard uint32, seq uint64) {
@@ -101,7 +105,7 @@ func TestResumableBesideOtherShards(t *testing.T) {
 // TestSessionsThatFit: a session is resumed if it gives all events that are
 // needed, and none that are denied.
 func TestSessionsThatFit(t *testing.T) {
-	events, values := openKept(t)
+	events, values, _ := openKept(t)
 	before := &savedSessions{values: values, events: events, count: 2, intents: 0b1011, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
 	for shard := range 2 {
 		before.ready(&gateway.Event{Shard: shard, Seq: 1, Name: "READY", Received: time.Now(), Data: []byte(`{"session_id":"one"}`)})
@@ -130,10 +134,10 @@ func TestSessionsThatFit(t *testing.T) {
 // TestSessionsTakeOver: whenever the host is killed while other sessions take over,
 // those on disk have numbers of their own.
 func TestSessionsTakeOver(t *testing.T) {
-	events, values := openKept(t)
+	events, values, places := openKept(t)
 	now := time.Now()
 	keep := func(count int) *savedSessions {
-		return &savedSessions{values: values, events: events, count: count, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
+		return &savedSessions{values: values, events: events, count: count, guilds: newShardGuilds(hclog.NewNullLogger()), place: places, log: hclog.NewNullLogger()}
 	}
 	old, next := keep(2), keep(3)
 	next.muted = map[int]state.SessionValues{}

@@ -56,6 +56,7 @@ type sessionSets struct {
 	heard    int                 // number of the set that delivers
 	old      int                 // of the set that delivers, or did until a moment ago, while there are two
 	handover *gateway.Handover   // nil most of the time
+	syncing  *syncing            // the same
 	due      chan struct{}       // capacity 1: a session of the new set is ready
 	broken   chan error          // capacity 1: the handover cannot go on
 	marks    chan mark           // capacity 1
@@ -194,6 +195,9 @@ func (s *sessionSets) admit(e *gateway.Event, out []gateway.Event) []gateway.Eve
 		return append(s.passing.admitted(out), *e)
 	}
 	set := s.sets[e.Set]
+	if s.syncing != nil && s.syncing.answered(e) {
+		return append(out, passedOver(e))
+	}
 	switch {
 	case set == nil || s.handover == nil: // late, of a set that is gone
 		return out
@@ -225,7 +229,8 @@ func (s *sessionSets) admitNew(set *sessionSet, e *gateway.Event, out []gateway.
 			return append(out, *e)
 		}
 		// Nobody gets it, but that it came is saved in its place.
-		return append(out, gateway.Event{Set: e.Set, Shard: e.Shard, Seq: e.Seq, Received: e.Received})
+		set.saved.guilds.apply(e)
+		return append(out, passedOver(e))
 	}
 	set.saved.guilds.apply(e)
 	if e.Name == eventReady {
@@ -237,6 +242,11 @@ func (s *sessionSets) admitNew(set *sessionSet, e *gateway.Event, out []gateway.
 	}
 	set.handled(e)
 	return out
+}
+
+// passedOver stands for an event that nobody gets: that it came is noted in its place.
+func passedOver(e *gateway.Event) gateway.Event {
+	return gateway.Event{Set: e.Set, Shard: e.Shard, Seq: e.Seq, Received: e.Received}
 }
 
 func (s *sessionSets) fail(err error) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/holdfast-bot/holdfast/host/gateway"
@@ -24,7 +23,7 @@ func (s *sessionSets) bringUp(ctx context.Context, next *sessionSet) error {
 	s.forget()
 	err := s.mark(func(out []gateway.Event) []gateway.Event {
 		s.sets[next.number], s.old = next, s.heard
-		s.handover = gateway.NewHandover(next.count, s.skew)
+		s.handover = gateway.NewHandover(next.count, s.delivering().intents^next.intents, s.skew)
 		return out
 	})
 	if err != nil {
@@ -45,33 +44,26 @@ func (s *sessionSets) forget() {
 	for {
 		select {
 		case <-s.due:
-		case <-s.broken:
+		case _ = <-s.broken: //nolint:staticcheck // it was of another replacement
 		default:
 			return
 		}
 	}
 }
 
-// awaitReady returns when the new set may take over, or why it cannot. A session
-// that is away at the moment has yet to show what it missed: an old one that which
-// is of before the new ones, a new one that which the old have shown already.
-// For old ones that stay away nobody waits longer than for new ones.
+// awaitReady returns when the new set may take over, or why it cannot.
 func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell func(string)) error {
-	timeout := time.NewTimer(next.timeout + s.skew)
+	timeout := time.NewTimer(next.timeout)
 	defer timeout.Stop()
 	look := time.NewTicker(s.skew / looks)
 	defer look.Stop()
-	var due time.Time
 	told := 0
 	for {
 		select {
 		case <-s.due:
 		case <-look.C:
 		case <-timeout.C:
-			if past(due) && next.whole() {
-				return nil
-			}
-			return fmt.Errorf("%d of %d new sessions were not ready within %s: look at the log for what kept them", next.count-told, next.count, next.timeout)
+			return fmt.Errorf("%d of %d new sessions were not ready within %s: look at the log for what kept them", next.count-next.up(), next.count, next.timeout)
 		case err := <-s.broken:
 			return err
 		case <-next.done:
@@ -81,29 +73,32 @@ func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell fun
 		case <-ctx.Done():
 			return errRouterEnded
 		}
-		var ready int
-		var err error
-		if ready, due, err = s.progress(); err != nil {
+		ready, at, err := s.progress()
+		if err != nil {
 			return err
 		}
 		if ready != told {
 			tell(fmt.Sprintf("%d of %d new sessions are ready", ready, next.count))
 			told = ready
 		}
-		if past(due) && next.whole() && s.delivering().whole() {
+		switch {
+		case at.IsZero():
+		case time.Now().Before(at):
+			timeout.Reset(next.timeout) // all were ready
+		case next.up() == next.count:
 			return nil
 		}
 	}
 }
 
-func past(due time.Time) bool { return !due.IsZero() && time.Now().After(due) }
-
-// whole says whether all that its sessions were told until now has come: none is
-// between two connections. One that Discord refuses has nothing to tell.
-func (s *sessionSet) whole() bool {
-	return !slices.ContainsFunc(s.set.Status(), func(s gateway.ShardStatus) bool {
-		return s.State != gateway.StateReady && s.State != gateway.StateRefused
-	})
+// up is how many sessions are ready now.
+func (s *sessionSet) up() (n int) {
+	for _, shard := range s.set.Status() {
+		if shard.State == gateway.StateReady {
+			n++
+		}
+	}
+	return n
 }
 
 // looks is how often awaitReady looks within the time by which two sessions may
@@ -125,8 +120,12 @@ func (s *sessionSets) progress() (ready int, due time.Time, err error) {
 func (s *sessionSets) switchTo(next *sessionSet) error {
 	began := time.Now()
 	rest := 0
+	var broken error
 	m := mark{
 		admitted: func(out []gateway.Event) []gateway.Event {
+			if broken = s.failed(next); broken != nil {
+				return out
+			}
 			s.sets[s.heard].saved.fence()
 			s.heard = next.number
 			missed := s.handover.Switch()
@@ -137,10 +136,19 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 			}
 			return append(out, missed...)
 		},
-		handled: next.saved.takeOver,
+		handled: func() {
+			if broken != nil {
+				return
+			}
+			s.sets[s.old].saved.guilds.release()
+			next.saved.takeOver()
+		},
 	}
 	if err := s.send(m); err != nil {
 		return err
+	}
+	if broken != nil {
+		return broken
 	}
 	s.calls.begin(next.set, next.count, next.intents)
 	s.mu.Lock()
@@ -152,11 +160,23 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 	return nil
 }
 
+// failed is why the new set cannot take over although it was ready, nil if it can.
+func (s *sessionSets) failed(next *sessionSet) error {
+	select {
+	case err := <-s.broken:
+		return err
+	case <-next.done:
+		return cmp.Or(next.err, errRouterEnded)
+	default:
+		return nil
+	}
+}
+
 // rollBack closes the new set; the old one has not stopped delivering.
 func (s *sessionSets) rollBack(next *sessionSet) {
 	// When the router has ended there is nothing to tell it.
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {
-		s.handover = nil
+		s.handover, s.syncing = nil, nil
 		delete(s.sets, next.number)
 		return out
 	})
@@ -166,38 +186,23 @@ func (s *sessionSets) rollBack(next *sessionSet) {
 	next.close()
 }
 
-// retire closes the set that delivered before, when what it shows is known to be
-// shown by the other one.
-func (s *sessionSets) retire(ctx context.Context, old *sessionSet) {
-	s.linger(ctx)
+// retire closes the set that delivered before, and forgets what that has shown when
+// the other one has shown it, too.
+func (s *sessionSets) retire(ctx context.Context, old *sessionSet, bot uint64) {
+	select {
+	case <-time.After(s.skew):
+	case <-ctx.Done():
+	}
+	old.close()
+	if err := s.sync(ctx, s.delivering(), bot); err != nil && ctx.Err() == nil {
+		s.log.Warn("events of the moment at which new sessions took over may come twice", "error", err)
+	}
 	// When the router has ended there is nothing to tell it.
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {
-		s.handover = nil
+		s.handover, s.syncing = nil, nil
 		delete(s.sets, old.number)
 		return out
 	})
-	old.close()
-}
-
-// linger waits until the set that delivers has shown what the one before has: as long
-// as two sessions may lie apart, and while one of its sessions is away, which will be
-// told again what it missed.
-func (s *sessionSets) linger(ctx context.Context) {
-	current := s.delivering()
-	ctx, cancel := context.WithTimeout(ctx, s.skew+current.timeout)
-	defer cancel()
-	for wait := s.skew; ; wait = s.skew / looks {
-		select {
-		case <-time.After(wait):
-			if current.whole() {
-				return
-			}
-		case <-current.done:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // close ends a set and its sessions, so that nobody resumes them.

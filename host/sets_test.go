@@ -17,7 +17,7 @@ import (
 // behind them: a test says what they hear.
 func twoSets(t *testing.T, skew time.Duration) (s *sessionSets, old, next *sessionSet) {
 	t.Helper()
-	events, values := openKept(t)
+	events, values, guilds := openKept(t)
 	log := hclog.NewNullLogger()
 	calls := newGatewayCalls(log)
 	t.Cleanup(calls.Close)
@@ -26,7 +26,7 @@ func twoSets(t *testing.T, skew time.Duration) (s *sessionSets, old, next *sessi
 	s.routed = routed
 	set := func(number int) *sessionSet {
 		of := &sessionSet{number: number, count: 1, timeout: time.Minute, saved: &savedSessions{
-			values: values, events: events, count: 1, guilds: newShardGuilds(log), log: log,
+			values: values, events: events, count: 1, guilds: newShardGuilds(log), place: guilds, log: log,
 		}}
 		var err error
 		of.set, err = gateway.NewSet(gateway.Config{Token: "t", URL: "ws://127.0.0.1:1", Events: s.events, Number: number})
@@ -57,12 +57,14 @@ func twoSets(t *testing.T, skew time.Duration) (s *sessionSets, old, next *sessi
 // bringUpMuted is bringUp of a set that does not connect.
 func bringUpMuted(t *testing.T, s *sessionSets, next *sessionSet) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
+	ctx, cancel := context.WithCancel(context.Background())
 	if err := s.bringUp(ctx, next); err != nil {
 		t.Fatal(err)
 	}
-	<-next.done
+	t.Cleanup(func() {
+		cancel()
+		<-next.done
+	})
 }
 
 // TestMissedEventsAreOfNoSession: what only the new set has shown comes at the switch,
@@ -101,5 +103,27 @@ func TestMissedEventsAreOfNoSession(t *testing.T) {
 				t.Errorf("heartbeats tell of %d, want %d", got, want)
 			}
 		})
+	}
+}
+
+// TestNoSwitchToABrokenHandover: what breaks a handover at its last moment, such as
+// more events than are kept, was not delivered. The old set goes on.
+func TestNoSwitchToABrokenHandover(t *testing.T) {
+	s, old, next := twoSets(t, time.Hour)
+	hear := func(set *sessionSet, name, format string, args ...any) {
+		s.events <- gateway.Event{Set: set.number, Seq: 1, Name: name, Received: time.Now(), Data: fmt.Appendf(nil, format, args...)}
+	}
+	hear(old, eventReady, `{"session_id":"old"}`)
+	bringUpMuted(t, s, next)
+	hear(next, eventReady, `{"session_id":"new"}`)
+	hear(next, eventReady, "no JSON")
+	if err := s.switchTo(next); err == nil {
+		t.Error("switched")
+	}
+	if saved := next.saved.values.All(); len(saved) != 1 || saved[0].ID != "old" {
+		t.Errorf("saved are %+v", saved)
+	}
+	if s.delivering() != old {
+		t.Error("the new set delivers")
 	}
 }

@@ -84,8 +84,12 @@ func shards(set *sessionSet) []control.Shard {
 }
 
 func shardStatus(s gateway.ShardStatus, guilds *int) control.Shard {
+	limit := 0
+	if guilds != nil && *guilds >= manyShardGuilds {
+		limit = maxShardGuilds
+	}
 	return control.Shard{
-		Shard: s.Shard, State: s.State.String(), Seq: s.Seq, Guilds: guilds,
+		Shard: s.Shard, State: s.State.String(), Seq: s.Seq, Guilds: guilds, GuildLimit: limit,
 		LatencyMS:   float64(s.Latency.Microseconds()) / 1000,
 		Connections: s.Connections, Identifies: s.Identifies, Resumes: s.Resumes, Lost: s.Lost, Gaps: s.Gaps,
 	}

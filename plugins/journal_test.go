@@ -20,7 +20,8 @@ type memoryJournal struct {
 	events  []wire.Event // of index 1, 2, …
 	gone    uint64       // all up to it are dropped
 	cursors map[string]*memoryCursor
-	broken  int // reads that fail
+	broken  int    // reads that fail
+	atEnd   func() // called once, by a reader that finds no more
 }
 
 func newMemoryJournal() *memoryJournal {
@@ -84,6 +85,21 @@ type memoryReader struct {
 }
 
 func (r *memoryReader) Next(e *wire.Event) (lost uint64, ok bool, err error) {
+	lost, ok, err = r.read(e)
+	if ok || err != nil {
+		return lost, ok, err
+	}
+	r.j.mu.Lock()
+	atEnd := r.j.atEnd
+	r.j.atEnd = nil
+	r.j.mu.Unlock()
+	if atEnd != nil {
+		atEnd()
+	}
+	return lost, ok, err
+}
+
+func (r *memoryReader) read(e *wire.Event) (lost uint64, ok bool, err error) {
 	r.j.mu.Lock()
 	defer r.j.mu.Unlock()
 	if r.j.broken > 0 {

@@ -202,3 +202,62 @@ func TestWhatWasNeverSentIsNotMarked(t *testing.T) {
 		t.Errorf("event %d was perhaps sent before the kill, and is not marked", got[0].Index)
 	}
 }
+
+// TestWhatComesAtTheEndOfTheJournal: an event that is left to the journal when
+// refill has just found no more there is not forgotten.
+func TestWhatComesAtTheEndOfTheJournal(t *testing.T) {
+	j := newMemoryJournal()
+	l := smallLimits()
+	l.queued = 300
+	q := openQueue(t, j, l, manifestOf("MESSAGE_CREATE"))
+	const before = 10
+	for range before {
+		q.push(j.add(*message(0, 1, 200)))
+	}
+	came := make(chan struct{})
+	j.mu.Lock()
+	j.atEnd = func() {
+		defer close(came)
+		q.push(j.add(*message(0, 1, 200)))
+	}
+	j.mu.Unlock()
+	got := q.takenUntil(t, before, always)
+	<-came
+	q.push(j.add(*message(0, 1, 200)))
+	got = append(got, q.takenUntil(t, 1, always)...)
+	if len(got) == before+1 {
+		got = append(got, q.takenUntil(t, 1, always)...)
+	}
+	for n, e := range got {
+		if e.Index != uint64(n)+1 {
+			t.Fatalf("event %d at place %d", e.Index, n+1)
+		}
+	}
+}
+
+// TestLooseEventOvertakesNothing: one that the journal could not take is dropped
+// while older ones wait there, although there is room. An interaction goes at once.
+func TestLooseEventOvertakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := newMemoryJournal()
+		openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE")).over()
+		const missed = 5
+		for range missed {
+			j.add(*message(0, 1, 10)) // while no host ran
+		}
+		j.broken = 1 // for a second
+		q := openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))
+		synctest.Wait()
+		q.push(message(wire.NotJournaled|1, 1, 0))
+		interaction := message(wire.NotJournaled|2, 1, 0)
+		interaction.Name, interaction.Received = interactionCreate, time.Now().UnixNano()
+		q.push(interaction)
+		expect(t, "at once", sentBy(t, q.queue), interaction.Index)
+		time.Sleep(2 * refillPause)
+		synctest.Wait()
+		expect(t, "from the journal", sentBy(t, q.queue), 1, 2, 3, 4, 5)
+		if c, _, _ := q.snapshot(); c.dropped["MESSAGE_CREATE"] != 1 {
+			t.Errorf("dropped %v", c.dropped)
+		}
+	})
+}

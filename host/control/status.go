@@ -42,8 +42,11 @@ type Shard struct {
 	State string `json:"state"`
 	Seq   uint64 `json:"seq"`
 	// Guilds is null while the number is not known: a session that was resumed from
-	// before the host's start brings no list of them.
+	// before the host's start brings no list of them, and none may have been kept.
 	Guilds *int `json:"guilds"`
+	// GuildLimit is how many guilds Discord allows a shard; 0 while Guilds is below
+	// four fifths of that.
+	GuildLimit int `json:"guild_limit,omitempty"`
 	// LatencyMS is the time from the last heartbeat to its ACK, in milliseconds; 0
 	// until the first.
 	LatencyMS   float64 `json:"latency_ms"`

@@ -65,7 +65,7 @@ func TestEndEndsTheSessions(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		left := 0
+		var left int
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			if left = len(discord.Sessions()); (left == 0) == end || time.Now().After(deadline) {
 				break

@@ -26,6 +26,10 @@ type Event struct {
 	ID uint64
 	// Received is when the payload was complete on this machine.
 	Received time.Time
+	// Took is, of a READY, how long before Received its IDENTIFY was sent.
+	Took time.Duration
+	// Replayed is set on what a RESUME brings: it may be late by any time.
+	Replayed bool
 	// Data is the payload's d, byte for byte.
 	Data []byte
 }

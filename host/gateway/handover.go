@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -17,6 +16,9 @@ const (
 	// remembered of the old sessions.
 	handoverEvents = 1 << 20
 	handoverBytes  = 256 << 20
+	// handoverGuilds is how many times the skew the switch waits, at most, for the
+	// guilds that come after READY.
+	handoverGuilds = 6
 )
 
 // ErrHandoverFull ends a handover that took too long for the traffic.
@@ -25,45 +27,38 @@ var ErrHandoverFull = errors.New("too many events came before every new session 
 // Handover recognises events while the sessions of a bot are replaced by others,
 // with another number of shards or other intents, side by side.
 //
-//	         new set begins        every new session is ready          + 10 s
-//	old set  delivers, is counted ──────────> switch ── ignored ──────────> closed
-//	new set  ···· waits, in memory ─────────> what the old has not shown, in order;
-//	                                          then delivers, but for what the old has shown once more often
+//	         new set begins     all new sessions are ready and know their guilds    + 10 s
+//	old set  delivers, is counted ─────────────────> switch ── ignored ───────────────> closed
+//	new set  ···· waits, in memory ────────────────> what the old has not shown, in order;
+//	                                                 then delivers, but for what the old has shown before
 //
 // The two number events differently, so they are told apart by fingerprints,
-// counted for each lane (guild, else channel, else none). It belongs to one
-// goroutine; times are those at which events were received.
+// counted for each lane (guild, else channel, else none): what one has shown waits
+// for the other to show it. It belongs to one goroutine; times are those at which
+// events were received.
 type Handover struct {
 	prints   fingerprints
 	count    int // shards of the new set
 	skew     time.Duration
 	lanes    map[uint64]*handoverLane
-	ready    map[int]time.Time       // of the new sessions
+	ready    map[int]bool            // of the new sessions
 	expected map[int]map[uint64]bool // guilds whose GUILD_CREATE belongs to a READY
+	readied  time.Time               // when the last READY came
+	begun    time.Time               // when the last READY or GUILD_CREATE of those came
+	lag      map[int]time.Duration   // of a new session behind the old ones, the last that was seen
 	switched bool
-	events   int
+	kept     int // events in lanes
 	bytes    int
 }
 
-type handoverLane struct {
-	shard  int // of the new set
-	shown  map[fingerprint]int
-	since  []shownAt // in the order of time, to forget the oldest
-	record []Event   // of the new set, until the switch
-}
-
-type shownAt struct {
-	mark fingerprint
-	at   time.Time
-}
-
 // NewHandover begins when the new set, of so many shards, is about to connect:
-// earlier events it cannot show. Two sessions may be told of the same event as far
-// apart as skew, which is [HandoverSkew] but for tests.
-func NewHandover(count int, skew time.Duration) *Handover {
+// earlier events it cannot show. Some intents only one of the sets has. Two
+// sessions may be told of the same event as far apart as skew, which is
+// [HandoverSkew] but for tests.
+func NewHandover(count int, differ uint64, skew time.Duration) *Handover {
 	return &Handover{
-		prints: newFingerprints(), count: count, skew: skew, lanes: make(map[uint64]*handoverLane),
-		ready: make(map[int]time.Time), expected: make(map[int]map[uint64]bool),
+		prints: newFingerprints(differ), count: count, skew: skew, lanes: make(map[uint64]*handoverLane),
+		ready: make(map[int]bool), lag: make(map[int]time.Duration), expected: make(map[int]map[uint64]bool),
 	}
 }
 
@@ -75,14 +70,27 @@ func (h *Handover) Old(e *Event) (deliver bool, err error) {
 	if OfOneSession(e.Name) {
 		return true, nil
 	}
-	if h.events >= handoverEvents {
+	l, mark := h.lane(e), h.prints.of(e)
+	if h.takeRecorded(l, mark) {
+		if madeOnce(e) {
+			h.passed(l, e.Received)
+		}
+		return true, nil
+	}
+	if h.kept >= handoverEvents {
 		return true, ErrHandoverFull
 	}
-	h.events++
-	l := h.lane(e)
-	mark := h.prints.of(e)
-	l.shown[mark]++
-	l.since = append(l.since, shownAt{mark, e.Received})
+	h.kept++
+	if madeOnce(e) {
+		l.once[mark] = e.Received
+	} else {
+		l.shown[mark] = append(l.shown[mark], e.Received)
+	}
+	if l.room--; l.room <= 0 && !h.ready[l.shard] {
+		// What the new session of the shard will show comes later than now.
+		h.forget(l, e.Received.Add(-h.skew))
+		l.room = len(l.once) + len(l.shown) + leastRoom
+	}
 	return true, nil
 }
 
@@ -93,27 +101,33 @@ func (h *Handover) New(e *Event) (deliver bool, err error) {
 	case e.Name == nameReady && h.switched:
 		return true, nil
 	case e.Name == nameReady:
-		return false, h.begun(e)
-	case e.Name == nameGuildCreate && h.expected[e.Shard][e.Guild]:
-		delete(h.expected[e.Shard], e.Guild)
-		return false, nil
+		return false, h.begin(e)
 	case OfOneSession(e.Name):
 		return h.switched, nil
+	}
+	introduced := h.introduced(e)
+	l, mark := h.lane(e), h.prints.of(e)
+	switch {
+	case h.takeShown(l, mark, e):
+		return false, nil
 	case h.switched:
-		return !h.takeShown(h.lane(e), h.prints.of(e)), nil
-	case h.events >= handoverEvents || h.bytes+len(e.Data) > handoverBytes:
+		return true, nil
+	case introduced: // news to nobody
+		h.begun = e.Received
+		return false, nil
+	case h.kept >= handoverEvents || h.bytes+len(e.Data) > handoverBytes:
 		return false, ErrHandoverFull
 	}
-	h.events++
+	h.kept++
 	h.bytes += len(e.Data)
-	l := h.lane(e)
-	l.record = append(l.record, *e)
+	l.record = append(l.record, recorded{mark, *e})
+	l.wait[mark]++
 	return false, nil
 }
 
-// begun takes the READY of a new session: the guilds that it names come next, and
-// are news to nobody.
-func (h *Handover) begun(e *Event) error {
+// begin takes the READY of a new session: the guilds that it names come next. What
+// the old set has shown before the IDENTIFY the new session never will.
+func (h *Handover) begin(e *Event) error {
 	var d struct {
 		Guilds []struct {
 			ID string `json:"id"`
@@ -128,18 +142,42 @@ func (h *Handover) begun(e *Event) error {
 			guilds[id] = true
 		}
 	}
+	for _, l := range h.lanes {
+		if l.shard == e.Shard {
+			h.forget(l, e.Received.Add(-e.Took))
+		}
+	}
 	h.expected[e.Shard] = guilds
-	h.ready[e.Shard] = e.Received
+	h.ready[e.Shard] = true
+	h.readied, h.begun = e.Received, e.Received
 	return nil
 }
 
-// Due is when the switch may come, zero while a new session is not ready:
-// so long as two sessions may lie apart after the last READY. What was emitted before that only the old set shows, and it may be late.
+// introduced says whether this is the GUILD_CREATE of a guild that READY named.
+// Guilds that are down are named, too; theirs comes when the outage ends.
+func (h *Handover) introduced(e *Event) bool {
+	expected := h.expected[e.Shard]
+	if e.Name != nameGuildCreate && e.Name != nameGuildDelete || !expected[e.Guild] {
+		return false
+	}
+	delete(expected, e.Guild)
+	return e.Name == nameGuildCreate
+}
+
+// Due is when the switch may come, zero while a new session is not ready: so long
+// as two sessions may lie apart after the last READY, or the last GUILD_CREATE that
+// belongs to one. What was emitted before that only the old set shows, and it may
+// be late. Each such GUILD_CREATE moves it, within bounds; guilds that are down hold
+// nobody up.
 func (h *Handover) Due() time.Time {
 	if len(h.ready) < h.count {
 		return time.Time{}
 	}
-	return slices.MaxFunc(slices.Collect(maps.Values(h.ready)), time.Time.Compare).Add(h.skew)
+	due, last := h.begun.Add(h.skew), h.readied.Add(handoverGuilds*h.skew)
+	if due.After(last) {
+		return last
+	}
+	return due
 }
 
 // Ready is how many of the new sessions are.
@@ -151,55 +189,15 @@ func (h *Handover) Switch() []Event {
 	h.switched = true
 	var rest []Event
 	for _, l := range h.lanes {
-		h.forget(l, h.ready[l.shard].Add(-h.skew))
 		for n := range l.record {
-			if !h.takeShown(l, h.prints.of(&l.record[n])) {
-				rest = append(rest, l.record[n])
-			}
+			rest = append(rest, l.record[n].event)
 		}
-		l.record = nil
+		h.kept -= len(l.record)
+		l.record, l.wait = nil, nil
 	}
 	h.bytes = 0
 	slices.SortStableFunc(rest, func(a, b Event) int { return a.Received.Compare(b.Received) })
 	return rest
-}
-
-// forget takes back what the old set has shown before a time: the new one cannot
-// show it any more, and something later may look like it.
-func (h *Handover) forget(l *handoverLane, before time.Time) {
-	n := 0
-	for n < len(l.since) && l.since[n].at.Before(before) {
-		h.takeShown(l, l.since[n].mark)
-		n++
-	}
-	l.since = nil // the counts are all that is needed now
-}
-
-func (h *Handover) takeShown(l *handoverLane, mark fingerprint) bool {
-	left, ok := l.shown[mark]
-	switch {
-	case !ok:
-		return false
-	case left == 1:
-		delete(l.shown, mark)
-	default:
-		l.shown[mark] = left - 1
-	}
-	return true
-}
-
-func (h *Handover) lane(e *Event) *handoverLane {
-	key := e.Guild
-	if key == 0 {
-		key = e.Channel
-	}
-	l := h.lanes[key]
-	if l == nil {
-		// Discord's documentation, "Sharding"; what belongs to no guild comes by shard 0.
-		l = &handoverLane{shard: int(e.Guild >> 22 % uint64(h.count)), shown: make(map[fingerprint]int)}
-		h.lanes[key] = l
-	}
-	return l
 }
 
 // OfOneSession names events that answer one session, or speak of it: another

@@ -13,7 +13,7 @@ import (
 
 // TestFingerprints: the same event in two sessions looks alike, others do not.
 func TestFingerprints(t *testing.T) {
-	f := newFingerprints()
+	f := newFingerprints(0)
 	event := func(name string, id uint64, data string) fingerprint {
 		return f.of(&Event{Name: name, ID: id, Data: []byte(data)})
 	}
@@ -21,6 +21,7 @@ func TestFingerprints(t *testing.T) {
 		{event("MESSAGE_CREATE", 7, `{"id":"7","content":"x"}`), event("MESSAGE_CREATE", 7, `{"content":"","id":"7"}`)},
 		{event("TYPING_START", 0, `{"a":1,"b":{"c":[1,{"d":null,"e":"x"}],"f":true}}`), event("TYPING_START", 0, ` { "b" : {"f":true,"c":[ 1 ,{"e":"x","d":null}]} , "a":1 } `)},
 		{event("X", 0, `{}`), event("X", 0, `{ }`)},
+		{event("GUILD_CREATE", 7, `{"members":[1]}`), event("GUILD_CREATE", 7, `{"members":[]}`)},
 		{event("X", 0, `no json`), event("X", 0, `no json`)},
 	}
 	for n, pair := range same {
@@ -31,7 +32,7 @@ func TestFingerprints(t *testing.T) {
 	all := []fingerprint{
 		event("MESSAGE_CREATE", 7, `{}`), event("MESSAGE_CREATE", 8, `{}`), event("MESSAGE_DELETE", 7, `{}`),
 		event("MESSAGE_UPDATE", 7, `{"a":1}`), event("MESSAGE_UPDATE", 7, `{"a":2}`), event("MESSAGE_UPDATE", 8, `{"a":1}`),
-		event("GUILD_CREATE", 7, `{"a":1}`), event("GUILD_CREATE", 7, `{"a":2}`),
+		event("THREAD_CREATE", 7, `{"a":1}`), event("THREAD_CREATE", 7, `{"a":2}`), event("GUILD_CREATE", 7, `{"a":1}`), event("GUILD_DELETE", 7, `{"a":1}`),
 		event("X", 0, `{"a":[1,2]}`), event("X", 0, `{"a":[2,1]}`), event("X", 0, `{"a":[[1],2]}`), event("X", 0, `{"a":{"b":1}}`),
 		event("X", 0, `{"b":{"a":1}}`), event("X", 0, `{"a":1,"b":2}`), event("X", 0, `{"a":2,"b":1}`), event("X", 0, `{}`), event("X", 0, `[]`),
 		event("X", 0, `{"a":1,"a":1}`), event("X", 0, `[{}]`), event("X", 0, `""`), event("X", 0, ``), event("X", 0, `{"a"`),
@@ -46,11 +47,26 @@ func TestFingerprints(t *testing.T) {
 	}
 }
 
+// TestFingerprintsWithoutContent: an edit is the same event for a session without
+// MESSAGE_CONTENT.
+func TestFingerprintsWithoutContent(t *testing.T) {
+	whole := Event{Name: "MESSAGE_UPDATE", ID: 7, Data: []byte(`{"id":"7","content":"x","embeds":[1],"edited_timestamp":"1"}`)}
+	bare := Event{Name: "MESSAGE_UPDATE", ID: 7, Data: []byte(`{"id":"7","edited_timestamp":"1","embeds":[],"content":""}`)}
+	later := Event{Name: "MESSAGE_UPDATE", ID: 7, Data: []byte(`{"id":"7","edited_timestamp":"2","embeds":[],"content":""}`)}
+	f := newFingerprints(intentMessageContent | 1)
+	if f.of(&whole) != f.of(&bare) || f.of(&bare) == f.of(&later) {
+		t.Error("an edit is known by its content")
+	}
+	if f = newFingerprints(1); f.of(&whole) == f.of(&bare) {
+		t.Error("content makes no difference between sessions that both have it")
+	}
+}
+
 func FuzzFingerprint(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,{"b":"\\u0041"}],"c":null}`, `[1,2,[3]]`, `{"a":`, "\x00"} {
 		f.Add([]byte(seed))
 	}
-	prints := newFingerprints()
+	prints := newFingerprints(0)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var compact bytes.Buffer
 		if bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) >= hashDepth || json.Compact(&compact, data) != nil {
@@ -114,7 +130,7 @@ func handOver(t *testing.T, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	w := &world{r: r, now: time.Unix(1_700_000_000, 0)}
 	const guilds, shards = 12, 3
-	h := NewHandover(shards, HandoverSkew)
+	h := NewHandover(shards, 0, HandoverSkew)
 	want, got := map[uint64][]Event{}, map[uint64][]Event{}
 	deliver := func(e *Event) { got[e.Guild] = append(got[e.Guild], *e) }
 	switchOver := func() {

@@ -74,15 +74,20 @@ func openLink(ctx context.Context, cfg *Config, known names, shard int, address 
 // close ends the link and waits for its goroutine. What it had read and the
 // session had not taken is dropped; a resume brings it again.
 func (l *link) close(opened bool, code int) {
+	deadline := time.Now().Add(closeWrite)
 	if opened {
 		// Best effort: any end but 1000 and 1001 keeps the session.
-		deadline := time.Now().Add(closeWrite)
 		_ = l.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), deadline)
 	}
-	l.cancel()
+	if !opened || code != websocket.CloseNormalClosure || l.conn.SetReadDeadline(deadline) != nil {
+		l.cancel()
+	}
+	// A socket that is closed before all was read from it is reset, and that may
+	// overtake the close frame: to end a session Discord's own is waited for.
 	for range l.frames { // until its sender closes it
 		continue
 	}
+	l.cancel()
 }
 
 func (l *link) run(ctx context.Context, cfg *Config, address string) error {

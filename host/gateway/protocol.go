@@ -65,7 +65,7 @@ func (s *session) hello(interval time.Duration) error {
 		return s.write(opResume, map[string]any{"token": s.cfg.Token, "session_id": s.id, "seq": s.seq})
 	}
 	s.become(StateIdentifying)
-	s.identified = true
+	s.identified, s.asked = true, time.Now()
 	if s.cfg.Permits != nil {
 		s.cfg.Permits.Spend(s.shard)
 	}
@@ -93,6 +93,7 @@ func (s *session) dispatch(ev *Event) error {
 		if err := s.ready(ev); err != nil {
 			return err
 		}
+		ev.Took = ev.Received.Sub(s.asked)
 	case ev.Name == nameResumed && s.state() == StateResuming:
 		s.resumed()
 		ev.Seq = max(ev.Seq, s.seq)
@@ -103,6 +104,7 @@ func (s *session) dispatch(ev *Event) error {
 	default:
 		s.failures = 0
 		s.gap(ev.Seq)
+		ev.Replayed = s.state() == StateResuming
 	}
 	if s.state() != StateReady {
 		s.answer.set(answerTimeout)

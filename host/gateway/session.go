@@ -52,9 +52,9 @@ type session struct {
 
 	// What a RESUME needs. id is empty while there is no session.
 	id, resumeURL string
-	seq           uint64 // the last event received
-	born          time.Time
-	adopted       *Saved // what it was taken over by, until RESUMED or lost
+	seq           uint64    // the last event received
+	asked, born   time.Time // when IDENTIFY was sent, and READY came
+	adopted       *Saved    // what it was taken over by, until RESUMED or lost
 
 	// The connection.
 	link       *link

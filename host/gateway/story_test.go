@@ -245,7 +245,9 @@ func (s *story) act(words []string) string {
 		}()
 		synctest.Wait()
 	case "also": // another one asks
-		_, err := s.set.Restart(s.t.Context(), 0, false)
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Hour)
+		defer cancel()
+		_, err := s.set.Restart(ctx, 0, false)
 		return fmt.Sprintf("also %v", err)
 	case "restarted":
 		return await(s, s.asked)

@@ -83,9 +83,15 @@ func printStatus(w io.Writer, s control.Status) error {
 	return nil
 }
 
-// printNotes lists what is not well with plugins, one a line.
+// printNotes lists what is not well with shards and plugins, one a line.
 func printNotes(w io.Writer, s control.Status) {
 	gap := "\n" // between the tables and the list
+	for _, shard := range s.Shards {
+		if note := guildNote(shard); note != "" {
+			fmt.Fprintf(w, "%s%s\n", gap, note)
+			gap = ""
+		}
+	}
 	for _, p := range s.Plugins {
 		if p.Behind > 0 {
 			fmt.Fprintf(w, "%s%s: behind, %d events wait for it in the journal\n", gap, p.Name, p.Behind)

@@ -33,4 +33,25 @@ func printShards(w io.Writer, s control.Status) {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\n", shard.Shard, shard.State, guilds, shard.Seq, latency(shard.LatencyMS),
 			shard.Connections, shard.Identifies, shard.Resumes, shard.Lost, shard.Gaps)
 	}
+	if len(s.Beside) > 0 {
+		ready := 0
+		for _, shard := range s.Beside {
+			if shard.State == "ready" {
+				ready++
+			}
+		}
+		fmt.Fprintf(w, "beside\t%d of %d new sessions are ready, to take over\n", ready, len(s.Beside))
+	}
+}
+
+// guildNote tells of a shard that has nearly too many guilds.
+func guildNote(s control.Shard) string {
+	switch {
+	case s.Guilds == nil || s.GuildLimit == 0:
+		return ""
+	case *s.Guilds < s.GuildLimit:
+		return fmt.Sprintf("shard %d: %d guilds of at most %d: run holdfast reshard auto", s.Shard, *s.Guilds, s.GuildLimit)
+	default:
+		return fmt.Sprintf("shard %d: %d guilds of at most %d, Discord may refuse its next identify: run holdfast reshard auto", s.Shard, *s.Guilds, s.GuildLimit)
+	}
 }

@@ -45,3 +45,18 @@ func TestShardTable(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
+
+// A shard that has room for guilds needs no words.
+func TestGuildNote(t *testing.T) {
+	for want, shard := range map[string]control.Shard{
+		"": {Shard: 1, Guilds: new(1999)},
+		"\nshard 1: 2000 guilds of at most 2500: run holdfast reshard auto\n":                                       {Shard: 1, Guilds: new(2000), GuildLimit: 2500},
+		"\nshard 1: 2500 guilds of at most 2500, Discord may refuse its next identify: run holdfast reshard auto\n": {Shard: 1, Guilds: new(2500), GuildLimit: 2500},
+	} {
+		var out strings.Builder
+		printNotes(&out, control.Status{Shards: []control.Shard{shard}})
+		if out.String() != want {
+			t.Errorf("got %q, want %q", out.String(), want)
+		}
+	}
+}

@@ -115,7 +115,7 @@ func (b *bucket) inherit(from *bucket) {
 func (b *bucket) apply(t *ticket, said limits, own, probed bool, now time.Time) {
 	reset := now.Add(said.resetAfter + windowSlack)
 	switch {
-	case !b.counted && b.probe != nil && !(own && probed):
+	case !b.counted && b.probe != nil && (!own || !probed):
 		return // an old window's answer; the probe's is on its way
 	case own && t.alone && t.grant == b.granted:
 		b.remaining, b.reset = said.remaining, reset

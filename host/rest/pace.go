@@ -3,8 +3,8 @@ package rest
 import "time"
 
 const (
-	// paceSecond is the span that the global limit is for.
-	paceSecond = time.Second
+	// paceSpan is what the global limit is for.
+	paceSpan = time.Second
 	// paceLost is how long a request that is not answered may still be on its way to Discord.
 	paceLost = 5 * time.Second
 	// paceTrip is for how long the shortest round trip counts, at least; at most twice as long.
@@ -41,7 +41,7 @@ type slot struct {
 }
 
 func newPace(limit int) *pace {
-	every := paceSecond / time.Duration(limit)
+	every := paceSpan / time.Duration(limit)
 	return &pace{limit: limit, every: every, burst: every * time.Duration(max(limit/5-1, 0))}
 }
 
@@ -53,7 +53,7 @@ func (p *pace) wait(now time.Time) time.Duration {
 		return wait
 	}
 	// An answer that frees a slot earlier comes with a look at the schedule of its own.
-	next := paceLost + paceSecond
+	next := paceLost + paceSpan
 	if len(p.free) > 0 {
 		next = p.free[0].Sub(now)
 	}
@@ -97,16 +97,16 @@ func (p *pace) take(now time.Time) *slot {
 }
 
 // lost is when an unanswered request's slot is free whatever became of it.
-func (s *slot) lost() time.Time { return s.sent.Add(paceLost + paceSecond) }
+func (s *slot) lost() time.Time { return s.sent.Add(paceLost + paceSpan) }
 
 // answered says that the request's answer is here.
 func (p *pace) answered(s *slot, now time.Time) {
 	p.trip.add(now.Sub(s.sent), now)
-	p.release(s, now.Add(paceSecond-min(max(p.trip.least()-paceMargin, 0), paceTrust)))
+	p.release(s, now.Add(paceSpan-min(max(p.trip.least()-paceMargin, 0), paceTrust)))
 }
 
 // broken says that the request ended without an answer; Discord may have counted it.
-func (p *pace) broken(s *slot, now time.Time) { p.release(s, now.Add(paceSecond)) }
+func (p *pace) broken(s *slot, now time.Time) { p.release(s, now.Add(paceSpan)) }
 
 func (p *pace) release(s *slot, free time.Time) {
 	if s.done {

@@ -46,6 +46,19 @@ type Config struct {
 	QueryURLs bool
 	// VaryKeys changes the order of the envelope's keys from event to event; Discord promises none.
 	VaryKeys bool
+	// VaryData changes the order of the keys in the data, too, in each session in another way.
+	VaryData bool
+	// Skew is how much later than it happens a session may be told of something. Each session has delays of its
+	// own, and each guild within it: only the order within a guild is kept. Default 0: none.
+	Skew time.Duration
+	// IntroduceWithin spreads the GUILD_CREATEs that follow a READY over this time. What happens in a guild before,
+	// its session is not told. Default 0: at once.
+	IntroduceWithin time.Duration
+	// GuildsPerShard is how many guilds a shard may have (4011). Default 2500.
+	GuildsPerShard int
+	// Emitted, if not nil, is told of everything that happens, in order for each guild, whether a session sees it or
+	// not. It must not wait.
+	Emitted func(Emission)
 	// RateLimits are the limits of REST.
 	RateLimits RateLimits
 	// Log gets one line per connection, session and breach. Default: none.
@@ -92,7 +105,10 @@ const (
 	defaultReplay    = 250_000
 	defaultReplayMiB = 256
 	defaultOutgoing  = 4096
-	maxMembers       = 3_000_000
+
+	defaultGuildsPerShard = 2500
+
+	maxMembers = 3_000_000
 )
 
 // filled returns the configuration with every default in place.
@@ -111,6 +127,7 @@ func (c Config) filled() Config {
 	orInt(&c.ReplayBytes, defaultReplayMiB<<20)
 	orTime(&c.ReplayWindow, 3*time.Minute)
 	orInt(&c.Outgoing, defaultOutgoing)
+	orInt(&c.GuildsPerShard, defaultGuildsPerShard)
 	orInt(&c.RateLimits.Global, 50)
 	orInt(&c.RateLimits.Invalid, 10_000)
 	orTime(&c.RateLimits.Ban, 10*time.Second)

@@ -17,6 +17,9 @@ type event struct {
 // dispatch numbers an event in every session that should see it. The caller holds the lock of the event's guild
 // (if it has one), so that a GUILD_CREATE which is still to come comes before it and contains its past only.
 func (s *Server) dispatch(g *guildState, ev *event) {
+	if s.cfg.Emitted != nil {
+		s.cfg.Emitted(s.emission(g, ev))
+	}
 	covered := false
 	now := time.Time{}
 	for _, ses := range *s.live.Load() {
@@ -42,12 +45,8 @@ func (s *Server) dispatch(g *guildState, ev *event) {
 }
 
 func (s *Server) push(ses *session, g *guildState, ev *event) {
-	if g != nil && g.id != 0 && ses.claim(g.id) {
-		if ev.name == "GUILD_CREATE" || g.down {
-			// The event itself is what the session waits for, or the guild has no content to show.
-		} else {
-			s.create(ses, g)
-		}
+	if g != nil && g.id != 0 && !s.introduced(ses, g, ev) {
+		return
 	}
 	data := ev.data
 	switch {
@@ -57,16 +56,32 @@ func (s *Server) push(ses *session, g *guildState, ev *event) {
 	case ev.bare != nil && ses.intents&intentContent == 0:
 		data = ev.bare
 	}
-	if ses.push(ev.name, data, &s.cfg) {
+	if ses.push(ev.guild, ev.name, data, &s.cfg) {
 		s.sent(ses.shard, ev.name)
 	}
+}
+
+// introduced lets the session know a guild before the first event of it. False: it is to know it later, and
+// nothing that happens there before.
+func (s *Server) introduced(ses *session, g *guildState, ev *event) bool {
+	switch claimed, early := ses.claim(g.id); {
+	case early && ev.name == "GUILD_DELETE" && !g.down:
+		ses.disown(g.id)
+	case early:
+		return false
+	case !claimed || ev.name == "GUILD_CREATE" || g.down:
+		// The event itself is what the session waits for, or the guild has no content to show.
+	default:
+		s.create(ses, g)
+	}
+	return true
 }
 
 // create sends GUILD_CREATE to one session; the caller holds the guild's lock.
 func (s *Server) create(ses *session, g *guildState) {
 	o := s.scratch()
 	o.guildCreate(s, g, ses.intents, ses.large)
-	if ses.push("GUILD_CREATE", s.finish(o), &s.cfg) {
+	if ses.push(g.id, "GUILD_CREATE", s.finish(o), &s.cfg) {
 		s.sent(ses.shard, "GUILD_CREATE")
 	}
 }

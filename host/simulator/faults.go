@@ -5,11 +5,15 @@ import "time"
 // The faults of the gateway act on the connections that a shard has at the moment and return how many those
 // were: 0 means that nothing happened. What is connected later is not touched.
 
+// Aim lets faults of the gateway hit only the sets of so many shards; 0: all.
+func (s *Server) Aim(shards int) { s.aim.Store(int64(shards)) }
+
 func (s *Server) connsOf(shard int) []*conn {
 	var list []*conn
+	aim := int(s.aim.Load())
 	for _, ses := range *s.live.Load() {
 		ses.mu.Lock()
-		if c := ses.conn; c != nil && ses.shard == shard {
+		if c := ses.conn; c != nil && ses.shard == shard && (aim == 0 || ses.shards == aim) {
 			list = append(list, c)
 		}
 		ses.mu.Unlock()
@@ -68,7 +72,7 @@ func (s *Server) Invalidate(shard int, resumable bool) int {
 		}
 		s.remove(ses)
 		s.mu.Lock()
-		s.starts.refuse(shard, time.Now())
+		s.starts.refuse(ses.place(), time.Now())
 		s.mu.Unlock()
 		c.send(note{payload: []byte(`{"t":null,"s":null,"op":9,"d":false}`), release: true, last: true})
 	})
@@ -83,6 +87,24 @@ func (s *Server) CloseCode(shard, code int) int {
 // NoACK stops (or continues) answering heartbeats.
 func (s *Server) NoACK(shard int, on bool) int {
 	return s.hit(shard, func(c *conn) { c.noACK.Store(on) })
+}
+
+// Mute lets a shard of a set of so many never get READY (or lets it, again): its IDENTIFY is taken and counted, and
+// then nothing comes but heartbeat ACKs. What is ready already stays so.
+func (s *Server) Mute(shard, shards int, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on {
+		s.mute[place{shard, shards}] = true
+	} else {
+		delete(s.mute, place{shard, shards})
+	}
+}
+
+func (s *Server) isMute(at place) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mute[at]
 }
 
 // Stall stops (or continues) all reading and writing: a link that is half open. Events are kept for the session,

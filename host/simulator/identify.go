@@ -18,9 +18,8 @@ type identity struct {
 }
 
 const (
-	maxGuildsPerShard = 2500
-	defaultLarge      = 50
-	maxShards         = 1 << 20
+	defaultLarge = 50
+	maxShards    = 1 << 20
 )
 
 // parseIdentify reads op 2. A code other than 0 says with what Discord closes the connection.
@@ -88,29 +87,34 @@ func (c *conn) identify(d json.RawMessage) {
 	case id.intents&c.s.cfg.DisallowedIntents != 0:
 		code, rule = 4014, RuleDisallowed
 		detail = fmt.Sprintf("intents %#x of %#x", id.intents&c.s.cfg.DisallowedIntents, id.intents)
-	case len(c.s.world.ofShard(id.shard, id.shards)) > maxGuildsPerShard:
-		code, rule, detail = 4011, RuleSharding, fmt.Sprintf("more than 2500 guilds on shard %d of %d", id.shard, id.shards)
+	case len(c.s.world.ofShard(id.shard, id.shards)) > c.s.cfg.GuildsPerShard:
+		code, rule, detail = 4011, RuleSharding, fmt.Sprintf("more than %d guilds on shard %d of %d", c.s.cfg.GuildsPerShard, id.shard, id.shards)
 	}
 	if code != 0 {
 		c.fail(code, rule, detail)
 		return
 	}
-	switch rule := c.s.start(id.shard); rule {
+	at := place{id.shard, id.shards}
+	switch rule := c.s.start(at); rule {
 	case "":
+		if c.s.isMute(at) {
+			c.s.tallyOf(id.shard).identifies.Add(1)
+			return
+		}
 		c.welcome(id)
 	case RuleIdentifyBudget:
 		c.s.revoke()
 		c.fail(4004, rule, "Discord resets the token")
 	default:
 		c.s.breach(rule, id.shard, fmt.Sprintf("shard %d of %d", id.shard, id.shards))
-		c.refuse(id.shard)
+		c.refuse(at)
 	}
 }
 
 // refuse sends op 9 false: wait, then identify.
-func (c *conn) refuse(shard int) {
+func (c *conn) refuse(at place) {
 	c.s.mu.Lock()
-	c.s.starts.refuse(shard, time.Now())
+	c.s.starts.refuse(at, time.Now())
 	c.s.mu.Unlock()
 	c.send(note{payload: []byte(`{"t":null,"s":null,"op":9,"d":false}`), last: true})
 	c.nudge()
@@ -119,31 +123,27 @@ func (c *conn) refuse(shard int) {
 // welcome makes the session: READY, then the guilds one by one as the client takes them.
 func (c *conn) welcome(id identity) {
 	s := c.s
-	ses := &session{
-		id: s.mint.token(24), shard: id.shard, shards: id.shards, intents: id.intents, large: id.large, first: 1, conn: c,
-		presence: id.presence,
-	}
-	var guilds []*guildState
-	if id.intents&intentGuilds != 0 {
-		guilds = s.world.ofShard(id.shard, id.shards)
-	}
-	ses.queue = guilds
-	ses.waiting = make(map[uint64]*guildState, len(guilds))
-	for _, g := range guilds {
-		ses.waiting[g.id] = g
-	}
-	ses.push("READY", s.ready(ses), &s.cfg)
+	ses := s.newSession(id)
+	ses.conn = c
 	if id.compress {
 		if _, plain := c.pack.(plainPacker); plain {
 			c.perPayload.Store(true) // before the session is seen: READY is compressed already
 		}
 	}
+	// Nobody may join a guild between the list in READY and the first event.
+	s.world.mu.Lock()
+	if id.intents&intentGuilds != 0 {
+		ses.expect(s.world.sharded(id.shard, id.shards), s.cfg.IntroduceWithin)
+	}
+	guilds := len(ses.queue)
+	ses.push(0, "READY", s.ready(ses), &s.cfg)
+	s.addSession(ses)
+	s.world.mu.Unlock()
 	s.tallyOf(id.shard).identifies.Add(1)
 	s.sent(id.shard, "READY")
-	s.addSession(ses)
 	c.ses.Store(ses)
 	c.nudge()
-	s.log.Info("session", "shard", id.shard, "shards", id.shards, "guilds", len(guilds), "intents", id.intents)
+	s.log.Info("session", "shard", id.shard, "shards", id.shards, "guilds", guilds, "intents", id.intents)
 }
 
 // ready builds READY.
@@ -170,10 +170,10 @@ func (s *Server) ready(ses *session) []byte {
 		`"geo_ordered_rtc_regions":["frankfurt","brussels"]`)
 	o.key("guilds")
 	o.open('[')
-	for _, g := range ses.queue {
+	for _, next := range ses.queue {
 		o.open('{')
 		o.raw(`"unavailable":true`)
-		o.id("id", g.id)
+		o.id("id", next.guild.id)
 		o.shut('}')
 	}
 	o.shut(']')

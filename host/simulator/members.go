@@ -84,7 +84,7 @@ func (s *Server) sendMembers(ses *session, d json.RawMessage) bool {
 		part := found[min(len(found), i*membersPerChunk):min(len(found), (i+1)*membersPerChunk)]
 		o := s.scratch()
 		o.chunk(s, &req, part, missing, i, count)
-		if ses.push("GUILD_MEMBERS_CHUNK", s.finish(o), &s.cfg) {
+		if ses.push(g.id, "GUILD_MEMBERS_CHUNK", s.finish(o), &s.cfg) {
 			s.sent(ses.shard, "GUILD_MEMBERS_CHUNK")
 		}
 	}
@@ -135,7 +135,7 @@ func (s *Server) permitted(ses *session, req *memberRequest) bool {
 	}
 	o.shut('}')
 	o.shut('}')
-	if ses.push("RATE_LIMITED", s.finish(o), &s.cfg) {
+	if ses.push(req.guild, "RATE_LIMITED", s.finish(o), &s.cfg) {
 		s.sent(ses.shard, "RATE_LIMITED")
 	}
 	return false

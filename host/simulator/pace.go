@@ -38,43 +38,47 @@ func (w *window) wait(now time.Time) time.Duration {
 	return max(0, w.per-now.Sub(w.times[w.next]))
 }
 
+// place is a shard of a set of so many. Sets of different sizes stand side by side: their accounts of identifies are
+// one, but what is refused to one is not refused to the other.
+type place struct{ shard, shards int }
+
 // starts is Discord's accounting of identifies: one per interval for each shard % max_concurrency, a total per
 // day, and a pause after op 9 false.
 type starts struct {
 	interval, pause time.Duration
 	concurrency     int
 	remaining       int
-	last            map[int]time.Time // by key
-	refused         map[int]time.Time // by shard: when op 9 false was sent
+	last            map[int]time.Time   // by key
+	refused         map[place]time.Time // when op 9 false was sent
 }
 
 func newStarts(c Config) starts {
 	return starts{
 		interval: c.IdentifyInterval, pause: c.InvalidWait, concurrency: c.MaxConcurrency, remaining: c.SessionStarts,
-		last: make(map[int]time.Time), refused: make(map[int]time.Time),
+		last: make(map[int]time.Time), refused: make(map[place]time.Time),
 	}
 }
 
 // take notes an identify of this shard and names the rule it breaks, "" when it breaks none. An early one costs
 // a start like any other, but it does not move the time from which the next is counted.
-func (s *starts) take(shard int, now time.Time) Rule {
+func (s *starts) take(at place, now time.Time) Rule {
 	if s.remaining <= 0 {
 		return RuleIdentifyBudget
 	}
 	s.remaining--
-	key := shard % s.concurrency
+	key := at.shard % s.concurrency
 	if last, ok := s.last[key]; ok && now.Sub(last) < s.interval {
 		return RuleIdentifyEarly
 	}
-	if refused, ok := s.refused[shard]; ok && now.Sub(refused) < s.pause {
+	if refused, ok := s.refused[at]; ok && now.Sub(refused) < s.pause {
 		return RuleIdentifyAfter9
 	}
-	delete(s.refused, shard)
+	delete(s.refused, at)
 	s.last[key] = now
 	return ""
 }
 
-func (s *starts) refuse(shard int, now time.Time) { s.refused[shard] = now }
+func (s *starts) refuse(at place, now time.Time) { s.refused[at] = now }
 
 // pulse watches the heartbeats of one connection.
 type pulse struct {

@@ -41,7 +41,7 @@ func (c *conn) resumeSession(d json.RawMessage) {
 			c.s.remove(ses)
 		}
 		c.s.resumesRefused.Add(1)
-		c.refuse(c.s.shardOfLost(id))
+		c.refuse(c.s.placeOfLost(id))
 		return
 	}
 	if !c.resume {
@@ -55,7 +55,7 @@ func (c *conn) resumeSession(d json.RawMessage) {
 	case !kept:
 		c.s.remove(ses)
 		c.s.resumesRefused.Add(1)
-		c.refuse(ses.shard)
+		c.refuse(ses.place())
 	default:
 		if old != nil {
 			old.abandon()
@@ -73,6 +73,7 @@ func (c *conn) resumeSession(d json.RawMessage) {
 func (ses *session) attach(c *conn, seq uint64, limits *Config) (old *conn, last uint64, kept bool) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
+	ses.ripen(limits)
 	last = ses.top
 	if seq > last || seq+1 < ses.first || ses.dead {
 		return nil, last, false

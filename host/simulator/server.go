@@ -37,8 +37,9 @@ type Server struct {
 	conns     map[*conn]bool
 	starts    starts
 	revoked   bool
-	shards    int            // of the last identify
-	ended     map[string]int // shard of sessions that are gone
+	shards    int              // of the last identify
+	ended     map[string]place // of sessions that are gone
+	mute      map[place]bool   // never READY
 	fullLists map[uint64]time.Time
 
 	breaches       breaches
@@ -49,6 +50,8 @@ type Server struct {
 	commands       commandStore
 	interactions   interactionStore
 	resumesRefused atomic.Uint64
+	made           atomic.Uint64 // sessions
+	aim            atomic.Int64  // shards of the sets that faults hit
 }
 
 // Start runs a Discord with this configuration until Close.
@@ -79,7 +82,7 @@ func Start(cfg Config) (*Server, error) {
 func newServer(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg, log: cfg.Log, done: make(chan struct{}), world: newWorld(cfg.Seed, cfg.World), mint: newMint(cfg.Seed), served: make(chan error, 1),
-		conns: make(map[*conn]bool), starts: newStarts(cfg), shards: cfg.Shards, ended: make(map[string]int),
+		conns: make(map[*conn]bool), starts: newStarts(cfg), shards: cfg.Shards, ended: make(map[string]place), mute: make(map[place]bool),
 		fullLists: make(map[uint64]time.Time),
 	}
 	s.live.Store(&[]*session{})
@@ -179,10 +182,10 @@ func (s *Server) validToken(token string) bool {
 }
 
 // start takes an identify from the budget and names the rule it breaks.
-func (s *Server) start(shard int) Rule {
+func (s *Server) start(at place) Rule {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.starts.take(shard, time.Now())
+	return s.starts.take(at, time.Now())
 }
 
 // revoke resets the token, as Discord does when session starts are exhausted: all sessions end.
@@ -205,10 +208,10 @@ func (s *Server) addSession(ses *session) {
 
 // remove ends a session: no event goes to it any more, and it cannot be resumed.
 func (s *Server) remove(ses *session) {
-	ses.end()
+	ses.end(&s.cfg)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended[ses.id] = ses.shard
+	s.ended[ses.id] = ses.place()
 	list := slices.DeleteFunc(slices.Clone(*s.live.Load()), func(o *session) bool { return o == ses })
 	s.live.Store(&list)
 }
@@ -222,12 +225,12 @@ func (s *Server) session(id string) *session {
 	return nil
 }
 
-// shardOfLost gives the shard that a session had which is gone; -1 when it never was.
-func (s *Server) shardOfLost(id string) int {
+// placeOfLost gives the place that a session had which is gone; shard -1 when it never was.
+func (s *Server) placeOfLost(id string) place {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if shard, ok := s.ended[id]; ok {
-		return shard
+	if at, ok := s.ended[id]; ok {
+		return at
 	}
-	return -1
+	return place{-1, 1}
 }

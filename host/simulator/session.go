@@ -3,6 +3,8 @@ package simulator
 import (
 	"bytes"
 	"encoding/json"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -28,12 +30,47 @@ type session struct {
 	lost     time.Time // when the connection went
 	dead     bool
 	resumes  int
-	presence json.RawMessage        // the last that was set
-	dropped  uint64                 // frames given up because of the bounds
-	waiting  map[uint64]*guildState // guilds whose GUILD_CREATE is still to come
-	queue    []*guildState          // the same in order
-	room     chan struct{}          // closed when there is room again; nil when nobody waits
+	presence json.RawMessage      // the last that was set
+	dropped  uint64               // frames given up because of the bounds
+	waiting  map[uint64]time.Time // guilds whose GUILD_CREATE is still to come, and from when on it may
+	queue    []introduction       // the same in order
+	room     chan struct{}        // closed when there is room again; nil when nobody waits
+	dice     *rand.Rand
+	order    uint64              // how its keys are ordered
+	late     []lateFrame         // by the time from when on it may be numbered
+	pace     map[uint64]lanePace // of each guild
 }
+
+// introduction is a guild whose GUILD_CREATE is still to come.
+type introduction struct {
+	guild *guildState
+	from  time.Time
+}
+
+func (s *Server) newSession(id identity) *session {
+	n := s.made.Add(1)
+	return &session{
+		id: s.mint.token(24), shard: id.shard, shards: id.shards, intents: id.intents, large: id.large, first: 1, presence: id.presence,
+		order: mix(s.cfg.Seed, n), dice: rand.New(rand.NewPCG(s.cfg.Seed, n)), pace: make(map[uint64]lanePace),
+	}
+}
+
+// expect says which guilds are to be introduced, spread over a time.
+func (ses *session) expect(guilds []*guildState, within time.Duration) {
+	now := time.Now()
+	ses.waiting = make(map[uint64]time.Time, len(guilds))
+	for _, g := range guilds {
+		from := now
+		if within > 0 {
+			from = now.Add(time.Duration(ses.dice.Int64N(int64(within))))
+		}
+		ses.waiting[g.id] = from
+		ses.queue = append(ses.queue, introduction{g, from})
+	}
+	slices.SortStableFunc(ses.queue, func(a, b introduction) int { return a.from.Compare(b.from) })
+}
+
+func (ses *session) place() place { return place{ses.shard, ses.shards} }
 
 // frame is one dispatch of a session. Its number follows from its place.
 type frame struct {
@@ -64,10 +101,14 @@ func (ses *session) present(d json.RawMessage) (ok bool) {
 	return true
 }
 
-// push numbers an event and keeps it. It never waits. False: the session is over.
-func (ses *session) push(name string, data []byte, limits *Config) bool {
+// push numbers an event of a guild (0: of none) and keeps it, now or a little later. It never waits. False: the
+// session is over.
+func (ses *session) push(guild uint64, name string, data []byte, limits *Config) bool {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
+	if limits.Skew > 0 && name != "READY" {
+		return ses.delay(guild, frame{name, data}, limits)
+	}
 	return ses.append(name, data, limits)
 }
 
@@ -122,6 +163,7 @@ func (ses *session) next(c *conn, batch []frame) (frames []frame, seq uint64, ok
 	if ses.conn != c {
 		return nil, 0, true
 	}
+	ses.ripen(&c.s.cfg)
 	if ses.written+1 < ses.first {
 		return nil, 0, false
 	}
@@ -130,7 +172,7 @@ func (ses *session) next(c *conn, batch []frame) (frames []frame, seq uint64, ok
 	seq = ses.written + 1
 	ses.written += uint64(len(batch))
 	ses.top = max(ses.top, ses.written)
-	if ses.room != nil && ses.seq-ses.written < uint64(cap(batch)) {
+	if ses.room != nil && ses.seq-ses.written+uint64(len(ses.late)) < uint64(max(cap(batch), c.s.cfg.Outgoing/2)) {
 		close(ses.room)
 		ses.room = nil
 	}
@@ -142,7 +184,7 @@ func (ses *session) next(c *conn, batch []frame) (frames []frame, seq uint64, ok
 func (ses *session) crowded(limit int) <-chan struct{} {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	if ses.dead || ses.conn == nil || ses.seq-ses.written < uint64(limit) || ses.conn.link.isStalled() {
+	if ses.dead || ses.conn == nil || ses.seq-ses.written+uint64(len(ses.late)) < uint64(limit) || ses.conn.link.isStalled() {
 		return nil
 	}
 	if ses.room == nil {
@@ -171,9 +213,10 @@ func (ses *session) detach(c *conn) {
 }
 
 // end makes the session impossible to resume. Its connection, if any, may still write what is there.
-func (ses *session) end() {
+func (ses *session) end(limits *Config) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
+	ses.flush(limits)
 	ses.dead = true
 	ses.release()
 }
@@ -185,27 +228,55 @@ func (ses *session) expired(window time.Duration, now time.Time) bool {
 	return ses.dead || ses.conn == nil && !ses.lost.IsZero() && now.Sub(ses.lost) > window
 }
 
-// awaited takes the next guild whose GUILD_CREATE is still to come, without removing it; nil: none.
+// awaited takes the next guild whose GUILD_CREATE may come now, without removing it; nil: none.
 func (ses *session) awaited() *guildState {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	for len(ses.queue) > 0 {
-		g := ses.queue[0]
-		if _, ok := ses.waiting[g.id]; ok {
-			return g
+		next := ses.queue[0]
+		if _, ok := ses.waiting[next.guild.id]; ok {
+			if time.Now().Before(next.from) {
+				return nil
+			}
+			return next.guild
 		}
 		ses.queue = ses.queue[1:]
 	}
 	return nil
 }
 
-// claim tells whether this guild's GUILD_CREATE is still to come, and that the caller now sends it.
-func (ses *session) claim(guild uint64) bool {
+// claim tells whether this guild's GUILD_CREATE is still to come, and that the caller now sends it. early: it is
+// to come later, and nothing of the guild before.
+func (ses *session) claim(guild uint64) (claimed, early bool) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
-	if _, ok := ses.waiting[guild]; !ok {
-		return false
+	from, ok := ses.waiting[guild]
+	switch {
+	case !ok:
+		return false, false
+	case time.Now().Before(from):
+		return false, true
 	}
 	delete(ses.waiting, guild)
-	return true
+	return true, false
+}
+
+// disown takes a guild from those to introduce: the bot has left it.
+func (ses *session) disown(guild uint64) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	delete(ses.waiting, guild)
+}
+
+// due tells when the session has something to write that it has not yet; zero: nothing is known.
+func (ses *session) due() (at time.Time) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if len(ses.queue) > 0 {
+		at = ses.queue[0].from
+	}
+	if len(ses.late) > 0 && (at.IsZero() || ses.late[0].due.Before(at)) {
+		at = ses.late[0].due
+	}
+	return at
 }

@@ -157,19 +157,19 @@ func TestStarts(t *testing.T) {
 		{0, 0, ""}, {1, 0, ""}, {2, 4.999, RuleIdentifyEarly}, {2, 5, ""}, {3, 5, ""}, {4, 9.9, RuleIdentifyEarly}, {4, 10, ""},
 	}
 	for i, step := range steps {
-		if got := st.take(step.shard, at(step.at)); got != step.want {
+		if got := st.take(place{step.shard, 8}, at(step.at)); got != step.want {
 			t.Errorf("step %d: %q, want %q", i, got, step.want)
 		}
 	}
-	st.refuse(4, at(20))
-	if got := st.take(4, at(20.9)); got != RuleIdentifyAfter9 {
+	st.refuse(place{4, 8}, at(20))
+	if got := st.take(place{4, 8}, at(20.9)); got != RuleIdentifyAfter9 {
 		t.Errorf("0.9 s after op 9: %q", got)
 	}
-	if got := st.take(4, at(21)); got != "" {
+	if got := st.take(place{4, 8}, at(21)); got != "" {
 		t.Errorf("1 s after op 9: %q", got)
 	}
 	st.remaining = 0
-	if got := st.take(5, at(100)); got != RuleIdentifyBudget {
+	if got := st.take(place{5, 8}, at(100)); got != RuleIdentifyBudget {
 		t.Errorf("no start left: %q", got)
 	}
 }

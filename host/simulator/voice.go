@@ -34,7 +34,7 @@ func (s *Server) moveVoice(ses *session, d json.RawMessage) bool {
 	o.id("guild_id", g.id)
 	o.raw(`"endpoint":"127.0.0.1:443"`)
 	o.shut('}')
-	if ses.push("VOICE_SERVER_UPDATE", s.finish(o), &s.cfg) {
+	if ses.push(g.id, "VOICE_SERVER_UPDATE", s.finish(o), &s.cfg) {
 		s.sent(ses.shard, "VOICE_SERVER_UPDATE")
 	}
 	return true
@@ -86,7 +86,7 @@ func (s *Server) sendSounds(ses *session, d json.RawMessage) bool {
 		o.id("guild_id", id)
 		o.raw(`"soundboard_sounds":[]`)
 		o.shut('}')
-		if ses.push("SOUNDBOARD_SOUNDS", s.finish(o), &s.cfg) {
+		if ses.push(id, "SOUNDBOARD_SOUNDS", s.finish(o), &s.cfg) {
 			s.sent(ses.shard, "SOUNDBOARD_SOUNDS")
 		}
 	}
@@ -111,7 +111,7 @@ func (s *Server) sendChannelInfo(ses *session, d json.RawMessage) bool {
 	o.id("guild_id", g.id)
 	o.raw(`"channels":[]`)
 	o.shut('}')
-	if ses.push("CHANNEL_INFO", s.finish(o), &s.cfg) {
+	if ses.push(g.id, "CHANNEL_INFO", s.finish(o), &s.cfg) {
 		s.sent(ses.shard, "CHANNEL_INFO")
 	}
 	return true

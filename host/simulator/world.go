@@ -63,8 +63,13 @@ func (w *world) guild(id uint64) *guildState {
 // all lists the guilds in the order of their ids.
 func (w *world) all() []*guildState {
 	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.sorted()
+}
+
+// sorted is all; the caller holds the lock.
+func (w *world) sorted() []*guildState {
 	list := slices.Clone(w.order)
-	w.mu.RUnlock()
 	slices.SortStableFunc(list, func(a, b *guildState) int { return cmp.Compare(a.id, b.id) })
 	return list
 }
@@ -116,8 +121,15 @@ func (w *world) count() int {
 
 // ofShard lists the guilds of one shard.
 func (w *world) ofShard(shard, shards int) []*guildState {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.sharded(shard, shards)
+}
+
+// sharded is ofShard; the caller holds the lock.
+func (w *world) sharded(shard, shards int) []*guildState {
 	var list []*guildState
-	for _, g := range w.all() {
+	for _, g := range w.sorted() {
 		if shardOf(g.id, shards) == shard {
 			list = append(list, g)
 		}

@@ -111,7 +111,10 @@ func (w *writer) step() (busy bool, err error) {
 			return true, nil
 		}
 		for i, f := range frames {
-			w.payload = w.envelope(w.payload[:0], f, seq+uint64(i))
+			if w.s.cfg.VaryData {
+				f.data = reorder(f.data, mix(ses.order, seq+uint64(i)))
+			}
+			w.payload = w.envelope(w.payload[:0], f, seq+uint64(i), ses.order)
 			kind, message, err := w.pack.pack(w.payload)
 			if err != nil {
 				return false, err
@@ -140,17 +143,17 @@ func (w *writer) introduce(ses *session) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if ses.claim(g.id) && !g.down {
+	if claimed, _ := ses.claim(g.id); claimed && !g.down {
 		w.s.create(ses, g)
 	}
 	return true
 }
 
 // envelope writes a dispatch payload round d. The order of its keys means nothing.
-func (w *writer) envelope(b []byte, f frame, seq uint64) []byte {
+func (w *writer) envelope(b []byte, f frame, seq, order uint64) []byte {
 	turn := 0
 	if w.s.cfg.VaryKeys {
-		turn = int(mix(w.s.cfg.Seed, seq) % 4)
+		turn = int(mix(order, seq) % 4)
 	}
 	b = append(b, '{')
 	for i := range 4 {
@@ -185,7 +188,13 @@ func (c *conn) patience(now time.Time) time.Duration {
 			due = t
 		}
 	}
-	return max(10*time.Millisecond, due.Sub(now))
+	wait := max(10*time.Millisecond, due.Sub(now))
+	if ses := c.ses.Load(); ses != nil {
+		if at := ses.due(); !at.IsZero() {
+			wait = min(wait, at.Sub(now))
+		}
+	}
+	return max(time.Millisecond, wait)
 }
 
 // check drops a client whose heartbeats are missing or who stayed after op 7.

@@ -78,6 +78,28 @@ func TestJournalStaysWithinItsBytes(t *testing.T) {
 	})
 }
 
+// TestALargeBatchIsCut: it fills several segments, so that what is dropped to make
+// room is never much.
+func TestALargeBatchIsCut(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "state"))
+	j := openJournal(t, s, JournalOptions{Bytes: 2 << 20})
+	batch := make([]Record, 64)
+	for i := range batch {
+		batch[i] = event(uint32(i%3), uint64(i)+1, "A", 20<<10)
+	}
+	if err := j.Append(batch); err != nil {
+		t.Fatal(err)
+	}
+	for _, seg := range j.segs {
+		if size := seg.size.Load(); size > j.segmentLimit() {
+			t.Errorf("a segment of %d bytes, want at most %d", size, j.segmentLimit())
+		}
+	}
+	if events, lost := readAll(t, j, 1); len(events) != len(batch) || len(lost) != 0 {
+		t.Errorf("read %d events, lost %v", len(events), lost)
+	}
+}
+
 func TestPresencesGoFirst(t *testing.T) {
 	both(t, func(t *testing.T, memory bool) {
 		s := open(t, filepath.Join(t.TempDir(), "state"))

@@ -26,7 +26,7 @@ func TestDiskThatFailsDuringARescue(t *testing.T) {
 	}
 	inTheWay(1)
 	j := openJournal(t, s, JournalOptions{Bytes: 32 << 20, Sync: time.Hour})
-	const before = 100
+	const before = 200
 	last := uint64(0)
 	appendOne := func(size int) {
 		last++
@@ -47,7 +47,7 @@ func TestDiskThatFailsDuringARescue(t *testing.T) {
 			break
 		}
 	}
-	appendOne(100)
+	appendOne(100 << 10) // no room for it in the last segment
 	if err := <-rescued; err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestDiskThatFailsDuringARescue(t *testing.T) {
 		t.Fatal(err)
 	}
 	j = openJournal(t, s, JournalOptions{})
-	if got, lost := readAll(t, j, before+1); len(got) != 1 {
+	if got, lost := readAll(t, j, before+1); len(got) != 1 || len(lost) != 0 {
 		t.Errorf("%d events of after the disk failed, lost %v", len(got), lost)
 	}
 }

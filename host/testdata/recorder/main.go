@@ -34,6 +34,13 @@ func main() {
 		return nil
 	})
 	if names := os.Getenv("RAW"); names != "" {
+		if list, ok := strings.CutPrefix(names, "@"); ok { // the names are in a file, so that another build has others
+			raw, err := os.ReadFile(list)
+			if err != nil {
+				panic(err)
+			}
+			names = string(raw)
+		}
 		for name := range strings.SplitSeq(names, ",") {
 			sdk.OnRaw(p, name, func(_ context.Context, _ *sdk.Bot, d json.RawMessage) error {
 				_, err := fmt.Fprintf(file, "%s %s\n", name, d)
