@@ -57,7 +57,6 @@ type sessionSets struct {
 	old      int                 // of the set that delivers, or did until a moment ago, while there are two
 	handover *gateway.Handover   // nil most of the time
 	syncing  *syncing            // the same
-	counted  int                 // events to come of the set that delivers, whose guilds were counted before the switch
 	due      chan struct{}       // capacity 1: a session of the new set is ready
 	broken   chan error          // capacity 1: the handover cannot go on
 	marks    chan mark           // capacity 1
@@ -136,11 +135,28 @@ func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) err
 	}
 }
 
+// ended says whether no set may begin any more.
+func (s *sessionSets) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // delivering is the set that does.
 func (s *sessionSets) delivering() *sessionSet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current
+}
+
+// intents are those that the sessions have and keep, if others take over.
+func (s *sessionSets) intents() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next != nil {
+		return s.current.intents & s.next.intents
+	}
+	return s.current.intents
 }
 
 // refused says whether Discord wants more shards for one that delivers.
@@ -267,12 +283,7 @@ func (s *sessionSets) ready(e *gateway.Event) {
 
 // apply notes an event for the router before it is delivered.
 func (s *sessionSets) apply(e *gateway.Event) {
-	set := s.sets[e.Set]
-	switch {
-	case set == nil:
-	case s.counted > 0 && e.Set == s.heard:
-		s.counted--
-	default:
+	if set := s.sets[e.Set]; set != nil {
 		set.saved.guilds.apply(e)
 	}
 	s.calls.see(e)

@@ -121,21 +121,35 @@ func (s *sessionSets) progress() (ready int, due time.Time, err error) {
 func (s *sessionSets) switchTo(next *sessionSet) error {
 	began := time.Now()
 	old, rest := s.delivering().intents, 0
+	var broken error
 	m := mark{
 		admitted: func(out []gateway.Event) []gateway.Event {
+			if broken = s.failed(next); broken != nil {
+				return out
+			}
 			s.sets[s.heard].saved.fence()
 			s.heard = next.number
 			missed := s.handover.Switch(func(event string) bool { return router.Brings(old, event) })
-			rest, s.counted = len(missed), len(missed)
+			rest = len(missed)
+			for n := range missed {
+				// That they came is known since then; their numbers may be those of a session that is gone.
+				missed[n].Set = missedSet
+			}
 			return append(out, missed...)
 		},
 		handled: func() {
+			if broken != nil {
+				return
+			}
 			s.sets[s.old].saved.guilds.release()
 			next.saved.takeOver()
 		},
 	}
 	if err := s.send(m); err != nil {
 		return err
+	}
+	if broken != nil {
+		return broken
 	}
 	s.calls.begin(next.set, next.count, next.intents)
 	s.mu.Lock()
@@ -145,6 +159,18 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 	s.changed = make(chan struct{})
 	s.log.Info("new sessions have taken over", "shards", next.count, "intents", next.intents, "only_they_had", rest, "took", time.Since(began))
 	return nil
+}
+
+// failed is why the new set cannot take over although it was ready, nil if it can.
+func (s *sessionSets) failed(next *sessionSet) error {
+	select {
+	case err := <-s.broken:
+		return err
+	case <-next.done:
+		return cmp.Or(next.err, errRouterEnded)
+	default:
+		return nil
+	}
 }
 
 // rollBack closes the new set; the old one has not stopped delivering.
