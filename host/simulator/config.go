@@ -48,6 +48,8 @@ type Config struct {
 	VaryKeys bool
 	// RateLimits are the limits of REST.
 	RateLimits RateLimits
+	// KeepMissed keeps every event that no session can bring any more, for Missed, however many these get.
+	KeepMissed bool
 	// Log gets one line per connection, session and breach. Default: none.
 	Log hclog.Logger
 }

@@ -30,18 +30,16 @@ func (s *Server) dispatch(g *guildState, ev *event) {
 			s.remove(ses)
 			continue
 		}
-		covered = true
-		if !ses.takes(ev) {
-			continue
-		}
-		s.push(ses, g, ev)
+		// One that has ended since the list was read takes nothing.
+		covered = !ses.takes(ev) || s.push(ses, g, ev) || covered
 	}
 	if !covered {
 		s.unseen(ev)
 	}
 }
 
-func (s *Server) push(ses *session, g *guildState, ev *event) {
+// push gives an event to one session. False: the session is over.
+func (s *Server) push(ses *session, g *guildState, ev *event) bool {
 	if g != nil && g.id != 0 && ses.claim(g.id) {
 		if ev.name == "GUILD_CREATE" || g.down {
 			// The event itself is what the session waits for, or the guild has no content to show.
@@ -52,23 +50,26 @@ func (s *Server) push(ses *session, g *guildState, ev *event) {
 	data := ev.data
 	switch {
 	case ev.name == "GUILD_CREATE" && data == nil:
-		s.create(ses, g)
-		return
+		return s.create(ses, g)
 	case ev.bare != nil && ses.intents&intentContent == 0:
 		data = ev.bare
 	}
-	if ses.push(ev.name, data, &s.cfg) {
-		s.sent(ses.shard, ev.name)
+	if !ses.push(ev.name, data, &s.cfg) {
+		return false
 	}
+	s.sent(ses.shard, ev.name)
+	return true
 }
 
-// create sends GUILD_CREATE to one session; the caller holds the guild's lock.
-func (s *Server) create(ses *session, g *guildState) {
+// create sends GUILD_CREATE to one session; the caller holds the guild's lock. False: the session is over.
+func (s *Server) create(ses *session, g *guildState) bool {
 	o := s.scratch()
 	o.guildCreate(s, g, ses.intents, ses.large)
-	if ses.push("GUILD_CREATE", s.finish(o), &s.cfg) {
-		s.sent(ses.shard, "GUILD_CREATE")
+	if !ses.push("GUILD_CREATE", s.finish(o), &s.cfg) {
+		return false
 	}
+	s.sent(ses.shard, "GUILD_CREATE")
+	return true
 }
 
 // emit builds an event's data and dispatches it; the caller holds the guild's lock.

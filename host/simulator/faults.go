@@ -9,12 +9,23 @@ func (s *Server) connsOf(shard int) []*conn {
 	var list []*conn
 	for _, ses := range *s.live.Load() {
 		ses.mu.Lock()
-		if c := ses.conn; c != nil && ses.shard == shard {
+		if c := ses.conn; c != nil && ses.shard == shard && c.ses.Load() == ses { // else it is being welcomed
 			list = append(list, c)
 		}
 		ses.mu.Unlock()
 	}
 	return list
+}
+
+// sever hits the connections that have not vanished: nothing comes of those any more, not even their end.
+func (s *Server) sever(shard int, fault func(l *link)) (n int) {
+	for _, c := range s.connsOf(shard) {
+		if !c.link.vanished.Load() {
+			fault(c.link)
+			n++
+		}
+	}
+	return n
 }
 
 func (s *Server) hit(shard int, fault func(c *conn)) int {
@@ -27,12 +38,18 @@ func (s *Server) hit(shard int, fault func(c *conn)) int {
 
 // Drop closes the TCP connection of a shard without a close frame. The session can be resumed.
 func (s *Server) Drop(shard int) int {
-	return s.hit(shard, func(c *conn) { _ = c.link.Close() })
+	return s.sever(shard, func(l *link) { _ = l.Close() })
 }
 
 // Reset ends the TCP connection of a shard with RST. The session can be resumed.
 func (s *Server) Reset(shard int) int {
-	return s.hit(shard, func(c *conn) { c.link.reset() })
+	return s.sever(shard, (*link).reset)
+}
+
+// Vanish makes a shard's peer disappear: a link that is half open for good. Nothing more arrives at the client, no FIN and
+// no RST either, and what it sends goes nowhere. The session can be resumed.
+func (s *Server) Vanish(shard int) int {
+	return s.sever(shard, func(l *link) { l.vanished.Store(true) })
 }
 
 // Reconnect sends op 7. Events go on; a client that is still there after 10 s is closed.
@@ -66,6 +83,9 @@ func (s *Server) Invalidate(shard int, resumable bool) int {
 			c.send(note{payload: []byte(`{"t":null,"s":null,"op":9,"d":true}`), release: true})
 			return
 		}
+		if !ses.endOn(c) {
+			return
+		}
 		s.remove(ses)
 		s.mu.Lock()
 		s.starts.refuse(shard, time.Now())
@@ -85,8 +105,8 @@ func (s *Server) NoACK(shard int, on bool) int {
 	return s.hit(shard, func(c *conn) { c.noACK.Store(on) })
 }
 
-// Stall stops (or continues) all reading and writing: a link that is half open. Events are kept for the session,
-// within the bounds of its replay.
+// Stall stops (or continues) all reading and writing. Events are kept for the session, within the bounds of its
+// replay.
 func (s *Server) Stall(shard int, on bool) int {
 	list := s.connsOf(shard)
 	if !on {

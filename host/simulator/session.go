@@ -170,6 +170,19 @@ func (ses *session) detach(c *conn) {
 	}
 }
 
+// endOn is end, unless the session has gone to another connection meanwhile: then what the one of before had to
+// tell does not concern it.
+func (ses *session) endOn(c *conn) bool {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.conn != c {
+		return false
+	}
+	ses.dead = true
+	ses.release()
+	return true
+}
+
 // end makes the session impossible to resume. Its connection, if any, may still write what is there.
 func (ses *session) end() {
 	ses.mu.Lock()

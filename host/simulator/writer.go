@@ -190,7 +190,7 @@ func (c *conn) patience(now time.Time) time.Duration {
 
 // check drops a client whose heartbeats are missing or who stayed after op 7.
 func (w *writer) check(now time.Time) {
-	if w.over.Load() || w.link.isStalled() {
+	if w.over.Load() || w.link.isStalled() || w.link.vanished.Load() {
 		return
 	}
 	w.mu.Lock()
