@@ -51,7 +51,9 @@ type session struct {
 	id, resumeURL string
 	seq           uint64 // the last event received
 	born          time.Time
-	adopted       *Saved // what it was taken over by, until RESUMED or lost
+	whole         time.Time // until when nothing can be missing
+	adopted       *Saved    // what it was taken over by, until RESUMED or lost
+	missed        *Saved    // the session before, of which events are missed, until the next READY
 
 	// The connection.
 	link       *link
@@ -197,6 +199,7 @@ func (s *session) lose(cause error) error {
 	if was != StateConnecting && !s.unproven() {
 		s.reachedAt = time.Now()
 	}
+	s.proveEnd(cause)
 	s.drop()
 	then := resume
 	var closed *websocket.CloseError
@@ -239,8 +242,10 @@ func (s *session) forget() time.Duration {
 		since, took := s.adopted.span()
 		s.log.Warn("session could not be resumed after the restart, events until the next READY are missed",
 			"seq", s.seq, "since", since, "took", took)
+		s.missed = s.adopted
 	} else {
-		s.log.Warn("session lost, events until the next READY are missed", "seq", s.seq, "since", stamp(s.reachedAt))
+		s.log.Warn("session lost, events until the next READY are missed", "seq", s.seq, "since", stamp(s.whole))
+		s.missed = &Saved{Since: s.whole}
 	}
 	s.gauges.lost.Add(1)
 	s.id, s.resumeURL, s.adopted = "", "", nil
