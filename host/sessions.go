@@ -111,7 +111,7 @@ func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
 		}
 		if int(v.Count) != s.count || !s.fits(&v) {
 			s.log.Warn("a session of before is not resumed, what came since is missed: shards or intents are others now", "shard", v.Shard,
-				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents)
+				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents, "since", v.At.Format(time.RFC3339))
 			continue
 		}
 		if newest, ok := s.events.Newest(v.Shard); ok && newest.Index > v.Journaled && newest.Seq > v.Seq {
