@@ -39,7 +39,7 @@ func shortened(t *testing.T, path string) {
 func TestDamagedState(t *testing.T) {
 	const set = "state file was damaged and set aside"
 	files := map[string]string{
-		"sessions.json": set, "sessions.seq": set, "identify.json": set, "cursors/recorder-0/0": set, "journal/*": "journal segment",
+		"sessions.json": set, "sessions.seq": set, "identify.json": set, "cursors/recorder-0": set, "journal/*": "journal segment",
 	}
 	tests := map[string]struct {
 		damage     func(t *testing.T, path string)
@@ -53,9 +53,9 @@ func TestDamagedState(t *testing.T) {
 		"the account of identifies": {garbled, []string{"identify.json"}, 1, false},
 		"the journal":               {garbled, []string{"journal/*"}, 1, false},
 		"half of the journal":       {shortened, []string{"journal/*"}, 1, false},
-		"a cursor":                  {garbled, []string{"cursors/recorder-0/0"}, 1, false},
-		"half a cursor":             {shortened, []string{"cursors/recorder-0/0"}, 1, false},
-		"all of them":               {shortened, []string{"sessions.json", "sessions.seq", "identify.json", "cursors/recorder-0/0", "journal/*"}, 2, false},
+		"a cursor":                  {garbled, []string{"cursors/recorder-0"}, 1, false},
+		"half a cursor":             {shortened, []string{"cursors/recorder-0"}, 1, false},
+		"all of them":               {shortened, []string{"sessions.json", "sessions.seq", "identify.json", "cursors/recorder-0", "journal/*"}, 2, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
