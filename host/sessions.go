@@ -64,7 +64,7 @@ func (h *Host) firstSessions(r *rooms, sets *sessionSets) (*sessionSet, *budget,
 	saved.guilds.restore(resume, time.Now())
 	c := h.sessionConfig(r, &r.discord.gateway, saved)
 	c.Events, c.Shards, c.Resume, c.LastIdentify, c.Permits = sets.events, shards, resume, budget.last(), budget.of(0)
-	if h.config.Settings.Shards.Count == 0 {
+	if h.config.Settings.Shards.Until == 0 {
 		c.TooFewShards = sets.tooFew(0)
 	}
 	set, err := gateway.NewSet(c)
