@@ -16,11 +16,25 @@ import (
 // test ends.
 func inProcess(t *testing.T, sim *simulator.Server, o options, change func(*host.Config)) (*host.Host, *lockedBuffer) {
 	t.Helper()
+	h, log, ended, stop := embedded(t, sim, o, change)
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("host ended with %v", err)
+		}
+	})
+	return h, log
+}
+
+// embedded is inProcess for hosts that may end otherwise; how is for the test to
+// judge.
+func embedded(t *testing.T, sim *simulator.Server, o options, change func(*host.Config)) (h *host.Host, log *lockedBuffer, result <-chan error, stop func()) {
+	t.Helper()
 	r := struct{ plugins, state string }{t.TempDir(), t.TempDir()}
 	for name, pkg := range o.plugins {
 		install(t, r.plugins, name, pkg)
 	}
-	log := new(lockedBuffer)
+	log = new(lockedBuffer)
 	up := make(chan struct{})
 	c := quickConfig(host.Settings{PluginsDir: r.plugins, StateDir: r.state, APIURL: sim.URL(), Plugins: pluginSettings(o.env)}, sim.Token(), log)
 	c.Ready = func() { close(up) }
@@ -30,22 +44,22 @@ func inProcess(t *testing.T, sim *simulator.Server, o options, change func(*host
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- h.Run(ctx) }()
+	ended, how := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(ended)
+		how <- h.Run(ctx)
+	}()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("host ended with %v", err)
-		}
+		<-ended
 		if t.Failed() {
 			t.Logf("the host said:\n%s", tail(log.String(), 100))
 		}
 	})
 	select {
 	case <-up:
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("host ended at its start: %v", err)
+	case <-ended:
+		t.Fatalf("host ended at its start: %v", <-how)
 	}
 	eventually(t, "all shards ready", func() bool {
 		s := h.Status()
@@ -56,7 +70,7 @@ func inProcess(t *testing.T, sim *simulator.Server, o options, change func(*host
 		}
 		return len(s.Shards) > 0
 	})
-	return h, log
+	return h, log, how, cancel
 }
 
 // TestReshardUnderLoad: 2, 3 and 1 shards, one after the other, while messages flow:

@@ -63,8 +63,8 @@ type Host struct {
 	stateDir string
 
 	reloads   chan struct{} // a place for the reload that runs and one that waits
-	reloading sync.Mutex
-	syncing   sync.Mutex // commands are written by one at a time
+	reloading chan struct{} // held by what changes the plugins, or looks what intents they need
+	syncing   sync.Mutex    // commands are written by one at a time
 }
 
 // New checks the settings and prepares a host. It touches nothing yet.
@@ -76,7 +76,7 @@ func New(c Config) (*Host, error) {
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
-	return &Host{config: c, log: c.Log, reloads: make(chan struct{}, 2)}, nil
+	return &Host{config: c, log: c.Log, reloads: make(chan struct{}, 2), reloading: make(chan struct{}, 1)}, nil
 }
 
 // Run runs the bot until ctx ends; then it stops in order and returns nil. It
@@ -84,6 +84,7 @@ func New(c Config) (*Host, error) {
 // A Host runs once.
 func (h *Host) Run(ctx context.Context) (err error) {
 	h.started = time.Now()
+	defer h.announceStop(ctx)() // the last that is done
 	if err := errors.Join(hideMemory(), keepFiles()); err != nil {
 		h.log.Warn("plugins of this user could read the host's environment, or files that it was started with", "error", err)
 	}
@@ -92,17 +93,12 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, folder.Close)
-	h.set(func() { h.phase, h.stateDir = "starting", folder.Path() })
+	h.set(func() { h.phase, h.stateDir = cmp.Or(h.phase, "starting"), folder.Path() }) // or stopping already
 	closeDoor, err := h.openDoor(folder)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, closeDoor)
-	announced := context.AfterFunc(ctx, func() {
-		h.set(func() { h.phase = "stopping" })
-		h.log.Info("stopping: plugins finish their events", "at_most", h.config.Settings.DrainTimeout.String())
-	})
-	defer announced()
 	gate, err := rest.New(rest.Config{Token: h.config.Token, BaseURL: h.config.Settings.APIURL, Log: h.log.Named("rest")})
 	if err != nil {
 		return err
@@ -187,7 +183,9 @@ func (k *kept) close() error {
 func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet) error {
 	set := r.set
 	events := make(chan gateway.Event, eventQueue)
+	routed := make(chan struct{})
 	sessions := newSessionSets(events, r.calls, cmp.Or(h.config.HandoverSkew, gateway.HandoverSkew), h.log.Named("gateway"))
+	sessions.routed = routed
 	first, budget, err := h.firstSessions(r, sessions)
 	if err != nil {
 		return err
@@ -230,8 +228,6 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		budget.watch(running, r.gate)
 		return nil
 	})
-	routed := make(chan struct{})
-	sessions.routed = routed
 	group.Go(func() error { return sessions.run(running, h.outgrown) })
 	group.Go(func() error {
 		defer close(routed)

@@ -42,8 +42,8 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 	default:
 		return report, errors.New("nothing reloaded: a reload is running and another one waits for it: try again later")
 	}
-	h.reloading.Lock()
-	defer h.reloading.Unlock()
+	h.reloading <- struct{}{}
+	defer func() { <-h.reloading }()
 	steps, err := l.set.Reload(l.ctx, plugins.ReloadOptions{
 		Names:   o.Names,
 		Force:   o.Force,
@@ -94,9 +94,10 @@ func (l *live) check(others []*wire.Manifest, m *wire.Manifest, reidentify bool)
 	return nil
 }
 
-// missing are the intents that plugins need and the sessions do not have.
+// missing are the intents that plugins need and the sessions do not have, or those
+// that are about to take over.
 func (l *live) missing(all []*wire.Manifest) Intents {
-	return Intents(router.Intents(all) &^ l.sessions.delivering().intents)
+	return Intents(router.Intents(all) &^ l.sessions.intents())
 }
 
 // widen lets sessions with the intents that the plugins need take over, and says
@@ -107,7 +108,7 @@ func (h *Host) widen(l *live) (done, failed string) {
 		return "", ""
 	}
 	log := h.log.Named("gateway")
-	err := h.replace(l.ctx, l, wantedSessions{}, func(line string) { log.Info(line) })
+	err := h.replace(l.ctx, l, wantedSessions{reloads: true}, func(line string) { log.Info(line) })
 	if err != nil {
 		return "", fmt.Sprintf("events that need the intents %s do not come yet: %v (holdfast reload --reidentify tries again)", missing, err)
 	}

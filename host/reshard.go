@@ -32,7 +32,7 @@ func (h *Host) Reshard(_ context.Context, to control.Reshard, tell func(line str
 	l, phase := h.live, h.phase
 	h.mu.Unlock()
 	if l == nil || phase != "running" {
-		return fmt.Errorf("nothing changed: the host is not up (%s): try again when it runs", phase)
+		return fmt.Errorf("nothing changed: the host is not up (%s): try again when it runs", cmp.Or(phase, "not started"))
 	}
 	return h.replace(l.ctx, l, wantedSessions{count: to.Shards, auto: to.Shards == 0}, tell)
 }
@@ -43,6 +43,7 @@ type wantedSessions struct {
 	auto     bool // as many as Discord recommends
 	outgrown bool // Discord wants more than there are
 	needed   bool // and the bot's last identifies are for it
+	reloads  bool // a reload wants them
 }
 
 // outgrown replaces the sessions when Discord takes no more guilds for a shard.
@@ -74,23 +75,31 @@ var errNothingToChange = errors.New("nothing to change")
 // replace brings up new sessions beside those that run, and lets them take over.
 func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell func(line string)) error {
 	s := l.sessions
-	if !s.replacing.TryLock() {
+	if want.outgrown {
+		s.replacing.Lock() // a shard is closed until there are more
+	} else if !s.replacing.TryLock() {
 		return errors.New("nothing changed: the sessions are being replaced, or the host stops: try again later")
 	}
 	defer s.replacing.Unlock()
-	next, err := h.prepare(ctx, l, want, tell)
+	if s.ended() {
+		return fmt.Errorf("nothing changed: %w", errRouterEnded)
+	}
+	if want.outgrown && !s.refused() {
+		return nil // those of a moment ago have been replaced
+	}
+	old := s.delivering()
+	next, err := h.begin(ctx, l, want, tell)
 	if errors.Is(err, errNothingToChange) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	old := s.delivering()
-	if err := s.bringUp(ctx, next); err != nil {
-		l.budget.drop(next.number)
-		return err
-	}
 	err = s.awaitReady(ctx, next, tell)
+	if err == nil {
+		// What Discord emitted before a new session was there only the old ones show.
+		err = s.sync(ctx, old, l.discord.bot.id)
+	}
 	if err == nil {
 		err = s.switchTo(next)
 	}
@@ -101,9 +110,30 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	l.budget.resize(next.count)
 	tell(fmt.Sprintf("%d sessions have taken over; the %d of before are closed in %s", next.count, old.count, s.skew))
-	s.retire(ctx, old)
+	s.retire(ctx, old, l.discord.bot.id)
 	l.budget.drop(old.number)
 	return nil
+}
+
+// begin brings up the new sessions. No reload changes what intents are needed until
+// it can see which they have.
+func (h *Host) begin(ctx context.Context, l *live, want wantedSessions, tell func(string)) (*sessionSet, error) {
+	if !want.reloads {
+		select {
+		case h.reloading <- struct{}{}:
+			defer func() { <-h.reloading }()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("nothing changed: %w", errRouterEnded)
+		}
+	}
+	next, err := h.prepare(ctx, l, want, tell)
+	if err == nil {
+		err = l.sessions.bringUp(ctx, next)
+	}
+	if err != nil && next != nil {
+		l.budget.drop(next.number)
+	}
+	return next, err
 }
 
 // prepare makes the new set.
@@ -155,7 +185,9 @@ func (h *Host) newSet(l *live, info *gatewayInfo, number, count int, intents uin
 		c.Shards = append(c.Shards, shard)
 	}
 	var err error
-	next.set, err = gateway.NewSet(c)
+	if next.set, err = gateway.NewSet(c); err != nil {
+		err = fmt.Errorf("nothing changed: %w", err)
+	}
 	return next, err
 }
 

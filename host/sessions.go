@@ -28,7 +28,8 @@ type savedSessions struct {
 	place   keptGuilds // where guilds are kept when these sessions deliver
 	log     hclog.Logger
 
-	muted map[int]state.SessionValues // by shard; nil: they are on disk
+	muted  map[int]state.SessionValues // by shard; nil: they are on disk
+	fenced bool                        // the journal's numbers are not theirs any more
 }
 
 // sessionsAlive is for how long sessions of before decide on the number of shards,
@@ -108,7 +109,7 @@ func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
 		if !slices.Contains(shards, int(v.Shard)) {
 			continue
 		}
-		if int(v.Count) != s.count || s.intents&^v.Intents != 0 || v.Intents&s.denied != 0 {
+		if int(v.Count) != s.count || !s.fits(&v) {
 			s.log.Warn("a session of before is not resumed, what came since is missed: shards or intents are others now", "shard", v.Shard,
 				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents)
 			continue
@@ -121,15 +122,20 @@ func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
 	return out
 }
 
-// savedCount is the number of shards whose sessions are all there and were alive a
-// moment ago, 0 if there are no such.
+// fits says whether a session has the intents that are needed, and none that are denied.
+func (s *savedSessions) fits(v *state.SessionValues) bool {
+	return s.intents&^v.Intents == 0 && v.Intents&s.denied == 0
+}
+
+// savedCount is the number of shards whose sessions are all there, have what intents
+// are needed, and were alive a moment ago, 0 if there are no such.
 func (s *savedSessions) savedCount() int {
 	all := s.values.All()
 	if len(all) == 0 || int(all[0].Count) != len(all) {
 		return 0
 	}
 	for n, v := range all {
-		if int(v.Shard) != n || v.Count != all[0].Count || time.Since(v.At) > sessionsAlive {
+		if int(v.Shard) != n || v.Count != all[0].Count || !s.fits(&v) || time.Since(v.At) > sessionsAlive {
 			return 0
 		}
 	}
@@ -161,13 +167,16 @@ func (s *savedSessions) save(v state.SessionValues) error {
 		s.muted[int(v.Shard)] = v
 		return nil
 	}
-	_, v.Journaled = s.events.Range()
+	if _, v.Journaled = s.events.Range(); s.fenced {
+		v.Journaled = math.MaxUint64
+	}
 	return s.values.Save(v)
 }
 
 // fence ends what the journal adds to these sessions' numbers: what is appended
 // from now on may be others'.
 func (s *savedSessions) fence() {
+	s.fenced = true
 	list := s.values.All()
 	for n := range list {
 		list[n].Journaled = math.MaxUint64

@@ -107,7 +107,9 @@ func TestResumableBesideOtherShards(t *testing.T) {
 func TestSessionsThatFit(t *testing.T) {
 	events, values, _ := openKept(t)
 	before := &savedSessions{values: values, events: events, count: 2, intents: 0b1011, guilds: newShardGuilds(hclog.NewNullLogger()), log: hclog.NewNullLogger()}
-	before.ready(&gateway.Event{Shard: 1, Seq: 1, Name: "READY", Received: time.Now(), Data: []byte(`{"session_id":"one"}`)})
+	for shard := range 2 {
+		before.ready(&gateway.Event{Shard: shard, Seq: 1, Name: "READY", Received: time.Now(), Data: []byte(`{"session_id":"one"}`)})
+	}
 	for name, test := range map[string]struct {
 		now  savedSessions
 		want bool
@@ -121,6 +123,10 @@ func TestSessionsThatFit(t *testing.T) {
 		test.now.values, test.now.events, test.now.log = values, events, hclog.NewNullLogger()
 		if _, got := test.now.resumable([]int{0, 1})[1]; got != test.want {
 			t.Errorf("%s: resumed %v", name, got)
+		}
+		// With other intents all must identify anyway, as many as Discord recommends.
+		if got := test.now.savedCount() == 2; got != (test.want || name == "other shards") {
+			t.Errorf("%s: sessions of before decide on the number of shards: %v", name, got)
 		}
 	}
 }

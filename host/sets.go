@@ -56,6 +56,7 @@ type sessionSets struct {
 	heard    int                 // number of the set that delivers
 	old      int                 // of the set that delivers, or did until a moment ago, while there are two
 	handover *gateway.Handover   // nil most of the time
+	syncing  *syncing            // the same
 	due      chan struct{}       // capacity 1: a session of the new set is ready
 	broken   chan error          // capacity 1: the handover cannot go on
 	marks    chan mark           // capacity 1
@@ -134,11 +135,28 @@ func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) err
 	}
 }
 
+// ended says whether no set may begin any more.
+func (s *sessionSets) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // delivering is the set that does.
 func (s *sessionSets) delivering() *sessionSet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current
+}
+
+// intents are those that the sessions have and keep, if others take over.
+func (s *sessionSets) intents() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next != nil {
+		return s.current.intents & s.next.intents
+	}
+	return s.current.intents
 }
 
 // refused says whether Discord wants more shards for one that delivers.
@@ -177,6 +195,9 @@ func (s *sessionSets) admit(e *gateway.Event, out []gateway.Event) []gateway.Eve
 		return append(s.passing.admitted(out), *e)
 	}
 	set := s.sets[e.Set]
+	if s.syncing != nil && s.syncing.answered(e) {
+		return append(out, passedOver(e))
+	}
 	switch {
 	case set == nil || s.handover == nil: // late, of a set that is gone
 		return out
@@ -209,7 +230,7 @@ func (s *sessionSets) admitNew(set *sessionSet, e *gateway.Event, out []gateway.
 		}
 		// Nobody gets it, but that it came is saved in its place.
 		set.saved.guilds.apply(e)
-		return append(out, gateway.Event{Set: e.Set, Shard: e.Shard, Seq: e.Seq, Received: e.Received})
+		return append(out, passedOver(e))
 	}
 	set.saved.guilds.apply(e)
 	if e.Name == eventReady {
@@ -221,6 +242,11 @@ func (s *sessionSets) admitNew(set *sessionSet, e *gateway.Event, out []gateway.
 	}
 	set.handled(e)
 	return out
+}
+
+// passedOver stands for an event that nobody gets: that it came is noted in its place.
+func passedOver(e *gateway.Event) gateway.Event {
+	return gateway.Event{Set: e.Set, Shard: e.Shard, Seq: e.Seq, Received: e.Received}
 }
 
 func (s *sessionSets) fail(err error) {

@@ -9,6 +9,9 @@ import (
 // markSet is the number of the set that marks seem to come from.
 const markSet = -1
 
+// missedSet is the number of none either: of its events only what is in them counts.
+const missedSet = -2
+
 // mark is what replace wants done at one place in the order of the events.
 type mark struct {
 	// admitted runs when the mark comes, and may put events before it.
@@ -42,6 +45,11 @@ func (s *sessionSets) send(m mark) error {
 	case <-m.done:
 		return nil
 	case <-s.routed:
+	}
+	select {
+	case <-m.done: // just before
+		return nil
+	default:
 		return errRouterEnded
 	}
 }

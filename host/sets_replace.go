@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/host/router"
 )
 
 // number is that of the next set.
@@ -119,22 +120,36 @@ func (s *sessionSets) progress() (ready int, due time.Time, err error) {
 // that is journaled the new sessions are those that a restart resumes.
 func (s *sessionSets) switchTo(next *sessionSet) error {
 	began := time.Now()
-	rest := 0
+	old, rest := s.delivering().intents, 0
+	var broken error
 	m := mark{
 		admitted: func(out []gateway.Event) []gateway.Event {
+			if broken = s.failed(next); broken != nil {
+				return out
+			}
 			s.sets[s.heard].saved.fence()
 			s.heard = next.number
-			missed := s.handover.Switch()
+			missed := s.handover.Switch(func(event string) bool { return router.Brings(old, event) })
 			rest = len(missed)
+			for n := range missed {
+				// That they came is known since then; their numbers may be those of a session that is gone.
+				missed[n].Set = missedSet
+			}
 			return append(out, missed...)
 		},
 		handled: func() {
+			if broken != nil {
+				return
+			}
 			s.sets[s.old].saved.guilds.release()
 			next.saved.takeOver()
 		},
 	}
 	if err := s.send(m); err != nil {
 		return err
+	}
+	if broken != nil {
+		return broken
 	}
 	s.calls.begin(next.set, next.count, next.intents)
 	s.mu.Lock()
@@ -146,11 +161,23 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 	return nil
 }
 
+// failed is why the new set cannot take over although it was ready, nil if it can.
+func (s *sessionSets) failed(next *sessionSet) error {
+	select {
+	case err := <-s.broken:
+		return err
+	case <-next.done:
+		return cmp.Or(next.err, errRouterEnded)
+	default:
+		return nil
+	}
+}
+
 // rollBack closes the new set; the old one has not stopped delivering.
 func (s *sessionSets) rollBack(next *sessionSet) {
 	// When the router has ended there is nothing to tell it.
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {
-		s.handover = nil
+		s.handover, s.syncing = nil, nil
 		delete(s.sets, next.number)
 		return out
 	})
@@ -160,40 +187,20 @@ func (s *sessionSets) rollBack(next *sessionSet) {
 	next.close()
 }
 
-// overdue is how long the new set may be late with what the old one has shown. It
-// shows all of that in the end, unless it has fewer intents.
-const overdue = time.Minute
-
 // retire closes the set that delivered before, and forgets what that has shown when
 // the other one has shown it, too.
-func (s *sessionSets) retire(ctx context.Context, old *sessionSet) {
+func (s *sessionSets) retire(ctx context.Context, old *sessionSet, bot uint64) {
 	select {
 	case <-time.After(s.skew):
 	case <-ctx.Done():
 	}
 	old.close()
-	late := time.NewTimer(overdue)
-	defer late.Stop()
-	look := time.NewTicker(s.skew / looks)
-	defer look.Stop()
-	for over := false; !over; {
-		// When the router has ended there is nothing to tell it.
-		if s.mark(func(out []gateway.Event) []gateway.Event {
-			over = s.handover.Over()
-			return out
-		}) != nil {
-			return
-		}
-		select {
-		case <-look.C:
-		case <-late.C:
-			over = true
-		case <-ctx.Done():
-			over = true
-		}
+	if err := s.sync(ctx, s.delivering(), bot); err != nil && ctx.Err() == nil {
+		s.log.Warn("events of the moment at which new sessions took over may come twice", "error", err)
 	}
+	// When the router has ended there is nothing to tell it.
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {
-		s.handover = nil
+		s.handover, s.syncing = nil, nil
 		delete(s.sets, old.number)
 		return out
 	})

@@ -62,8 +62,9 @@ type Settings struct {
 	// Default 10.
 	GuardBurst Count `yaml:"guard_burst" name:"guard-burst" default:"10" help:"Guilds loaded at once after a quiet time, at most."`
 	// GuildWait is how long an event may wait for its guild before its handler runs
-	// without; an interaction waits 1 s at most. Default 3 s.
-	GuildWait time.Duration `yaml:"guild_wait" name:"guild-wait" default:"3s" help:"Time an event may wait for its guild (an interaction 1s at most)."`
+	// without; an interaction waits 1 s at most, because its answer is due after 3 s.
+	// Default 3 s, at most 1 min.
+	GuildWait time.Duration `yaml:"guild_wait" name:"guild-wait" default:"3s" most:"1m" help:"Time an event may wait for its guild, up to 1m (an interaction 1s at most)."`
 	// Journal says where events are kept until they are handled: on disk, or in
 	// memory, which leaves no message content on the disk and loses what is there
 	// with the host. Default disk.

@@ -24,6 +24,7 @@ type settingField struct {
 	fallback string // the default's text
 	enum     []string
 	least    string // the least value's text
+	most     string // the greatest value's text
 }
 
 // settingFields yields all fields but Plugins.
@@ -37,7 +38,7 @@ func fieldsOf(t reflect.Type) iter.Seq[settingField] {
 			if f.Type.Kind() == reflect.Map {
 				continue
 			}
-			one := settingField{index: f.Index, key: f.Tag.Get("yaml"), kind: f.Tag.Get("kind"), fallback: f.Tag.Get("default"), least: f.Tag.Get("least")}
+			one := settingField{index: f.Index, key: f.Tag.Get("yaml"), kind: f.Tag.Get("kind"), fallback: f.Tag.Get("default"), least: f.Tag.Get("least"), most: f.Tag.Get("most")}
 			if enum := f.Tag.Get("enum"); enum != "" {
 				one.enum = strings.Split(enum, ",")
 			}
@@ -117,22 +118,37 @@ func (f settingField) check(value reflect.Value) error {
 	case Shards:
 		return v.check()
 	}
-	return f.checkLeast(value)
+	return f.checkBounds(value)
 }
 
-// checkLeast judges a duration or a size.
-func (f settingField) checkLeast(value reflect.Value) error {
-	if f.least == "" {
-		return nil
-	}
-	least := reflect.New(value.Type()).Elem()
-	if err := (settingField{}).parse(f.least, least); err != nil {
+// checkBounds judges a duration or a size.
+func (f settingField) checkBounds(value reflect.Value) error {
+	least, err := f.bound(f.least, value)
+	if err != nil {
 		return err
 	}
-	if value.Int() < least.Int() {
+	most, err := f.bound(f.most, value)
+	switch {
+	case err != nil:
+		return err
+	case f.least != "" && value.Int() < least:
 		return fmt.Errorf("%v is too little: give at least %s", value, f.least)
+	case f.most != "" && value.Int() > most:
+		return fmt.Errorf("%v is too much: give at most %s", value, f.most)
 	}
 	return nil
+}
+
+// bound reads a bound for such a value; there may be none.
+func (settingField) bound(text string, value reflect.Value) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	bound := reflect.New(value.Type()).Elem()
+	if err := (settingField{}).parse(text, bound); err != nil {
+		return 0, err
+	}
+	return bound.Int(), nil
 }
 
 // With returns the settings with those of these keys (the file's names) replaced

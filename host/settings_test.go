@@ -188,6 +188,7 @@ func TestFaultsOfAFileAreToldAtOnceWithTheirLines(t *testing.T) {
 			`3: setting journal_bytes: 511KiB is too little: give at least 512KiB`,
 			`4: setting journal_age: 1ms is too little: give at least 1s`,
 		}},
+		"too much": {"guild_wait: 61s", []string{`1: setting guild_wait: 1m1s is too much: give at most 1m`}},
 		"no quantity": {"cache_bytes: 1GB\njournal_bytes: 0\nguard_rate: 0\nguard_burst: 2.5\nguild_wait: 0s\njournal: ram\n", []string{
 			`1: setting cache_bytes: "1GB" is not a size: write it like 64KiB, 256MiB or 1GiB`,
 			`2: setting journal_bytes: "0" is not a size: write it like`,

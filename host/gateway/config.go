@@ -27,6 +27,9 @@ const (
 // one rate limit key, and a margin for clocks that do not agree.
 const DefaultIdentifyInterval = 5*time.Second + 100*time.Millisecond
 
+// maxKeys bounds the keys by which shards identify; the largest bots have some hundreds.
+const maxKeys = 1 << 16
+
 // Config says which sessions a Set keeps.
 type Config struct {
 	// Token is the bot's token, without "Bot ".
@@ -104,6 +107,7 @@ func (c Config) complete() (Config, error) {
 	if c.MaxConcurrency == 0 {
 		c.MaxConcurrency = 1
 	}
+	c.MaxConcurrency = min(c.MaxConcurrency, maxKeys)
 	if c.Compress == "" {
 		c.Compress = CompressZstd
 	}

@@ -185,12 +185,16 @@ func (h *Handover) Ready() int { return len(h.ready) }
 
 // Switch lets the new set deliver from now on. It returns what that has shown and
 // the old one has not, to be delivered first: by time, in the order of each lane.
-func (h *Handover) Switch() []Event {
+// Events that the old set cannot bring, for want of intents, begin with the switch:
+// what came of them before would be late, behind newer ones of its lane.
+func (h *Handover) Switch(brings func(event string) bool) []Event {
 	h.switched = true
 	var rest []Event
 	for _, l := range h.lanes {
 		for n := range l.record {
-			rest = append(rest, l.record[n].event)
+			if e := &l.record[n].event; brings(e.Name) {
+				rest = append(rest, *e)
+			}
 		}
 		h.kept -= len(l.record)
 		l.record, l.wait = nil, nil
@@ -198,17 +202,6 @@ func (h *Handover) Switch() []Event {
 	h.bytes = 0
 	slices.SortStableFunc(rest, func(a, b Event) int { return a.Received.Compare(b.Received) })
 	return rest
-}
-
-// Over says whether the new set has shown all that the old one has shown since every
-// new session was there: then nothing can come twice any more.
-func (h *Handover) Over() bool {
-	for _, l := range h.lanes {
-		if l.pending(h.begun) {
-			return false
-		}
-	}
-	return true
 }
 
 // OfOneSession names events that answer one session, or speak of it: another

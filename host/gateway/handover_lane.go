@@ -20,6 +20,11 @@ type recorded struct {
 	event Event
 }
 
+// lookAlike is how many times as far as two sessions lie apart what looks alike may do
+// so and count as the same: to give one twice is better than to lose one, but both sessions may be
+// late on a busy machine.
+const lookAlike = 3
+
 // leastRoom keeps lanes with little in them from being looked through each time.
 const leastRoom = 16
 
@@ -41,7 +46,7 @@ func (h *Handover) takeRecorded(l *handoverLane, mark fingerprint) bool {
 
 // takeShown says whether the old set has shown an event before the new one, and
 // notes that now both have: of those that look alike the first. What looks alike and
-// was shown longer ago than two sessions are apart is not the same event, unless the
+// was shown long ago, for two sessions, is not the same event, unless the
 // new session was away meanwhile, or is late: on a busy machine it may be read so much later.
 func (h *Handover) takeShown(l *handoverLane, mark fingerprint, e *Event) bool {
 	if madeOnce(e) {
@@ -56,7 +61,7 @@ func (h *Handover) takeShown(l *handoverLane, mark fingerprint, e *Event) bool {
 	}
 	times := l.shown[mark]
 	if !e.Replayed {
-		times = since(times, e.Received.Add(-h.skew-h.lag[e.Shard]))
+		times = since(times, e.Received.Add(-lookAlike*h.skew-2*h.lag[e.Shard]))
 	}
 	found := len(times) > 0
 	if found {
@@ -73,22 +78,6 @@ func (h *Handover) passed(l *handoverLane, at time.Time) {
 	for mark, times := range l.shown {
 		h.show(l, mark, since(times, at))
 	}
-}
-
-// pending says whether the new set will show something that the old one has shown
-// since a time.
-func (l *handoverLane) pending(from time.Time) bool {
-	for _, at := range l.once {
-		if !at.Before(from) {
-			return true
-		}
-	}
-	for _, times := range l.shown {
-		if !times[len(times)-1].Before(from) {
-			return true
-		}
-	}
-	return false
 }
 
 // forget drops what the old set has shown before a time.

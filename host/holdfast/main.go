@@ -94,7 +94,7 @@ func dispatch(ctx context.Context, args []string, around surroundings) error {
 		return nil
 	}
 	if err != nil {
-		return usageError{fmt.Errorf("%w (see holdfast --help)", err)}
+		return usageError{fmt.Errorf("%w (see %s --help)", err, meant(err))}
 	}
 	for _, element := range parsed.Path {
 		if element.Flag == nil || element.Flag.Tag.Get("yaml") == "" {
@@ -108,6 +108,21 @@ func dispatch(ctx context.Context, args []string, around surroundings) error {
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(around)
+}
+
+// meant is as much of the command as could be read: its help lists the flags.
+func meant(err error) string {
+	wrong, ok := errors.AsType[*kong.ParseError](err)
+	if !ok || wrong.Context == nil {
+		return "holdfast"
+	}
+	words := []string{"holdfast"}
+	for _, element := range wrong.Context.Path {
+		if element.Command != nil {
+			words = append(words, element.Command.Name)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // lines lists the single faults of a joined error, each as one line.

@@ -77,6 +77,16 @@ func intentsOf(event string) uint64 {
 	return 0
 }
 
+// Brings says whether Discord sends an event to a session with these intents.
+func Brings(intents uint64, event string) bool {
+	need := intentsOf(event) &^ intentMessageContent
+	switch event {
+	case "GUILD_MEMBER_ADD", "GUILD_MEMBER_REMOVE":
+		need &^= intentGuilds // with GUILDS come those of the bot itself, which are none of these
+	}
+	return need == 0 || intents&need != 0
+}
+
 // Intents is the union of what the manifests' events need, of what the
 // manifests ask for besides, and of GUILDS, without which there are no guilds.
 func Intents(manifests []*wire.Manifest) uint64 {

@@ -62,3 +62,21 @@ func TestNeeds(t *testing.T) {
 		t.Errorf("nobody needs webhooks: %v", got)
 	}
 }
+
+// TestBrings: every documented event is brought by all intents, and by those that
+// Intents asks for when a plugin wants it, and not by none.
+func TestBrings(t *testing.T) {
+	for event, without := range map[string]bool{
+		"MESSAGE_CREATE": false, "TYPING_START": false, "GUILD_MEMBER_ADD": false, "PRESENCE_UPDATE": false,
+		"GUILD_MEMBER_UPDATE": true, // the bot's own
+		"CHANNEL_CREATE":      true, "INTERACTION_CREATE": true, "GUILD_CREATE": true,
+	} {
+		intents := Intents([]*wire.Manifest{{Events: []*wire.Subscription{{Event: event}}}})
+		if !Brings(intents, event) || !Brings(^uint64(0), event) || Brings(intentGuilds, event) != without {
+			t.Errorf("%s: %v, %v, %v", event, Brings(intents, event), Brings(^uint64(0), event), Brings(intentGuilds, event))
+		}
+	}
+	if Brings(intentGuilds|intentMessageContent, "MESSAGE_CREATE") {
+		t.Error("MESSAGE_CONTENT alone brings messages")
+	}
+}

@@ -208,3 +208,25 @@ func TestGuildsThatCannotBeWritten(t *testing.T) {
 		t.Errorf("got %v, %v: nothing is kept, so the shard is to be saved", whole, err)
 	}
 }
+
+// FuzzReadGuilds: whatever stands in a file, it is damaged or says guilds that can be written and read again.
+func FuzzReadGuilds(f *testing.F) {
+	head := guildsHead + guildsMark("one") + "\n"
+	for _, seed := range []string{"", guildsHead, head, head + "+1\n-1\n+2\n", head + "+1\n+", "\x00\n", head + "+-1\n"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		kept, err := readGuilds(raw)
+		if err != nil {
+			return
+		}
+		again := []byte(guildsHead + kept.mark + "\n")
+		for id := range kept.ids {
+			again = append(again, guildsLine(id, true)...)
+		}
+		second, err := readGuilds(again)
+		if err != nil || second.mark != kept.mark || second.cut || second.lines != 0 || kept.lines < 0 || !maps.Equal(second.ids, kept.ids) {
+			t.Errorf("%q: %+v, again %+v, %v", raw, kept, second, err)
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/host/router"
+	"github.com/holdfast-bot/holdfast/host/state"
+	"github.com/holdfast-bot/holdfast/sdk/wire"
+)
+
+// twoSets are an old set and a new one, neither of which connects, with the router
+// behind them: a test says what they hear.
+func twoSets(t *testing.T, skew time.Duration) (s *sessionSets, old, next *sessionSet) {
+	t.Helper()
+	events, values, guilds := openKept(t)
+	log := hclog.NewNullLogger()
+	calls := newGatewayCalls(log)
+	t.Cleanup(calls.Close)
+	s = newSessionSets(make(chan gateway.Event, 16), calls, skew, log)
+	routed := make(chan struct{})
+	s.routed = routed
+	set := func(number int) *sessionSet {
+		of := &sessionSet{number: number, count: 1, timeout: time.Minute, saved: &savedSessions{
+			values: values, events: events, count: 1, guilds: newShardGuilds(log), place: guilds, log: log,
+		}}
+		var err error
+		of.set, err = gateway.NewSet(gateway.Config{Token: "t", URL: "ws://127.0.0.1:1", Events: s.events, Number: number})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return of
+	}
+	old, next = set(0), set(1)
+	next.saved.muted = make(map[int]state.SessionValues)
+	s.begin(old)
+	route := router.New(router.Config{
+		Admit: s.admit, Ready: s.ready, Handled: s.handled, Journal: func([]*wire.Event) {}, Log: log,
+		Apply: func(e *gateway.Event) uint64 { s.apply(e); return 0 },
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(routed)
+		_ = route.Run(ctx, s.events) // ctx ends it
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-routed
+	})
+	return s, old, next
+}
+
+// bringUpMuted is bringUp of a set that does not connect.
+func bringUpMuted(t *testing.T, s *sessionSets, next *sessionSet) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := s.bringUp(ctx, next); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		<-next.done
+	})
+}
+
+// TestMissedEventsAreOfNoSession: what only the new set has shown comes at the switch,
+// after later events, or from a session that is gone by then. Its numbers count for
+// nothing: they would let a restart resume from another place than that session's.
+func TestMissedEventsAreOfNoSession(t *testing.T) {
+	for name, again := range map[string]bool{"later events": false, "a session that is gone": true} {
+		t.Run(name, func(t *testing.T) {
+			s, old, next := twoSets(t, time.Hour)
+			hear := func(set *sessionSet, seq uint64, name, format string, args ...any) {
+				s.events <- gateway.Event{Set: set.number, Seq: seq, Name: name, Received: time.Now(), Data: fmt.Appendf(nil, format, args...)}
+			}
+			const ready = `{"session_id":"%s","guilds":[]}`
+			hear(old, 1, eventReady, ready, "old")
+			bringUpMuted(t, s, next)
+			hear(next, 1, eventReady, ready, "new")
+			hear(next, 57, "TYPING_START", `{"only":"new"}`)
+			want := uint64(58)
+			if again {
+				want = 3
+				hear(next, 1, eventReady, ready, "newer")
+			}
+			hear(old, 9, "TYPING_START", `{"both":1}`)
+			hear(next, want, "TYPING_START", `{"both":1}`)
+			if err := s.switchTo(next); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.mark(func(out []gateway.Event) []gateway.Event { return out }); err != nil {
+				t.Fatal(err)
+			}
+			saved := next.saved.values.All()
+			if len(saved) != 1 || saved[0].Seq != want {
+				t.Errorf("saved are %+v, want one with number %d", saved, want)
+			}
+			if got := next.set.Status()[0].Handled; !again && got != want {
+				t.Errorf("heartbeats tell of %d, want %d", got, want)
+			}
+		})
+	}
+}
+
+// TestNoSwitchToABrokenHandover: what breaks a handover at its last moment, such as
+// more events than are kept, was not delivered. The old set goes on.
+func TestNoSwitchToABrokenHandover(t *testing.T) {
+	s, old, next := twoSets(t, time.Hour)
+	hear := func(set *sessionSet, name, format string, args ...any) {
+		s.events <- gateway.Event{Set: set.number, Seq: 1, Name: name, Received: time.Now(), Data: fmt.Appendf(nil, format, args...)}
+	}
+	hear(old, eventReady, `{"session_id":"old"}`)
+	bringUpMuted(t, s, next)
+	hear(next, eventReady, `{"session_id":"new"}`)
+	hear(next, eventReady, "no JSON")
+	if err := s.switchTo(next); err == nil {
+		t.Error("switched")
+	}
+	if saved := next.saved.values.All(); len(saved) != 1 || saved[0].ID != "old" {
+		t.Errorf("saved are %+v", saved)
+	}
+	if s.delivering() != old {
+		t.Error("the new set delivers")
+	}
+}
