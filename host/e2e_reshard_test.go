@@ -56,7 +56,7 @@ func (x *trial) reshard(count int) {
 // only checks that so many sessions live, and no others.
 func (x *trial) only(count int) {
 	x.t.Helper()
-	if s := x.host.Status().Shards; len(s) != count {
+	if s := x.status().Shards; len(s) != count {
 		x.t.Errorf("%d shards, want %d", len(s), count)
 	}
 	var live []simulator.SessionState

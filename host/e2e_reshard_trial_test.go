@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/holdfast-bot/holdfast/host"
+	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/simulator"
 )
 
@@ -27,8 +28,8 @@ const (
 type trial struct {
 	t       *testing.T
 	sim     *simulator.Server
-	host    *host.Host
-	log     *lockedBuffer
+	host    *host.Host // in this process
+	status  func() control.Status
 	plugins string // their folder
 	emitted *emissions
 	file    string // what the recorder writes
@@ -50,12 +51,15 @@ func trialSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// newTrial starts a host whose recorder asks for some kinds.
-func newTrial(t *testing.T, c simulator.Config, kinds []string, change func(*host.Config)) *trial {
+// prepareTrial starts a Discord, and says how to start a host whose recorder asks
+// for some kinds.
+func prepareTrial(t *testing.T, c simulator.Config, kinds []string) (*trial, options) {
 	t.Helper()
-	x := &trial{t: t, emitted: new(emissions), kinds: kinds}
-	c.Seed, c.VaryKeys, c.VaryData, c.IdentifyInterval, c.Emitted = trialSeed(t), true, true, trialIdentify, x.emitted.take
-	c.Skew = trialSkew
+	x := &trial{t: t, emitted: new(emissions), kinds: kinds, seed: trialSeed(t)}
+	c.Seed, c.VaryKeys, c.VaryData, c.Skew, c.Emitted = x.seed, true, true, trialSkew, x.emitted.take
+	if c.IdentifyInterval == 0 {
+		c.IdentifyInterval = trialIdentify
+	}
 	if c.World.Guilds == 0 {
 		c.World.Guilds = 44
 	}
@@ -65,23 +69,35 @@ func newTrial(t *testing.T, c simulator.Config, kinds []string, change func(*hos
 	dir := t.TempDir()
 	x.file, x.names = filepath.Join(dir, "recorded"), filepath.Join(dir, "names")
 	x.ask(kinds)
-	o := options{
+	return x, options{
 		plugins: map[string]string{"recorder-0": recorder},
 		env:     map[string]map[string]string{"recorder-0": {"NAME": "recorder-0", "FILE": x.file, "RAW": "@" + x.names}},
 	}
-	x.host, x.log = inProcess(t, x.sim, o, func(c *host.Config) {
+}
+
+// newTrial starts both, the host in this process.
+func newTrial(t *testing.T, c simulator.Config, kinds []string, change func(*host.Config)) *trial {
+	t.Helper()
+	x, o := prepareTrial(t, c, kinds)
+	x.host, _ = inProcess(t, x.sim, o, func(c *host.Config) {
 		c.IdentifyInterval, c.HandoverSkew = trialIdentify, handoverSkew
 		x.plugins = c.Settings.PluginsDir
 		if change != nil {
 			change(c)
 		}
 	})
-	if v := x.settle(); !v.whole() {
-		t.Fatalf("before anything happened: %v", v)
-	}
-	x.seed = c.Seed
-	x.driver = newDriver(x.sim, c.Seed)
+	x.status = x.host.Status
+	x.begin()
 	return x
+}
+
+// begin waits until all guilds are there.
+func (x *trial) begin() {
+	x.t.Helper()
+	if v := x.settle(); !v.whole() {
+		x.t.Fatalf("before anything happened: %v", v)
+	}
+	x.driver = newDriver(x.sim, x.seed)
 }
 
 // start is discord, but for the rule that may be broken.
@@ -155,7 +171,7 @@ func (x *trial) settle() verdict {
 	for {
 		v := judge(x.emitted.of(x.t, x.kinds), ofKinds(recorded(x.t, x.file), x.kinds))
 		quiet := true
-		for _, p := range x.host.Status().Plugins {
+		for _, p := range x.status().Plugins {
 			quiet = quiet && p.Queued+p.InFlight == 0
 		}
 		if v.whole() && quiet || time.Now().After(limit) {

@@ -185,6 +185,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	events := make(chan gateway.Event, eventQueue)
 	routed := make(chan struct{})
 	sessions := newSessionSets(events, r.calls, cmp.Or(h.config.HandoverSkew, gateway.HandoverSkew), h.log.Named("gateway"))
+	sessions.patience = min(sessions.patience, h.config.Settings.DrainTimeout/2) // plugins want some of it
 	sessions.routed = routed
 	first, budget, err := h.firstSessions(r, sessions)
 	if err != nil {

@@ -40,6 +40,8 @@ type sessionSets struct {
 	routed <-chan struct{} // closed when the router has ended
 	urgent chan struct{}   // more shards are needed; capacity 1
 	skew   time.Duration   // see gateway.HandoverSkew
+	// patience is how long a host that stops waits for sessions that have just taken over.
+	patience time.Duration
 
 	replacing sync.Mutex     // held by replace
 	running   sync.WaitGroup // the sets
@@ -65,7 +67,7 @@ type sessionSets struct {
 
 func newSessionSets(events chan gateway.Event, calls *gatewayCalls, skew time.Duration, log hclog.Logger) *sessionSets {
 	return &sessionSets{
-		events: events, calls: calls, skew: skew, log: log, urgent: make(chan struct{}, 1),
+		events: events, calls: calls, skew: skew, patience: 2 * skew, log: log, urgent: make(chan struct{}, 1),
 		changed: make(chan struct{}), sets: make(map[int]*sessionSet),
 		due: make(chan struct{}, 1), broken: make(chan error, 1), marks: make(chan mark, 1),
 	}
@@ -98,9 +100,9 @@ func (s *sessionSets) run(ctx context.Context, more func(context.Context)) error
 	return err
 }
 
-// start runs a set; the lock is held.
+// start runs a set until it is cancelled; the lock is held.
 func (s *sessionSets) start(ctx context.Context, set *sessionSet) {
-	ctx, set.cancel = context.WithCancel(ctx)
+	ctx, set.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	set.done = make(chan struct{})
 	s.running.Go(func() {
 		defer close(set.done)
@@ -108,7 +110,7 @@ func (s *sessionSets) start(ctx context.Context, set *sessionSet) {
 	})
 }
 
-// watch returns when the set that delivers has ended.
+// watch returns when the set that delivers has ended, or ctx.
 func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) error {
 	asked := make(chan struct{}, 1) // holds something while more runs
 	for {
@@ -121,6 +123,8 @@ func (s *sessionSets) watch(ctx context.Context, more func(context.Context)) err
 				return current.err
 			}
 		case <-changed:
+		case <-ctx.Done():
+			return nil
 		case <-s.urgent:
 			select {
 			case asked <- struct{}{}:

@@ -190,7 +190,12 @@ func (s *sessionSets) rollBack(next *sessionSet) {
 
 // retire closes the set that delivered before, and forgets what that has shown when
 // the other one has shown it, too.
+//
+// When the host stops meanwhile it waits for that, but not for long: after its next start
+// nobody knows what the old sessions have shown, and the new ones would show it again.
 func (s *sessionSets) retire(ctx context.Context, old *sessionSet, bot uint64) {
+	ctx, cancel := linger(ctx, s.patience)
+	defer cancel()
 	select {
 	case <-time.After(s.skew):
 	case <-ctx.Done():
@@ -205,6 +210,22 @@ func (s *sessionSets) retire(ctx context.Context, old *sessionSet, bot uint64) {
 		delete(s.sets, old.number)
 		return out
 	})
+}
+
+// linger is a context that ends some time after another.
+func linger(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(after):
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() {
+		forget()
+		cancel()
+	}
 }
 
 // close ends a set and its sessions, so that nobody resumes them.

@@ -57,12 +57,11 @@ func twoSets(t *testing.T, skew time.Duration) (s *sessionSets, old, next *sessi
 // bringUpMuted is bringUp of a set that does not connect.
 func bringUpMuted(t *testing.T, s *sessionSets, next *sessionSet) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	if err := s.bringUp(ctx, next); err != nil {
+	if err := s.bringUp(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cancel()
+		next.cancel()
 		<-next.done
 	})
 }
