@@ -94,6 +94,14 @@ func (b *budget) learn(l sessionStartLimit) {
 	b.known.Total, b.known.Remaining, b.known.Reset = l.Total, l.Remaining, reset.UTC().Round(0)
 }
 
+// hear is learn for an answer of later: one without numbers is no reason to forget
+// those that hold.
+func (b *budget) hear(l sessionStartLimit) {
+	if l.Total > 0 {
+		b.learn(l)
+	}
+}
+
 // watch asks Discord from time to time what is left, until ctx ends.
 func (b *budget) watch(ctx context.Context, gate *rest.Gate) {
 	tick := time.NewTicker(askInterval)
@@ -109,7 +117,7 @@ func (b *budget) watch(ctx context.Context, gate *rest.Gate) {
 			b.log.Debug("Discord does not say how many identifies are left, the host's own count holds", "error", err)
 			continue
 		}
-		b.learn(info.SessionStartLimit)
+		b.hear(info.SessionStartLimit)
 	}
 }
 

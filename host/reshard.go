@@ -146,7 +146,7 @@ func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell f
 	if err := get(ctx, l.gate, gatewayPath, &info); err != nil {
 		return nil, fmt.Errorf("nothing changed: Discord does not say how many sessions it allows: %w", err)
 	}
-	l.budget.learn(info.SessionStartLimit)
+	l.budget.hear(info.SessionStartLimit)
 	switch {
 	case want.outgrown:
 		want.count = max(info.Shards, old.count+1)

@@ -198,6 +198,7 @@ func (s *sessionSets) retire(ctx context.Context, old *sessionSet, bot uint64) {
 	defer cancel()
 	select {
 	case <-time.After(s.skew):
+	case <-s.delivering().done:
 	case <-ctx.Done():
 	}
 	old.close()
