@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -61,9 +62,7 @@ func (s *sessionSets) sync(ctx context.Context, set *sessionSet, bot uint64) err
 	defer cancel()
 	asked := newSyncing(set)
 	open := make(map[int]chan struct{}, len(asked.open))
-	for shard, here := range asked.open {
-		open[shard] = here
-	}
+	maps.Copy(open, asked.open)
 	err := s.mark(func(out []gateway.Event) []gateway.Event {
 		s.syncing = asked
 		return out
