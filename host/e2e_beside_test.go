@@ -261,3 +261,42 @@ func TestHostKilledWhileSessionsAreReplaced(t *testing.T) {
 	}
 	h.stop()
 }
+
+// TestHostOutgrowsItsShards: Discord takes no more guilds for the shard. The host
+// brings up more, although the settings have a number.
+func TestHostOutgrowsItsShards(t *testing.T) {
+	t.Parallel() // most of its time is waiting
+	const guilds, n = 30, 600
+	sim, err := simulator.Start(simulator.Config{Shards: 1, MaxConcurrency: 16, IdentifyInterval: quickIdentify, GuildsPerShard: 20, World: simulator.World{Guilds: guilds}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, breach := range sim.Breaches() {
+			if breach.Rule != simulator.RuleSharding {
+				t.Errorf("rule of Discord broken: %+v", breach)
+			}
+		}
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	o, files := recorders(t, 1, nil)
+	h := launch(t, sim, quick(o))
+	h.await("2 shards", func(s control.Status) bool {
+		return len(s.Shards) == 2 && s.Shards[0].State == "ready" && s.Shards[1].State == "ready"
+	})
+	sequence(t, sim, n, 0)
+	h.handled(files, n)
+	witness(t, files[0], guilds, n)
+	if said := h.log.String(); !strings.Contains(said, "bringing up 2 sessions beside the 1 that run") {
+		t.Error("the log does not tell of it")
+	}
+	h.stop()
+}
+
+// quick is a host's options whose times a test does not wait for.
+func quick(o options) options {
+	o.quick = true
+	return o
+}

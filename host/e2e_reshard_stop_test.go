@@ -10,10 +10,10 @@ import (
 	"github.com/holdfast-bot/holdfast/host/simulator"
 )
 
-// TestStopWhileSessionsAreReplaced: a host that is stopped at any step of it, and
+// TestStopAtEachStepOfAReshard: a host that is stopped at any step of it, and
 // started again, goes on with the sessions that delivered: without IDENTIFY,
 // nothing lost, nothing twice.
-func TestStopWhileSessionsAreReplaced(t *testing.T) {
+func TestStopAtEachStepOfAReshard(t *testing.T) {
 	t.Parallel() // most of its time is waiting
 	// There are no interactions: one that is older than 3 s when the host is back nobody gets.
 	asked := slices.DeleteFunc(kinds(), func(kind string) bool { return kind == "INTERACTION_CREATE" })

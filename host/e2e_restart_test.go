@@ -47,13 +47,13 @@ func resumedOnly(t *testing.T, sim *simulator.Server, restarts int) {
 // TestHostKilledUnderLoad: kill -9 of the host, and start again: resumed without
 // IDENTIFY, nothing lost, twice only what was in flight, marked.
 func TestHostKilledUnderLoad(t *testing.T) {
-	const guilds, kills = 50, 3
-	n := size(12_000, 100_000)
+	const guilds = 50
+	n, kills := size(12_000, 200_000), size(3, 20)
 	sim := discord(t, simulator.Config{Shards: 2, World: simulator.World{Guilds: guilds}})
 	o, files := recorders(t, 2, nil)
 	h := start(t, sim, o)
 	var sending sync.WaitGroup
-	sending.Go(func() { sequence(t, sim, n, float64(n)/6) })
+	sending.Go(func() { sequence(t, sim, n, float64(n)/float64(2*kills)) }) // a round takes about two seconds
 	for kill := range kills {
 		want := (kill + 1) * n / (kills + 2)
 		h.await("messages flow", func(control.Status) bool { return lines(files[0]) > want })

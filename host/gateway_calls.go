@@ -28,6 +28,9 @@ const voiceWait = 30 * time.Second
 // errHostStops is why calls fail when the sessions have ended.
 var errHostStops = errors.New("the host stops")
 
+// errSessionsReplaced asks for a call to be sent to those that have taken over.
+var errSessionsReplaced = errors.New("other sessions have taken over")
+
 // sender is the sessions as calls use them.
 type sender interface {
 	Send(ctx context.Context, shard, op int, d json.RawMessage) error
@@ -60,9 +63,16 @@ func newGatewayCalls(log hclog.Logger) *gatewayCalls {
 	return c
 }
 
-// begin lets calls reach these sessions.
+// begin lets calls reach these sessions, in the place of those before.
 func (c *gatewayCalls) begin(sessions sender, shards int, intents uint64) {
-	c.sessions.Store(&reach{sessions, shards, intents})
+	if c.sessions.Swap(&reach{sessions, shards, intents}) != nil {
+		c.presences.again(shards)
+	}
+}
+
+// replaced says whether sessions have stopped because others have taken over.
+func (c *gatewayCalls) replaced(sessions *reach, err error) bool {
+	return errors.Is(err, gateway.ErrStopped) && c.sessions.Load() != sessions
 }
 
 // set is the sessions that run, or why there are none.
@@ -146,6 +156,10 @@ func (c *gatewayCalls) VoiceState(ctx context.Context, r *wire.VoiceStateRequest
 	ctx, cancel := context.WithTimeoutCause(ctx, voiceWait, fmt.Errorf("its session was not ready within %s: try again later", voiceWait))
 	defer cancel()
 	err = s.Send(ctx, s.shard(r.GetGuild()), opVoiceState, raw)
+	for c.replaced(s, err) {
+		s = c.sessions.Load()
+		err = s.Send(ctx, s.shard(r.GetGuild()), opVoiceState, raw)
+	}
 	switch {
 	case err == nil, errors.Is(err, gateway.ErrStopped):
 		return err

@@ -178,6 +178,8 @@ func (m *members) send(ctx context.Context, g *gather) error {
 	}
 	err = sessions.Send(ctx, shard, opRequestMembers, d)
 	switch {
+	case m.calls.replaced(sessions, err):
+		return errAgain
 	case errors.Is(err, gateway.ErrStopped):
 		return fmt.Errorf("ask shard %d: %w", shard, err)
 	case ctx.Err() != nil:

@@ -115,6 +115,18 @@ func (p *presences) resumed(shard int) {
 	}
 }
 
+// again sends them all once more: sessions that came up beside others have brought
+// along what was set until then, and a shard of either set may lack what was set since.
+func (p *presences) again(count int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for shard := range count {
+		if s := p.of(shard); s.want != nil {
+			p.wake(shard, s)
+		}
+	}
+}
+
 // wake lets a goroutine send what the session has not; the lock is held.
 func (p *presences) wake(shard int, s *shardPresence) {
 	s.unsent = true
@@ -138,6 +150,9 @@ func (p *presences) send(shard int, s *shardPresence) {
 		sessions, err := p.calls.set()
 		if err == nil {
 			err = sessions.Send(p.life, shard, opPresence, d)
+		}
+		if p.calls.replaced(sessions, err) {
+			err = errSessionsReplaced
 		}
 		p.sent(s, d, err)
 		if err != nil && p.life.Err() == nil {

@@ -64,7 +64,7 @@ func (h *Host) firstSessions(r *rooms, sets *sessionSets) (*sessionSet, *budget,
 	saved.guilds.restore(resume, time.Now())
 	c := h.sessionConfig(r, &r.discord.gateway, saved)
 	c.Events, c.Shards, c.Resume, c.LastIdentify, c.Permits = sets.events, shards, resume, budget.last(), budget.of(0)
-	if h.config.Settings.Shards.Count == 0 {
+	if h.config.Settings.Shards.Until == 0 {
 		c.TooFewShards = sets.tooFew(0)
 	}
 	set, err := gateway.NewSet(c)
@@ -111,7 +111,7 @@ func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
 		}
 		if int(v.Count) != s.count || !s.fits(&v) {
 			s.log.Warn("a session of before is not resumed, what came since is missed: shards or intents are others now", "shard", v.Shard,
-				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents)
+				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents, "since", v.At.Format(time.RFC3339))
 			continue
 		}
 		if newest, ok := s.events.Newest(v.Shard); ok && newest.Index > v.Journaled && newest.Seq > v.Seq {

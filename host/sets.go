@@ -191,6 +191,9 @@ func (s *sessionSets) beside() *sessionSet {
 
 // admit says for the router what is to be routed for an event that came.
 func (s *sessionSets) admit(e *gateway.Event, out []gateway.Event) []gateway.Event {
+	if s.answer(e) {
+		return append(out, passedOver(e))
+	}
 	if s.handover == nil && e.Set == s.heard {
 		return append(out, *e)
 	}
@@ -199,9 +202,6 @@ func (s *sessionSets) admit(e *gateway.Event, out []gateway.Event) []gateway.Eve
 		return append(s.passing.admitted(out), *e)
 	}
 	set := s.sets[e.Set]
-	if s.syncing != nil && s.syncing.answered(e) {
-		return append(out, passedOver(e))
-	}
 	switch {
 	case set == nil || s.handover == nil: // late, of a set that is gone
 		return out

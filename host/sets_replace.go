@@ -185,6 +185,7 @@ func (s *sessionSets) rollBack(next *sessionSet) {
 	s.next = nil
 	s.mu.Unlock()
 	next.close()
+	s.calls.presences.again(s.delivering().count)
 }
 
 // retire closes the set that delivered before, and forgets what that has shown when

@@ -20,6 +20,9 @@ const (
 	syncTimeout = time.Minute
 	// syncAgain is when one is asked again: its connection, or the guild, may be away.
 	syncAgain = 5 * time.Second
+	// syncNonce begins the nonces of these questions, and of no others; Discord takes 32
+	// bytes.
+	syncNonce = "holdfast-sync-"
 )
 
 // syncing is a question to each session of a set: for one member, the bot itself.
@@ -33,25 +36,29 @@ type syncing struct {
 }
 
 // newSyncing asks nobody yet. A shard without guilds has nothing to ask for, and
-// next to nothing to show; one that Discord refuses shows nothing any more.
+// next to nothing to show; one that Discord refuses, or that has lost its session,
+// shows nothing any more.
 func newSyncing(set *sessionSet) *syncing {
-	s := &syncing{set: set.number, nonce: fmt.Appendf(nil, "holdfast-%d-%d", set.number, time.Now().UnixNano()), open: make(map[int]chan struct{})}
+	s := &syncing{set: set.number, nonce: fmt.Appendf(nil, "%s%d-%x", syncNonce, set.number%1000, uint32(time.Now().UnixMilli())), open: make(map[int]chan struct{})}
 	for _, shard := range set.set.Status() {
-		if shard.State != gateway.StateRefused && len(set.saved.guilds.list(shard.Shard)) > 0 {
+		if shard.State != gateway.StateRefused && shard.State != gateway.StateQueued && len(set.saved.guilds.list(shard.Shard)) > 0 {
 			s.open[shard.Shard] = make(chan struct{})
 		}
 	}
 	return s
 }
 
-// answered says whether an event is an answer; the router's goroutine calls it.
-func (s *syncing) answered(e *gateway.Event) bool {
-	if e.Name != "GUILD_MEMBERS_CHUNK" || e.Set != s.set || !bytes.Contains(e.Data, s.nonce) {
+// answer says whether an event is an answer, and notes it; the router's goroutine
+// calls it. Who was asked twice answers twice.
+func (s *sessionSets) answer(e *gateway.Event) bool {
+	if e.Name != "GUILD_MEMBERS_CHUNK" || !bytes.Contains(e.Data, []byte(syncNonce)) {
 		return false
 	}
-	if here := s.open[e.Shard]; here != nil {
-		close(here)
-		delete(s.open, e.Shard)
+	if q := s.syncing; q != nil && e.Set == q.set && bytes.Contains(e.Data, q.nonce) {
+		if here := q.open[e.Shard]; here != nil {
+			close(here)
+			delete(q.open, e.Shard)
+		}
 	}
 	return true
 }
@@ -61,8 +68,7 @@ func (s *sessionSets) sync(ctx context.Context, set *sessionSet, bot uint64) err
 	ctx, cancel := context.WithTimeoutCause(ctx, syncTimeout, fmt.Errorf("sessions have not shown within %s what Discord had for them: the machine is too busy, or connections are down", syncTimeout))
 	defer cancel()
 	asked := newSyncing(set)
-	open := make(map[int]chan struct{}, len(asked.open))
-	maps.Copy(open, asked.open)
+	open := maps.Clone(asked.open) // that one is the router's
 	err := s.mark(func(out []gateway.Event) []gateway.Event {
 		s.syncing = asked
 		return out

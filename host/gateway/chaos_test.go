@@ -2,234 +2,176 @@ package gateway_test
 
 import (
 	"context"
-	"encoding/json"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/holdfast-bot/holdfast/host/gateway"
 	"github.com/holdfast-bot/holdfast/host/simulator"
 )
 
 const (
-	chaosShards = 4
-	chaosRate   = 6000 // messages a second
+	chaosInterval = time.Second
 	// GUILDS, GUILD_MESSAGES and MESSAGE_CONTENT.
 	chaosIntents = 1<<0 | 1<<9 | 1<<15
 )
 
-func chaosMessages() int {
-	if os.Getenv("HOLDFAST_FULL") != "" {
-		return 200_000
-	}
-	return 20_000
+var compressions = []string{gateway.CompressZstd, gateway.CompressZlib, gateway.CompressNone}
+
+// scale is how large a run is.
+type scale struct {
+	shards, guilds, messages int
+	rate                     float64 // messages a second
+	more                     int     // sessions that end beside one by each kind of fault
 }
 
-// TestChaos: four shards of a strict Discord, numbered messages, and every fault after which a
-// session can be resumed, in random order, to a router that stalls now and then. Nothing is lost,
-// nothing comes twice or out of order, no rule is broken and no second IDENTIFY is spent.
-func TestChaos(t *testing.T) {
-	for _, compress := range []string{gateway.CompressZstd, gateway.CompressZlib, gateway.CompressNone} {
-		t.Run(compress, func(t *testing.T) { chaos(t, compress) })
-	}
-}
+func chaosFull() bool { return os.Getenv("HOLDFAST_FULL") != "" }
 
-func chaos(t *testing.T, compress string) {
-	seed := rand.Uint64()
+// chaosSeed is another one each time, or that of a run to look at again.
+func chaosSeed(t *testing.T) uint64 {
+	seed, err := strconv.ParseUint(os.Getenv("HOLDFAST_SEED"), 10, 64)
+	if err != nil {
+		seed = rand.Uint64()
+	}
 	t.Logf("seed %d", seed)
-	discord, err := simulator.Start(simulator.Config{
-		Seed: seed, Shards: chaosShards, IdentifyInterval: 100 * time.Millisecond, HeartbeatInterval: time.Second,
-		HeartbeatGrace: 10 * time.Second, // a busy machine is not a fault of the session; the stories judge the times
-		World:          simulator.World{Guilds: 40}, VaryKeys: true,
-	})
-	if err != nil {
-		t.Fatal(err)
+	return seed
+}
+
+// TestChaos: a strict Discord, numbered messages, and every fault after which a session can be resumed, in
+// random order, to a router that stalls now and then. Nothing is lost, nothing comes twice or out of order, no rule
+// is broken and no second IDENTIFY is spent.
+func TestChaos(t *testing.T) {
+	size := scale{shards: 4, guilds: 40, messages: 20_000, rate: 6000}
+	if chaosFull() {
+		size = scale{shards: 8, guilds: 200, messages: 200_000, rate: 6000}
 	}
-	t.Cleanup(func() {
-		if err := discord.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	events := make(chan gateway.Event, 64)
-	shards := make([]int, chaosShards)
-	for i := range shards {
-		shards[i] = i
+	for _, compress := range compressions {
+		t.Run(compress, func(t *testing.T) {
+			t.Parallel() // a shard waits more than it works
+			chaos(t, size, compress, resumable)
+		})
 	}
-	set, err := gateway.NewSet(gateway.Config{
-		Token: discord.Token(), URL: discord.GatewayURL(), Shards: shards, Count: chaosShards, Intents: chaosIntents,
-		Compress: compress, Events: events, IdentifyInterval: 150 * time.Millisecond,
-	})
-	if err != nil {
-		t.Fatal(err)
+}
+
+// TestChaosWithLostSessions: the same, and Discord ends sessions. What is missed is exactly what Discord emitted
+// when there was no session, and what a session still held that it ended; and that is told.
+func TestChaosWithLostSessions(t *testing.T) {
+	size := scale{shards: 8, guilds: 80, messages: 12_000, rate: 2000}
+	some := []string{compressions[rand.IntN(len(compressions))]}
+	if chaosFull() {
+		size, some = scale{shards: 8, guilds: 200, messages: 200_000, rate: 6000, more: 24}, compressions
 	}
+	for _, compress := range some {
+		t.Run(compress, func(t *testing.T) {
+			t.Parallel()
+			chaos(t, size, compress, slices.Concat(fatal, resumable))
+		})
+	}
+}
+
+// storm is one run.
+type storm struct {
+	scale
+	t       *testing.T
+	seed    uint64
+	discord *simulator.Server
+	set     *gateway.Set
+	events  chan gateway.Event
+	log     *gapLog
+	place   map[uint64]int // of each guild in the round of messages
+	emitted []atomic.Int64 // by message: when it was about to be said
+	driven  chan struct{}
+}
+
+func chaos(t *testing.T, size scale, compress string, faults []fault) {
+	s := &storm{scale: size, t: t, seed: chaosSeed(t), log: &gapLog{}, events: make(chan gateway.Event, 64), driven: make(chan struct{})}
+	s.start(compress)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- set.Run(ctx) }()
+	go func() { ended <- s.set.Run(ctx) }()
 
-	w := &reader{t: t, set: set, r: rand.New(rand.NewPCG(seed, 1)), last: map[uint64]int{}, seq: make([]uint64, chaosShards)}
-	w.until(events, func() bool { return w.ready == chaosShards })
+	w := newReader(s)
+	w.until(func() bool { return w.allReady() })
 
-	driven := make(chan struct{})
-	faults := make(chan int, 1)
-	go func() { faults <- hurt(discord, rand.New(rand.NewPCG(seed, 2)), driven) }()
-	total := chaosMessages()
+	hurt := newHurt(s, w, faults)
+	hurtDone := make(chan struct{})
 	go func() {
-		defer close(driven)
-		speak(ctx, discord, total)
+		defer close(hurtDone)
+		hurt.run()
 	}()
-	w.until(events, func() bool { return w.messages >= total })
-	n := <-faults
-	t.Logf("%d faults, %d resumes", n, w.resumed)
+	go func() {
+		defer close(s.driven)
+		s.speak(ctx)
+	}()
+	w.until(func() bool {
+		select {
+		case <-hurtDone: // which goes on until everything is said
+			return w.settled()
+		default:
+			return false
+		}
+	})
 	cancel()
 	if err := <-ended; err != nil {
 		t.Errorf("run ended with %v", err)
 	}
-	w.rest(events)
-	witness(t, discord, set, w, total, n)
+	w.rest()
+	s.witness(w, hurt)
 }
 
-// speak says total numbered messages, counted for each guild.
-func speak(ctx context.Context, discord *simulator.Server, total int) {
-	guilds := discord.Guilds()
-	_ = discord.Run(ctx, simulator.Rate{PerSecond: chaosRate, Count: total}, func(i int) bool {
+// start makes a Discord and a set of sessions for it.
+func (s *storm) start(compress string) {
+	s.t.Helper()
+	var err error
+	s.discord, err = simulator.Start(simulator.Config{
+		Seed: s.seed, Shards: s.shards, MaxConcurrency: s.shards / 2, IdentifyInterval: 100 * time.Millisecond, HeartbeatInterval: chaosInterval,
+		HeartbeatGrace: 10 * time.Second, // a busy machine is not a fault of the session; the stories judge the times
+		World:          simulator.World{Guilds: s.guilds}, VaryKeys: true, KeepMissed: true,
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		if err := s.discord.Close(); err != nil {
+			s.t.Error(err)
+		}
+	})
+	s.place, s.emitted = make(map[uint64]int), make([]atomic.Int64, s.messages)
+	for i, g := range s.discord.Guilds() {
+		s.place[g.ID] = i
+	}
+	shards := make([]int, s.shards)
+	for i := range shards {
+		shards[i] = i
+	}
+	s.set, err = gateway.NewSet(gateway.Config{
+		Token: s.discord.Token(), URL: s.discord.GatewayURL(), Shards: shards, Count: s.shards, MaxConcurrency: s.shards / 2, Intents: chaosIntents,
+		Compress: compress, Events: s.events, IdentifyInterval: 150 * time.Millisecond,
+		Log: hclog.New(&hclog.LoggerOptions{Output: s.log, JSONFormat: true}),
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// about is when a message was about to be said.
+func (s *storm) about(m message) time.Time {
+	return time.Unix(0, s.emitted[m.n*s.guilds+s.place[m.guild]].Load())
+}
+
+// speak says all messages, counted for each guild.
+func (s *storm) speak(ctx context.Context) {
+	guilds := s.discord.Guilds()
+	_ = s.discord.Run(ctx, simulator.Rate{PerSecond: s.rate, Count: s.messages}, func(i int) bool {
 		g := guilds[i%len(guilds)]
-		discord.Say(g.ID, g.Channels[0], g.Owner, strconv.Itoa(i/len(guilds)))
+		s.emitted[i].Store(time.Now().UnixNano())
+		s.discord.Say(g.ID, g.Channels[0], g.Owner, strconv.Itoa(i/len(guilds)))
 		return true
 	})
-}
-
-// hurt does harm until the driver has done, and says how often.
-func hurt(discord *simulator.Server, r *rand.Rand, driven <-chan struct{}) (n int) {
-	stalled := map[int]bool{}
-	for {
-		select {
-		case <-driven:
-			return n
-		case <-time.After(time.Duration(r.IntN(60)) * time.Millisecond):
-		}
-		shard := r.IntN(chaosShards)
-		switch r.IntN(9) {
-		case 0:
-			n += discord.Drop(shard)
-		case 1:
-			n += discord.Reset(shard)
-		case 2:
-			n += discord.Reconnect(shard)
-		case 3:
-			n += discord.Invalidate(shard, true)
-		case 4:
-			n += discord.CloseCode(shard, 4000)
-		case 5:
-			n += discord.CloseCode(shard, 4008)
-		case 6:
-			discord.RequestHeartbeat(shard)
-		case 7:
-			n += discord.NoACK(shard, true) // found out by the session, which leaves that connection
-		case 8:
-			stalled[shard] = !stalled[shard]
-			n += discord.Stall(shard, stalled[shard])
-		}
-	}
-}
-
-// reader stands for the router.
-type reader struct {
-	t        *testing.T
-	set      *gateway.Set
-	r        *rand.Rand
-	last     map[uint64]int // the next number of each guild
-	seq      []uint64
-	ready    int
-	resumed  int
-	messages int
-}
-
-func (w *reader) until(events <-chan gateway.Event, done func() bool) {
-	w.t.Helper()
-	for !done() {
-		select {
-		case e := <-events:
-			w.take(&e)
-		case <-time.After(time.Minute):
-			w.t.Fatalf("no event for a minute: %d messages, %+v", w.messages, w.set.Status())
-		}
-		if w.r.IntN(2000) == 0 {
-			time.Sleep(time.Duration(w.r.IntN(30)) * time.Millisecond) // no wait for anything: a slow router
-		}
-	}
-}
-
-// rest takes what is left in the queue after the end.
-func (w *reader) rest(events <-chan gateway.Event) {
-	for {
-		select {
-		case e := <-events:
-			w.take(&e)
-		default:
-			return
-		}
-	}
-}
-
-func (w *reader) take(e *gateway.Event) {
-	if e.Name != "RESUMED" && e.Seq != w.seq[e.Shard]+1 || e.Seq < w.seq[e.Shard] {
-		w.t.Errorf("shard %d: %s has number %d after %d", e.Shard, e.Name, e.Seq, w.seq[e.Shard])
-	}
-	w.seq[e.Shard] = e.Seq
-	switch e.Name {
-	case "READY":
-		w.ready++
-	case "RESUMED":
-		w.resumed++
-	case "MESSAGE_CREATE":
-		w.message(e)
-	}
-	if w.r.IntN(5) == 0 {
-		w.set.Handled(e.Shard, e.Seq)
-	}
-}
-
-func (w *reader) message(e *gateway.Event) {
-	var d struct {
-		ID      string `json:"id"`
-		Guild   string `json:"guild_id"`
-		Content string `json:"content"`
-	}
-	if err := json.Unmarshal(e.Data, &d); err != nil {
-		w.t.Fatal(err)
-	}
-	if strconv.FormatUint(e.ID, 10) != d.ID || strconv.FormatUint(e.Guild, 10) != d.Guild || int(e.Guild>>22)%chaosShards != e.Shard {
-		w.t.Errorf("id %d, guild %d, shard %d, but the data say %+v", e.ID, e.Guild, e.Shard, d)
-	}
-	n, err := strconv.Atoi(d.Content)
-	if err != nil || n != w.last[e.Guild] {
-		w.t.Errorf("guild %d: message %q, want %d", e.Guild, d.Content, w.last[e.Guild])
-	}
-	w.last[e.Guild] = n + 1
-	w.messages++
-}
-
-// witness asks the simulator what it saw.
-func witness(t *testing.T, discord *simulator.Server, set *gateway.Set, w *reader, total, faults int) {
-	t.Helper()
-	if w.messages != total {
-		t.Errorf("%d messages, want %d", w.messages, total)
-	}
-	if faults == 0 || w.resumed == 0 {
-		t.Errorf("%d faults and %d resumes prove nothing", faults, w.resumed)
-	}
-	for _, b := range discord.Breaches() {
-		t.Errorf("breach: %s: %s (shard %d)", b.Rule, b.Detail, b.Shard)
-	}
-	counts := discord.Counts()
-	if counts.Identifies != chaosShards || counts.ResumesRefused != 0 || counts.Unseen["MESSAGE_CREATE"] != 0 {
-		t.Errorf("%d identifies, %d resumes refused, %d messages without a session", counts.Identifies, counts.ResumesRefused, counts.Unseen["MESSAGE_CREATE"])
-	}
-	for _, s := range set.Status() {
-		if s.Identifies != 1 || s.Lost != 0 || s.Gaps != 0 || s.State != gateway.StateStopped {
-			t.Errorf("shard %d: %+v", s.Shard, s)
-		}
-	}
 }

@@ -33,7 +33,8 @@ type fakeConn struct {
 	got     chan string // what the client sent, in words; ends with how the connection ended
 	out     bytes.Buffer
 	deflate deflater
-	text    int // the websocket message type
+	text    int         // the websocket message type
+	deaf    atomic.Bool // what the client sends goes nowhere
 }
 
 func newFake(t testing.TB, compress string) *fake {
@@ -95,6 +96,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	for {
 		_, p, err := ws.ReadMessage()
+		if c.deaf.Load() {
+			<-f.over
+			return
+		}
 		var closed *websocket.CloseError
 		switch {
 		case err == nil && f.raw:

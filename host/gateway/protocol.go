@@ -109,6 +109,7 @@ func (s *session) dispatch(ev *Event) error {
 	if s.state() != StateReady {
 		s.answer.set(answerTimeout)
 	}
+	s.proveEvent(ev.Received)
 	s.seq = ev.Seq
 	s.gauges.seq.Store(int64(ev.Seq))
 	select {
@@ -146,7 +147,13 @@ func (s *session) ready(ev *Event) error {
 	s.young.set(settled)
 	s.settle(false)
 	s.giveBack()
-	s.log.Info("session ready", "seq", ev.Seq)
+	if s.missed == nil {
+		s.log.Info("session ready", "seq", ev.Seq)
+		return nil
+	}
+	since, took := s.missed.span()
+	s.log.Warn("session ready, events were missed", "seq", ev.Seq, "since", since, "took", took)
+	s.missed = nil
 	return nil
 }
 

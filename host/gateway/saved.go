@@ -56,6 +56,7 @@ func (s *session) adopt(v Saved) {
 		since, took := v.span()
 		s.log.Warn("saved session makes no sense, events until the next READY are missed", "since", since, "took", took, "error", err)
 		s.gauges.lost.Add(1)
+		s.missed = &v
 		return
 	}
 	s.id, s.resumeURL, s.seq = v.ID, resumeURL(v.ResumeURL, s.cfg.URL), v.Seq

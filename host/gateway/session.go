@@ -54,7 +54,9 @@ type session struct {
 	id, resumeURL string
 	seq           uint64    // the last event received
 	asked, born   time.Time // when IDENTIFY was sent, and READY came
+	whole         time.Time // until when nothing can be missing
 	adopted       *Saved    // what it was taken over by, until RESUMED or lost
+	missed        *Saved    // the session before, of which events are missed, until the next READY
 
 	// The connection.
 	link       *link
@@ -202,6 +204,7 @@ func (s *session) late() error {
 func (s *session) lose(cause error) error {
 	was := s.state()
 	s.reached()
+	s.proveEnd(cause)
 	s.drop()
 	then := resume
 	var closed *websocket.CloseError
@@ -258,8 +261,10 @@ func (s *session) forget() time.Duration {
 		since, took := s.adopted.span()
 		s.log.Warn("session could not be resumed after the restart, events until the next READY are missed",
 			"seq", s.seq, "since", since, "took", took)
+		s.missed = s.adopted
 	} else {
-		s.log.Warn("session lost, events until the next READY are missed", "seq", s.seq, "since", stamp(s.reachedAt))
+		s.log.Warn("session lost, events until the next READY are missed", "seq", s.seq, "since", stamp(s.whole))
+		s.missed = &Saved{Since: s.whole}
 	}
 	s.gauges.lost.Add(1)
 	s.clear()

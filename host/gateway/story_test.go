@@ -229,6 +229,8 @@ func (s *story) act(words []string) string {
 			s.t.Fatal(err)
 		}
 		s.set.Handled(0, seq)
+	case "silent": // the link is half open: one payload more seems to be sent, then nothing moves
+		s.conn.deaf.Store(true)
 	case "refuse":
 		s.fake.refuse.Store(true)
 	case "accept":

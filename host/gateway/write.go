@@ -51,6 +51,7 @@ func (s *session) ack() {
 		s.gauges.latency.Store(int64(time.Since(s.beatAt)))
 	}
 	s.acked = true
+	s.proveNow()
 	if s.state() == StateReady {
 		s.failures = 0
 	}

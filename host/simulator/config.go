@@ -61,6 +61,8 @@ type Config struct {
 	Emitted func(Emission)
 	// RateLimits are the limits of REST.
 	RateLimits RateLimits
+	// KeepMissed keeps every event that no session can bring any more, for Missed, however many these get.
+	KeepMissed bool
 	// Log gets one line per connection, session and breach. Default: none.
 	Log hclog.Logger
 }

@@ -174,10 +174,10 @@ func (c *conn) shut(code int, reason string) {
 func (c *conn) condemn(code int) {
 	c.over.Store(true)
 	if ses := c.ses.Load(); ses != nil {
-		if fatalCode(code) {
-			c.s.remove(ses)
-		} else {
+		if !fatalCode(code) {
 			ses.detach(c)
+		} else if ses.endOn(c) {
+			c.s.remove(ses)
 		}
 	}
 }

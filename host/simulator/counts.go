@@ -64,21 +64,6 @@ func (s *Server) sent(shard int, name string) {
 	c.mu.Unlock()
 }
 
-// unseen counts an event for whose shard there was no session.
-func (s *Server) unseen(ev *event) {
-	s.mu.Lock()
-	shards := s.shards
-	s.mu.Unlock()
-	s.tallyOf(shardOf(ev.guild, shards)).unseen.Add(1)
-	c := &s.counts
-	c.mu.Lock()
-	if c.unseen == nil {
-		c.unseen = make(map[string]uint64)
-	}
-	c.unseen[ev.name]++
-	c.mu.Unlock()
-}
-
 // Counts is what has happened so far.
 type Counts struct {
 	Connections    uint64

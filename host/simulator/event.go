@@ -33,32 +33,31 @@ func (s *Server) dispatch(g *guildState, ev *event) {
 			s.remove(ses)
 			continue
 		}
-		covered = true
-		if !ses.takes(ev) {
-			continue
-		}
-		s.push(ses, g, ev)
+		// One that has ended since the list was read takes nothing.
+		covered = !ses.takes(ev) || s.push(ses, g, ev) || covered
 	}
 	if !covered {
 		s.unseen(ev)
 	}
 }
 
-func (s *Server) push(ses *session, g *guildState, ev *event) {
+// push gives an event to one session. False: the session is over.
+func (s *Server) push(ses *session, g *guildState, ev *event) bool {
 	if g != nil && g.id != 0 && !s.introduced(ses, g, ev) {
-		return
+		return true
 	}
 	data := ev.data
 	switch {
 	case ev.name == "GUILD_CREATE" && data == nil:
-		s.create(ses, g)
-		return
+		return s.create(ses, g)
 	case ev.bare != nil && ses.intents&intentContent == 0:
 		data = ev.bare
 	}
-	if ses.push(ev.guild, ev.name, data, &s.cfg) {
-		s.sent(ses.shard, ev.name)
+	if !ses.push(ev.guild, ev.name, data, &s.cfg) {
+		return false
 	}
+	s.sent(ses.shard, ev.name)
+	return true
 }
 
 // introduced lets the session know a guild before the first event of it. False: it is to know it later, and
@@ -77,13 +76,15 @@ func (s *Server) introduced(ses *session, g *guildState, ev *event) bool {
 	return true
 }
 
-// create sends GUILD_CREATE to one session; the caller holds the guild's lock.
-func (s *Server) create(ses *session, g *guildState) {
+// create sends GUILD_CREATE to one session; the caller holds the guild's lock. False: the session is over.
+func (s *Server) create(ses *session, g *guildState) bool {
 	o := s.scratch()
 	o.guildCreate(s, g, ses.intents, ses.large)
-	if ses.push(g.id, "GUILD_CREATE", s.finish(o), &s.cfg) {
-		s.sent(ses.shard, "GUILD_CREATE")
+	if !ses.push(g.id, "GUILD_CREATE", s.finish(o), &s.cfg) {
+		return false
 	}
+	s.sent(ses.shard, "GUILD_CREATE")
+	return true
 }
 
 // emit builds an event's data and dispatches it; the caller holds the guild's lock.

@@ -13,12 +13,23 @@ func (s *Server) connsOf(shard int) []*conn {
 	aim := int(s.aim.Load())
 	for _, ses := range *s.live.Load() {
 		ses.mu.Lock()
-		if c := ses.conn; c != nil && ses.shard == shard && (aim == 0 || ses.shards == aim) {
+		if c := ses.conn; c != nil && ses.shard == shard && (aim == 0 || ses.shards == aim) && c.ses.Load() == ses { // else it is being welcomed
 			list = append(list, c)
 		}
 		ses.mu.Unlock()
 	}
 	return list
+}
+
+// sever hits the connections that have not vanished: nothing comes of those any more, not even their end.
+func (s *Server) sever(shard int, fault func(l *link)) (n int) {
+	for _, c := range s.connsOf(shard) {
+		if !c.link.vanished.Load() {
+			fault(c.link)
+			n++
+		}
+	}
+	return n
 }
 
 func (s *Server) hit(shard int, fault func(c *conn)) int {
@@ -31,12 +42,18 @@ func (s *Server) hit(shard int, fault func(c *conn)) int {
 
 // Drop closes the TCP connection of a shard without a close frame. The session can be resumed.
 func (s *Server) Drop(shard int) int {
-	return s.hit(shard, func(c *conn) { _ = c.link.Close() })
+	return s.sever(shard, func(l *link) { _ = l.Close() })
 }
 
 // Reset ends the TCP connection of a shard with RST. The session can be resumed.
 func (s *Server) Reset(shard int) int {
-	return s.hit(shard, func(c *conn) { c.link.reset() })
+	return s.sever(shard, (*link).reset)
+}
+
+// Vanish makes a shard's peer disappear: a link that is half open for good. Nothing more arrives at the client, no FIN and
+// no RST either, and what it sends goes nowhere. The session can be resumed.
+func (s *Server) Vanish(shard int) int {
+	return s.sever(shard, func(l *link) { l.vanished.Store(true) })
 }
 
 // Reconnect sends op 7. Events go on; a client that is still there after 10 s is closed.
@@ -68,6 +85,9 @@ func (s *Server) Invalidate(shard int, resumable bool) int {
 		if resumable {
 			ses.detach(c)
 			c.send(note{payload: []byte(`{"t":null,"s":null,"op":9,"d":true}`), release: true})
+			return
+		}
+		if !ses.endOn(c) {
 			return
 		}
 		s.remove(ses)
@@ -107,8 +127,8 @@ func (s *Server) isMute(at place) bool {
 	return s.mute[at]
 }
 
-// Stall stops (or continues) all reading and writing: a link that is half open. Events are kept for the session,
-// within the bounds of its replay.
+// Stall stops (or continues) all reading and writing. Events are kept for the session, within the bounds of its
+// replay.
 func (s *Server) Stall(shard int, on bool) int {
 	list := s.connsOf(shard)
 	if !on {

@@ -3,6 +3,7 @@ package simulator
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type link struct {
 	mu   sync.Mutex // guards buf and hold, and keeps writes whole
 	buf  []byte
 	hold bool
+
+	vanished atomic.Bool // silent for good
 
 	gate    sync.Mutex
 	stalled chan struct{} // closed when the stall is over; nil when there is none
@@ -72,6 +75,9 @@ func (l *link) write(p []byte) (int, error) {
 	if !l.pass() {
 		return 0, net.ErrClosed
 	}
+	if l.vanished.Load() {
+		return len(p), nil
+	}
 	return l.tcp.Write(p)
 }
 
@@ -79,11 +85,16 @@ func (l *link) Read(p []byte) (int, error) {
 	if !l.pass() {
 		return 0, net.ErrClosed
 	}
-	n, err := l.tcp.Read(p)
-	if !l.pass() {
-		return 0, net.ErrClosed
+	for {
+		n, err := l.tcp.Read(p)
+		if !l.pass() {
+			return 0, net.ErrClosed
+		}
+		// When the peer has vanished, only our reader learns that the client has given the link up: so it ends.
+		if err != nil || !l.vanished.Load() {
+			return n, err
+		}
 	}
-	return n, err
 }
 
 // pass waits while the link is stalled; false: it was closed.
@@ -135,6 +146,9 @@ func (l *link) reset() {
 // finish sends what was written, then FIN, and leaves the read side open for a while, so that the other end
 // reads what was sent (a close frame) before it sees the end.
 func (l *link) finish(patience time.Duration) {
+	if l.vanished.Load() {
+		return
+	}
 	_ = l.SetReadDeadline(time.Now().Add(patience))
 	_ = l.flush()
 	_ = l.tcp.CloseWrite()

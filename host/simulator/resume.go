@@ -60,7 +60,6 @@ func (c *conn) resumeSession(d json.RawMessage) {
 		if old != nil {
 			old.abandon()
 		}
-		c.ses.Store(ses)
 		c.s.tallyOf(ses.shard).resumes.Add(1)
 		c.s.sent(ses.shard, "RESUMED")
 		c.nudge()
@@ -80,6 +79,7 @@ func (ses *session) attach(c *conn, seq uint64, limits *Config) (old *conn, last
 	}
 	old = ses.conn
 	ses.conn = c
+	c.ses.Store(ses)
 	ses.written = seq
 	ses.resumes++
 	ses.lost = time.Time{}

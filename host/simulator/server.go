@@ -39,6 +39,8 @@ type Server struct {
 	revoked   bool
 	shards    int              // of the last identify
 	ended     map[string]place // of sessions that are gone
+	gone      []*session       // the same, and
+	missed    []Missed         // what was emitted without a session: if KeepMissed is set
 	mute      map[place]bool   // never READY
 	fullLists map[uint64]time.Time
 
@@ -211,6 +213,9 @@ func (s *Server) remove(ses *session) {
 	ses.end(&s.cfg)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, again := s.ended[ses.id]; !again && s.cfg.KeepMissed {
+		s.gone = append(s.gone, ses)
+	}
 	s.ended[ses.id] = ses.place()
 	list := slices.DeleteFunc(slices.Clone(*s.live.Load()), func(o *session) bool { return o == ses })
 	s.live.Store(&list)

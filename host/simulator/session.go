@@ -212,6 +212,20 @@ func (ses *session) detach(c *conn) {
 	}
 }
 
+// endOn is end, unless the session has gone to another connection meanwhile: then what the one of before had to
+// tell does not concern it.
+func (ses *session) endOn(c *conn) bool {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	if ses.conn != c {
+		return false
+	}
+	ses.flush(&c.s.cfg)
+	ses.dead = true
+	ses.release()
+	return true
+}
+
 // end makes the session impossible to resume. Its connection, if any, may still write what is there.
 func (ses *session) end(limits *Config) {
 	ses.mu.Lock()

@@ -16,6 +16,10 @@ type writer struct {
 	shut    bool
 }
 
+// flushEvery is how long a busy writer keeps what it has written: a slow machine that compresses a long replay
+// must not seem silent.
+const flushEvery = 20 * time.Millisecond
+
 // write sends notes and frames until the reader has ended. On an error it closes the link, which ends the reader.
 func (c *conn) write() {
 	defer close(c.gone)
@@ -23,10 +27,12 @@ func (c *conn) write() {
 	defer func() { w.pack.close() }()
 	watch := time.NewTimer(c.s.cfg.HeartbeatInterval)
 	defer watch.Stop()
+	flushed := time.Now()
 	for {
 		busy, err := w.step()
-		if err == nil && !busy {
+		if err == nil && (!busy || time.Since(flushed) > flushEvery) {
 			err = c.link.flush()
+			flushed = time.Now()
 		}
 		if err != nil {
 			c.s.log.Debug("write", "error", err)
@@ -199,7 +205,7 @@ func (c *conn) patience(now time.Time) time.Duration {
 
 // check drops a client whose heartbeats are missing or who stayed after op 7.
 func (w *writer) check(now time.Time) {
-	if w.over.Load() || w.link.isStalled() {
+	if w.over.Load() || w.link.isStalled() || w.link.vanished.Load() {
 		return
 	}
 	w.mu.Lock()

@@ -39,32 +39,38 @@ const (
 // load reads the file name into content. An absent file, and one that had to be
 // set aside, leave content as it is and are no error. The caller holds s.mu.
 func load[T any](s *State, name string, content *T) error {
+	_, err := loadOrAside(s, name, content)
+	return err
+}
+
+// loadOrAside is load, and says whether the file had to be set aside.
+func loadOrAside[T any](s *State, name string, content *T) (aside bool, err error) {
 	if s.closed {
-		return errClosed
+		return false, errClosed
 	}
 	path := s.path(name)
 	raw, err := readWhole(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return false, nil
 	case errors.Is(err, errDamaged):
-		return s.setAside(name, err)
+		return true, s.setAside(name, err)
 	case err != nil:
-		return fmt.Errorf("read %s: %w: make it readable for this user, or remove it", path, reason(err))
+		return false, fmt.Errorf("read %s: %w: make it readable for this user, or remove it", path, reason(err))
 	}
 	var doc document[T]
 	err = json.Unmarshal(raw, &doc)
 	if err == nil && doc.Version > documentVersion {
-		return fmt.Errorf("read %s: it was written by a newer holdfast: run that one, or give another --state", path)
+		return false, fmt.Errorf("read %s: it was written by a newer holdfast: run that one, or give another --state", path)
 	}
 	if err == nil && doc.Version < 1 {
 		err = errors.New("no version in it")
 	}
 	if err != nil {
-		return s.setAside(name, err)
+		return true, s.setAside(name, err)
 	}
 	*content = doc.Content
-	return nil
+	return false, nil
 }
 
 // readWhole reads a file that is ours. What cannot be is errDamaged, and is not

@@ -35,12 +35,17 @@ func (i *Identifies) UnmarshalJSON(raw []byte) error {
 	return json.Unmarshal(raw, (*plain)(i))
 }
 
-// Identifies is what was last set; the zero value if nothing was.
+// Identifies is what was last set; the zero value if nothing was. If it cannot be
+// read back, the bot may have identified a moment ago: Last is now.
 func (s *State) Identifies() (Identifies, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var known Identifies
-	err := load(s, identifyFile, &known)
+	aside, err := loadOrAside(s, identifyFile, &known)
+	if aside && err == nil {
+		known.Last = time.Now().UTC().Round(0)
+		err = store(s, identifyFile, known) // for the next host, should this one not come so far
+	}
 	return known, err
 }
 

@@ -35,6 +35,27 @@ func TestIdentifiesOutliveTheHost(t *testing.T) {
 	}
 }
 
+// What cannot be read may be of a moment ago: Discord's interval is kept all the same.
+func TestDamagedIdentifies(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := os.WriteFile(filepath.Join(dir, identifyFile), []byte(`{"version":1,"content`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now().Round(0)
+	known, err := s.Identifies()
+	if err != nil || known.Last.Before(before) || known.Last.After(time.Now()) {
+		t.Errorf("got %+v, %v, want now", known, err)
+	}
+	if again, err := s.Identifies(); err != nil || !reflect.DeepEqual(again, known) {
+		t.Errorf("read again: %+v, %v, want %+v", again, err, known)
+	}
+}
+
 // An earlier host wrote the time of the last IDENTIFY and nothing else.
 func TestIdentifiesOfAnEarlierHost(t *testing.T) {
 	dir := t.TempDir()

@@ -130,7 +130,8 @@ func (j *Journal) loadSegment(seg *segment, below uint64) error {
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
-	if err := j.judgeHeader(seg, file); err != nil {
+	whole, err := judgeHeader(seg, file)
+	if err != nil {
 		return err
 	}
 	size, end := info.Size(), int64(segmentHeader)
@@ -156,6 +157,9 @@ func (j *Journal) loadSegment(seg *segment, below uint64) error {
 	if size > end {
 		j.log.Warn("journal segment had a torn end, which was cut", "file", seg.path, "bytes", size-end)
 	}
+	if !whole && in.skipped == 0 && size <= end { // one line is enough
+		j.log.Warn("journal segment's header is damaged, its events are read all the same", "file", seg.path)
+	}
 	seg.size.Store(end)
 	j.total.Add(end)
 	j.light.Add(seg.light.Load())
@@ -164,17 +168,14 @@ func (j *Journal) loadSegment(seg *segment, below uint64) error {
 
 // judgeHeader refuses what a newer holdfast has written. A damaged header costs
 // nothing: the file's name says the same.
-func (j *Journal) judgeHeader(seg *segment, file *os.File) error {
+func judgeHeader(seg *segment, file *os.File) (whole bool, err error) {
 	var header [segmentHeader]byte
 	n, _ := file.ReadAt(header[:], 0)
 	version, err := readHeader(header[:n])
 	if err == nil && version > segmentVersion {
-		return fmt.Errorf("%s was written by a newer holdfast: run that one, or give another --state", seg.path)
+		return false, fmt.Errorf("%s was written by a newer holdfast: run that one, or give another --state", seg.path)
 	}
-	if err != nil && n == segmentHeader {
-		j.log.Warn("journal segment's header is damaged, its events are read all the same", "file", seg.path)
-	}
-	return nil
+	return err == nil || n < segmentHeader, nil
 }
 
 // note remembers what the scan of a segment tells about one event.
