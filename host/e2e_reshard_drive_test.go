@@ -22,6 +22,7 @@ type driver struct {
 	number uint64
 	base   uint64
 	stay   bool // the bot leaves no guild
+	alone  bool // nobody calls a command
 }
 
 // driven is a guild and what the driver has made in it.
@@ -94,7 +95,7 @@ func (d *driver) step(int) bool {
 	case n < 77:
 		d.populate(g)
 	case n < 79:
-		d.sim.Slash(g.ID, g.Channels[0], pick(d.r, g.Members), "none")
+		d.call(g.ID, g.Channels[0], pick(d.r, g.Members))
 	case n < 81:
 		d.thread(g)
 	case n < 98:
@@ -161,7 +162,13 @@ func (d *driver) directly() {
 	s.channel, s.message = d.sim.DirectMessage(s.user, fmt.Sprint("direct ", d.next()))
 	d.direct = append(d.direct, s)
 	if d.r.IntN(20) == 0 {
-		d.sim.Slash(0, s.channel, s.user, "none")
+		d.call(0, s.channel, s.user)
+	}
+}
+
+func (d *driver) call(guild, channel, user uint64) {
+	if !d.alone {
+		d.sim.Slash(guild, channel, user, "none")
 	}
 }
 

@@ -14,7 +14,8 @@ import (
 // started again, goes on with the sessions that delivered: without IDENTIFY,
 // nothing lost, nothing twice.
 func TestStopAtEachStepOfAReshard(t *testing.T) {
-	// An interaction that is older than 3 s when the host is back nobody gets.
+	t.Parallel() // most of its time is waiting
+	// There are no interactions: one that is older than 3 s when the host is back nobody gets.
 	asked := slices.DeleteFunc(kinds(), func(kind string) bool { return kind == "INTERACTION_CREATE" })
 	x, o := prepareTrial(t, simulator.Config{Shards: 2, IdentifyInterval: quickIdentify, RateLimits: simulator.RateLimits{Off: true}}, asked)
 	o.quick = true
@@ -24,6 +25,7 @@ func TestStopAtEachStepOfAReshard(t *testing.T) {
 		return s
 	}
 	x.begin()
+	x.driver.alone = true
 	steps := []string{"bringing up", "1 of 3", "3 of 3", "3 sessions have taken over"}
 	if !full() {
 		steps = steps[2:]

@@ -182,13 +182,13 @@ func (x *trial) settle() verdict {
 }
 
 // clean demands that everything came once and in order, but for presence and
-// typing. What nobody can tell apart may be missing or come again at the edges of
-// a session; here that does not happen.
+// typing. Of what nobody can tell apart a copy may be missing or come again, where one
+// falls between an IDENTIFY and the guild's GUILD_CREATE: of that very little.
 func (x *trial) clean() {
 	x.t.Helper()
 	v := x.settle()
 	x.t.Log(v)
-	if v.lost+v.twice+v.disorder+v.foreign+v.alikeLost+v.alikeTwice != 0 {
+	if v.lost+v.twice+v.disorder+v.foreign != 0 || v.alikeLost+v.alikeTwice > 2+v.alike/200 {
 		x.t.Error("not as it was emitted")
 	}
 }

@@ -60,7 +60,6 @@ func (c *conn) resumeSession(d json.RawMessage) {
 		if old != nil {
 			old.abandon()
 		}
-		c.s.tallyOf(ses.shard).resumes.Add(1)
 		c.s.sent(ses.shard, "RESUMED")
 		c.nudge()
 		c.s.log.Info("resumed", "shard", ses.shard, "seq", seq, "sent", last)
@@ -78,6 +77,7 @@ func (ses *session) attach(c *conn, seq uint64, limits *Config) (old *conn, last
 		return nil, last, false
 	}
 	old = ses.conn
+	c.s.tallyOf(ses.shard).resumes.Add(1) // before the client can know of it
 	ses.conn = c
 	c.ses.Store(ses)
 	ses.written = seq
