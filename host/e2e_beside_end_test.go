@@ -18,6 +18,7 @@ import (
 // TestReshardAfterTheSessionsHaveEnded: while the plugins of a bot that Discord has
 // refused finish their events, an operator is told why there is nothing to replace.
 func TestReshardAfterTheSessionsHaveEnded(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{RateLimits: simulator.RateLimits{Off: true}})
 	o, files := recorders(t, 1, map[string]string{"STUCK": "stuck"})
 	h, _, ended, _ := embedded(t, sim, o, func(c *host.Config) { c.Settings.DrainTimeout = 2 * time.Second })
@@ -53,6 +54,7 @@ func TestReshardAfterTheSessionsHaveEnded(t *testing.T) {
 // TestReshardWhileSessionsAreAway: a session that is away when the new ones are all
 // there, an old one or a new one, has still something to show. The switch waits.
 func TestReshardWhileSessionsAreAway(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const guilds, n = 12, 120
 	sim := discord(t, simulator.Config{Shards: 3, MaxConcurrency: 16, IdentifyInterval: quickIdentify, World: simulator.World{Guilds: guilds}, VaryKeys: true})
 	o, files := recorders(t, 1, nil)
@@ -127,6 +129,7 @@ func sendAway(t *testing.T, sim *simulator.Server, shard int, of func() []contro
 // not have the intents of those that run; a plugin that needs one of these is told
 // at once, and does not wait in silence for its events.
 func TestReloadWhileSessionsAreReplaced(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{Shards: 2, IdentifyInterval: quickIdentify, RateLimits: simulator.RateLimits{Off: true}})
 	o, files := recorders(t, 2, nil)
 	o.env["recorder-1"]["RAW"] = "TYPING_START"
@@ -163,6 +166,7 @@ func TestReloadWhileSessionsAreReplaced(t *testing.T) {
 // TestOutgrownWhileSessionsAreReplaced: a shard that Discord refuses while others
 // come up beside it is not left closed until the next attempt is due.
 func TestOutgrownWhileSessionsAreReplaced(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{Shards: 2, IdentifyInterval: quickIdentify, RateLimits: simulator.RateLimits{Off: true}})
 	o, _ := recorders(t, 1, nil)
 	h, _ := inProcess(t, sim, o, func(*host.Config) {})

@@ -15,6 +15,7 @@ import (
 // TestStopWhileSessionsAreReplaced: at whatever moment of it the host is stopped, it
 // ends in order, and tells who asked for the replacement.
 func TestStopWhileSessionsAreReplaced(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))

@@ -76,6 +76,7 @@ func embedded(t *testing.T, sim *simulator.Server, o options, change func(*host.
 // TestReshardUnderLoad: 2, 3 and 1 shards, one after the other, while messages flow:
 // none is lost, none comes twice or out of order.
 func TestReshardUnderLoad(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const guilds = 40
 	n := size(20_000, 100_000)
 	sim := discord(t, simulator.Config{Shards: 2, MaxConcurrency: 16, IdentifyInterval: quickIdentify, World: simulator.World{Guilds: guilds}, VaryKeys: true})

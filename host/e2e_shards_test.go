@@ -73,6 +73,7 @@ func guildsOf(sim *simulator.Server, shards int) map[int]int {
 // TestGuildsAreCountedOverRestarts: a host that resumes all its sessions counts what the bot has, also what came and
 // went while it ran, was stopped, or had been killed.
 func TestGuildsAreCountedOverRestarts(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{Shards: 2, World: simulator.World{Guilds: 15}})
 	o := options{}
 	h := start(t, sim, o)

@@ -13,6 +13,7 @@ import (
 // TestPluginIsStopped: a plugin that is frozen under load for several heartbeats, beside one that is slow, costs
 // no heartbeat, no connection and no event, and holds nobody up.
 func TestPluginIsStopped(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	const guilds, shards, interval = 50, 2, 2 * time.Second
 	n, beats := size(12_000, 100_000), uint64(size(3, 6))
 	sim := discord(t, simulator.Config{

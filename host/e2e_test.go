@@ -3,10 +3,13 @@ package host_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,6 +48,11 @@ var built programs
 func TestMain(m *testing.M) {
 	if settings := os.Getenv(quickHost); settings != "" {
 		os.Exit(runQuickHost(settings))
+	}
+	// Tests that mostly wait run beside each other, whatever the number of processors;
+	// a flag on the command line still wins.
+	if f := flag.Lookup("test.parallel"); f != nil {
+		_ = f.Value.Set(strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
 	}
 	code := m.Run()
 	if built.dir != "" {
