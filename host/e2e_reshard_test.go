@@ -2,6 +2,7 @@ package host_test
 
 import (
 	"math/rand/v2"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -221,4 +222,42 @@ func TestReshardRollsBack(t *testing.T) {
 		x.reshard(3)
 	})
 	x.clean()
+}
+
+// TestReshardCommand: the command itself, with the times that Discord gives.
+func TestReshardCommand(t *testing.T) {
+	if !full() {
+		t.Skip("it waits for Discord's times")
+	}
+	t.Parallel() // most of its time is waiting
+	const guilds, n = 20, 4_000
+	sim := discord(t, simulator.Config{MaxConcurrency: 16, World: simulator.World{Guilds: guilds}, VaryKeys: true})
+	o, files := recorders(t, 1, nil)
+	h := start(t, sim, o)
+	var sending sync.WaitGroup
+	sending.Go(func() { sequence(t, sim, n, n/25) })
+	run := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), program(t, "./host/holdfast"), append(args, "--state", h.state)...).CombinedOutput()
+		t.Logf("holdfast %s\n%s", strings.Join(args, " "), out)
+		return string(out), err
+	}
+	said, err := run("reshard", "2")
+	if err != nil || !strings.Contains(said, "bringing up 2 sessions beside the 1 that run") || !strings.Contains(said, "2 sessions have taken over") {
+		t.Errorf("reshard 2: %v", err)
+	}
+	if said, err := run("shard", "restart", "1"); err != nil || !strings.Contains(said, "nothing is missed") {
+		t.Errorf("shard restart 1: %v", err)
+	}
+	if said, err := run("reshard", "2"); err != nil || !strings.Contains(said, "nothing to change") {
+		t.Errorf("reshard 2 again: %v", err)
+	}
+	if said, err := run("shard", "restart", "7"); err == nil || !strings.Contains(said, "0-1") {
+		t.Errorf("shard restart 7: %v", err)
+	}
+	sending.Wait()
+	h.handled(files, n)
+	if again := witness(t, files[0], guilds, n); again != 0 {
+		t.Errorf("%d redelivered", again)
+	}
+	h.stop()
 }

@@ -109,7 +109,7 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 		return explainIntents(fmt.Errorf("the sessions of before go on: %w", err), manifests(l.set))
 	}
 	l.budget.resize(next.count)
-	tell(fmt.Sprintf("%d sessions have taken over; the %d of before are closed in %s", next.count, old.count, s.skew))
+	tell(fmt.Sprintf("%d sessions have taken over; those of before are closed in %s", next.count, s.skew))
 	s.retire(ctx, old, l.discord.bot.id)
 	l.budget.drop(old.number)
 	return nil
