@@ -38,6 +38,9 @@ type trial struct {
 	driver  *driver
 	seed    uint64
 	breach  simulator.Rule // the one that the test lets the host break
+	// breaking says that connections break: a session that has none at the moment nobody can end, Discord
+	// forgets it in its time.
+	breaking bool
 }
 
 // trialSeed is another one each time, unless HOLDFAST_SEED gives it.

@@ -656,7 +656,8 @@ func TestStoppedProcessIsStartedAgain(t *testing.T) {
 	s := f.load()
 	s.Run()
 	p := only(t, s)
-	until(t, "running", func() bool { return p.status().PID != 0 })
+	// One that is stopped while it starts has not run, so that it would be no restart.
+	until(t, "running", func() bool { st := p.status(); return st.State == Running && st.PID != 0 })
 	if err := syscall.Kill(p.status().PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
