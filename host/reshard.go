@@ -95,13 +95,15 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	if err != nil {
 		return err
 	}
-	err = s.awaitReady(ctx, next, tell)
-	if err == nil {
-		// What Discord emitted before a new session was there only the old ones show.
-		err = s.sync(ctx, old, l.discord.bot.id)
-	}
-	if err == nil {
-		err = s.switchTo(next)
+	for err = errNotDue; errors.Is(err, errNotDue); {
+		err = s.awaitReady(ctx, next, tell)
+		if err == nil {
+			// What Discord emitted before a new session was there only the old ones show.
+			err = s.sync(ctx, old, l.discord.bot.id)
+		}
+		if err == nil {
+			err = s.switchTo(next)
+		}
 	}
 	if err != nil {
 		s.rollBack(next)

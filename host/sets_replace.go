@@ -3,6 +3,7 @@ package host
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -116,6 +117,11 @@ func (s *sessionSets) progress() (ready int, due time.Time, err error) {
 	return ready, due, err
 }
 
+// errNotDue says that a guild was introduced to a new session, or that had to begin
+// again, while the old ones were asked what they have not shown. Where an outage has
+// ended the old set shows the same GUILD_CREATE, and its place may be behind the answer.
+var errNotDue = errors.New("the new sessions were not ready for long enough")
+
 // switchTo lets the new set deliver, and what the old one has not shown first. When
 // that is journaled the new sessions are those that a restart resumes.
 func (s *sessionSets) switchTo(next *sessionSet) error {
@@ -125,6 +131,10 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 	m := mark{
 		admitted: func(out []gateway.Event) []gateway.Event {
 			if broken = s.failed(next); broken != nil {
+				return out
+			}
+			if s.handover.Due().After(time.Now()) {
+				broken = errNotDue
 				return out
 			}
 			s.sets[s.heard].saved.fence()

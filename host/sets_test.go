@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -74,7 +75,7 @@ func TestMissedEventsAreOfNoSession(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, old, next := twoSets(t, time.Hour)
 			hear := func(set *sessionSet, seq uint64, name, format string, args ...any) {
-				s.events <- gateway.Event{Set: set.number, Seq: seq, Name: name, Received: time.Now(), Data: fmt.Appendf(nil, format, args...)}
+				s.events <- gateway.Event{Set: set.number, Seq: seq, Name: name, Received: heardAt(name), Data: fmt.Appendf(nil, format, args...)}
 			}
 			const ready = `{"session_id":"%s","guilds":[]}`
 			hear(old, 1, eventReady, ready, "old")
@@ -110,7 +111,7 @@ func TestMissedEventsAreOfNoSession(t *testing.T) {
 func TestNoSwitchToABrokenHandover(t *testing.T) {
 	s, old, next := twoSets(t, time.Hour)
 	hear := func(set *sessionSet, name, format string, args ...any) {
-		s.events <- gateway.Event{Set: set.number, Seq: 1, Name: name, Received: time.Now(), Data: fmt.Appendf(nil, format, args...)}
+		s.events <- gateway.Event{Set: set.number, Seq: 1, Name: name, Received: heardAt(name), Data: fmt.Appendf(nil, format, args...)}
 	}
 	hear(old, eventReady, `{"session_id":"old"}`)
 	bringUpMuted(t, s, next)
@@ -121,6 +122,33 @@ func TestNoSwitchToABrokenHandover(t *testing.T) {
 	}
 	if saved := next.saved.values.All(); len(saved) != 1 || saved[0].ID != "old" {
 		t.Errorf("saved are %+v", saved)
+	}
+	if s.delivering() != old {
+		t.Error("the new set delivers")
+	}
+}
+
+// heardAt is when an event came: a READY so long ago that the switch is due.
+func heardAt(name string) time.Time {
+	if name == eventReady {
+		return time.Now().Add(-2 * time.Hour)
+	}
+	return time.Now()
+}
+
+// TestNoSwitchWhileGuildsComeIn: an outage ends while the old sessions are asked what
+// they have not shown. The new one shows that first, and only the old one delivers it.
+func TestNoSwitchWhileGuildsComeIn(t *testing.T) {
+	s, old, next := twoSets(t, time.Hour)
+	hear := func(set *sessionSet, name, data string) {
+		s.events <- gateway.Event{Set: set.number, Seq: 1, Name: name, Guild: 5, Received: heardAt(name), Data: []byte(data)}
+	}
+	hear(old, eventReady, `{"session_id":"old","guilds":[{"id":"5"}]}`)
+	bringUpMuted(t, s, next)
+	hear(next, eventReady, `{"session_id":"new","guilds":[{"id":"5"}]}`)
+	hear(next, "GUILD_CREATE", `{"id":"5"}`)
+	if err := s.switchTo(next); !errors.Is(err, errNotDue) {
+		t.Errorf("switched: %v", err)
 	}
 	if s.delivering() != old {
 		t.Error("the new set delivers")
