@@ -25,7 +25,8 @@ const (
 // voiceWait bounds how long a voice state waits for its session to be ready.
 const voiceWait = 30 * time.Second
 
-// errHostStops is why calls fail when the sessions have ended.
+// errHostStops is why calls, and a replacement of the sessions, fail when these have
+// ended, or the router has.
 var errHostStops = errors.New("the host stops")
 
 // errSessionsReplaced asks for a call to be sent to those that have taken over.

@@ -82,7 +82,7 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	defer s.replacing.Unlock()
 	if s.ended() {
-		return fmt.Errorf("nothing changed: %w", errRouterEnded)
+		return fmt.Errorf("nothing changed: %w", errHostStops)
 	}
 	if want.outgrown && !s.refused() {
 		return nil // those of a moment ago have been replaced
@@ -125,7 +125,7 @@ func (h *Host) begin(ctx context.Context, l *live, want wantedSessions, tell fun
 		case h.reloading <- struct{}{}:
 			defer func() { <-h.reloading }()
 		case <-ctx.Done():
-			return nil, fmt.Errorf("nothing changed: %w", errRouterEnded)
+			return nil, fmt.Errorf("nothing changed: %w", errHostStops)
 		}
 	}
 	next, err := h.prepare(ctx, l, want, tell)
@@ -146,7 +146,10 @@ func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell f
 	}
 	var info gatewayInfo
 	if err := get(ctx, l.gate, gatewayPath, &info); err != nil {
-		return nil, fmt.Errorf("nothing changed: Discord does not say how many sessions it allows: %w", err)
+		if ctx.Err() != nil {
+			err = errHostStops
+		}
+		return nil, fmt.Errorf("nothing changed: what Discord says of how many sessions it allows is not known: %w", err)
 	}
 	l.budget.hear(info.SessionStartLimit)
 	switch {

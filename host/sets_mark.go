@@ -1,8 +1,6 @@
 package host
 
 import (
-	"errors"
-
 	"github.com/holdfast-bot/holdfast/host/gateway"
 )
 
@@ -21,8 +19,6 @@ type mark struct {
 	done    chan struct{}
 }
 
-var errRouterEnded = errors.New("the host stops")
-
 // mark lets the router's goroutine do something between two events.
 func (s *sessionSets) mark(do func(out []gateway.Event) []gateway.Event) error {
 	return s.send(mark{admitted: do, handled: func() {}})
@@ -34,12 +30,12 @@ func (s *sessionSets) send(m mark) error {
 	select {
 	case s.marks <- m:
 	case <-s.routed:
-		return errRouterEnded
+		return errHostStops
 	}
 	select {
 	case s.events <- gateway.Event{Set: markSet}:
 	case <-s.routed:
-		return errRouterEnded
+		return errHostStops
 	}
 	select {
 	case <-m.done:
@@ -50,6 +46,6 @@ func (s *sessionSets) send(m mark) error {
 	case <-m.done: // just before
 		return nil
 	default:
-		return errRouterEnded
+		return errHostStops
 	}
 }

@@ -34,7 +34,7 @@ func (s *sessionSets) bringUp(ctx context.Context, next *sessionSet) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errRouterEnded
+		return errHostStops
 	}
 	s.next = next
 	s.start(ctx, next)
@@ -69,11 +69,11 @@ func (s *sessionSets) awaitReady(ctx context.Context, next *sessionSet, tell fun
 		case err := <-s.broken:
 			return err
 		case <-next.done:
-			return cmp.Or(next.err, errRouterEnded)
+			return cmp.Or(next.err, errHostStops)
 		case <-s.delivering().done:
-			return errRouterEnded
+			return errHostStops
 		case <-ctx.Done():
-			return errRouterEnded
+			return errHostStops
 		}
 		ready, at, err := s.progress()
 		if err != nil {
@@ -177,7 +177,7 @@ func (s *sessionSets) failed(next *sessionSet) error {
 	case err := <-s.broken:
 		return err
 	case <-next.done:
-		return cmp.Or(next.err, errRouterEnded)
+		return cmp.Or(next.err, errHostStops)
 	default:
 		return nil
 	}

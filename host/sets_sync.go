@@ -64,8 +64,8 @@ func (s *sessionSets) answer(e *gateway.Event) bool {
 }
 
 // sync returns when a set has shown all that Discord had for it by now.
-func (s *sessionSets) sync(ctx context.Context, set *sessionSet, bot uint64) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, syncTimeout, fmt.Errorf("sessions have not shown within %s what Discord had for them: the machine is too busy, or connections are down", syncTimeout))
+func (s *sessionSets) sync(running context.Context, set *sessionSet, bot uint64) error {
+	ctx, cancel := context.WithTimeoutCause(running, syncTimeout, fmt.Errorf("sessions have not shown within %s what Discord had for them: the machine is too busy, or connections are down", syncTimeout))
 	defer cancel()
 	asked := newSyncing(set)
 	open := maps.Clone(asked.open) // that one is the router's
@@ -81,6 +81,9 @@ func (s *sessionSets) sync(ctx context.Context, set *sessionSet, bot uint64) err
 		asking.Go(func() { set.ask(ctx, shard, bot, asked.nonce, here) })
 	}
 	asking.Wait()
+	if running.Err() != nil {
+		return errHostStops
+	}
 	return context.Cause(ctx)
 }
 

@@ -154,3 +154,17 @@ func TestNoSwitchWhileGuildsComeIn(t *testing.T) {
 		t.Error("the new set delivers")
 	}
 }
+
+// TestStopWhileSessionsAreAsked: whoever replaces sessions is told that the host stops,
+// and not that a context was cancelled.
+func TestStopWhileSessionsAreAsked(t *testing.T) {
+	s, old, _ := twoSets(t, time.Hour)
+	running, stop := context.WithCancel(t.Context())
+	if err := s.sync(running, old, 1); err != nil {
+		t.Errorf("before the stop: %v", err)
+	}
+	stop()
+	if err := s.sync(running, old, 1); !errors.Is(err, errHostStops) {
+		t.Errorf("at the stop: %v, want %v", err, errHostStops)
+	}
+}
