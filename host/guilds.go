@@ -21,10 +21,6 @@ const (
 	guildCaller = "guild cache"
 	// guildRead bounds a plugin's read. A load takes no longer.
 	guildRead = 10 * time.Second
-	// loadsEnd is the number of invalid requests in ten minutes at which nothing is
-	// loaded any more: half of what Discord bans for. Loads are a convenience, and
-	// the other half is the plugins'.
-	loadsEnd = rest.DefaultInvalid / 2
 )
 
 // guilds is the guild cache as host, router and plugins use it. Its methods are
@@ -45,12 +41,8 @@ func newGuilds(s Settings, gate *rest.Gate, botID uint64, log hclog.Logger) (*gu
 		Timeout: guildRead,
 		Load:    loader(gate, botID),
 		Self:    botID,
-		Guard: cache.GuardOptions{
-			Rate:    float64(s.GuardRate),
-			Burst:   int(s.GuardBurst),
-			Allowed: func() bool { return loadsAllowed(gate.Status(), time.Now()) },
-		},
-		Log: log,
+		Guard:   guardOptions(s, gate),
+		Log:     log,
 	})
 	if err != nil {
 		return nil, err
@@ -58,10 +50,29 @@ func newGuilds(s Settings, gate *rest.Gate, botID uint64, log hclog.Logger) (*gu
 	return &guilds{cache: c, limit: int64(s.CacheBytes), refusals: newRefusals(log)}, nil
 }
 
+func guardOptions(s Settings, gate *rest.Gate) cache.GuardOptions {
+	return cache.GuardOptions{
+		Rate:        float64(s.GuardRate),
+		Burst:       int(s.GuardBurst),
+		Reserve:     int(s.GuardReserve),
+		Patience:    s.GuardPatience,
+		Concurrency: int(s.GuardConcurrency),
+		Waiting:     int(s.GuardWaiting),
+		BackoffMin:  s.GuardBackoffMin,
+		BackoffMax:  s.GuardBackoffMax,
+		Remembered:  int(s.GuardRemembered),
+		Window:      s.GuardWindow,
+		Failures:    int(s.GuardFailures),
+		OpenMin:     s.GuardOpenMin,
+		OpenMax:     s.GuardOpenMax,
+		Allowed:     func() bool { return loadsAllowed(gate.Status(), int(s.GuardInvalid), time.Now()) },
+	}
+}
+
 // loadsAllowed tells whether the gate has room for loads. A gate that sends
 // nothing for longer than a load may take would only let them time out.
-func loadsAllowed(s rest.Status, now time.Time) bool {
-	return s.Stopped == "" && s.Invalid < loadsEnd && s.PausedUntil.Sub(now) < guildRead
+func loadsAllowed(s rest.Status, invalid int, now time.Time) bool {
+	return s.Stopped == "" && s.Invalid < invalid && s.PausedUntil.Sub(now) < guildRead
 }
 
 // loader asks Discord for a part of a guild, once: the cache has a pace and

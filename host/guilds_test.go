@@ -288,8 +288,25 @@ func TestLoadsLeaveRoomBeforeABan(t *testing.T) {
 		"a ban":           {rest.Status{PausedUntil: now.Add(time.Minute)}, false},
 		"a refused token": {rest.Status{Stopped: "Discord refused the token"}, false},
 	} {
-		if got := loadsAllowed(test.status, now); got != test.want {
+		if got := loadsAllowed(test.status, rest.DefaultInvalid/2, now); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestTheGuardGetsItsNumbers: each setting is the number that it says it is.
+func TestTheGuardGetsItsNumbers(t *testing.T) {
+	got := guardOptions(changed(), nil)
+	if got.Allowed == nil {
+		t.Error("the ledger has no say")
+	}
+	got.Allowed = nil
+	want := cache.GuardOptions{
+		Rate: 2.5, Burst: 20, Reserve: 4, Patience: 5 * time.Second, Concurrency: 6, Waiting: 7,
+		BackoffMin: 8 * time.Second, BackoffMax: 9 * time.Second, Remembered: 10, Window: 11 * time.Second,
+		Failures: 12, OpenMin: 13 * time.Second, OpenMax: 14 * time.Second,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }

@@ -57,10 +57,40 @@ type Settings struct {
 	CacheBytes Bytes `yaml:"cache_bytes" name:"cache-bytes" default:"256MiB" least:"64KiB" help:"Bound of the guild cache."`
 	// GuardRate is how many guilds may be loaded a second, in the long run; a load
 	// is up to 4 requests. Default 5.
-	GuardRate Rate `yaml:"guard_rate" name:"guard-rate" default:"5" help:"Guilds loaded a second, at most."`
+	GuardRate Rate `yaml:"guard_rate" name:"guard-rate" group:"The guild cache's guard" default:"5" help:"Guilds loaded a second, at most."`
 	// GuardBurst is how many guilds may be loaded at once after a quiet time.
 	// Default 10.
-	GuardBurst Count `yaml:"guard_burst" name:"guard-burst" default:"10" help:"Guilds loaded at once after a quiet time, at most."`
+	GuardBurst Count `yaml:"guard_burst" name:"guard-burst" group:"The guild cache's guard" default:"10" help:"Guilds loaded at once after a quiet time, at most."`
+	// GuardReserve is how many loads of that burst events that come in masses leave to
+	// all else. Default half the burst; it must be less than the burst.
+	GuardReserve Count `yaml:"guard_reserve" name:"guard-reserve" placeholder:"N" group:"The guild cache's guard" help:"Loads of the burst kept from events that come in masses, half of it unless given."`
+	// GuardPatience is how long a load may wait for its turn; those for events that
+	// come in masses never do. Default 1 s.
+	GuardPatience time.Duration `yaml:"guard_patience" name:"guard-patience" default:"1s" group:"The guild cache's guard" help:"Time a load may wait for its turn."`
+	// GuardConcurrency is how many loads run at once. Default 4; events that come in
+	// masses get one less.
+	GuardConcurrency Count `yaml:"guard_concurrency" name:"guard-concurrency" default:"4" group:"The guild cache's guard" help:"Loads that run at once, at most."`
+	// GuardWaiting is how many further loads may wait for one of those to end.
+	// Default 16.
+	GuardWaiting Count `yaml:"guard_waiting" name:"guard-waiting" default:"16" group:"The guild cache's guard" help:"Further loads that may wait for one of those to end."`
+	// GuardBackoffMin is how long a guild is left alone after its first failed load,
+	// twice as long after each further one, up to GuardBackoffMax. Defaults 5 s and
+	// 15 min.
+	GuardBackoffMin time.Duration `yaml:"guard_backoff_min" name:"guard-backoff-min" default:"5s" group:"The guild cache's guard" help:"Time a guild is left alone after its first failed load, then twice as long each time."`
+	GuardBackoffMax time.Duration `yaml:"guard_backoff_max" name:"guard-backoff-max" default:"15m" group:"The guild cache's guard" help:"Longest time that a guild is left alone."`
+	// GuardRemembered is how many guilds' failures are remembered. Default 65,536.
+	GuardRemembered Count `yaml:"guard_remembered" name:"guard-remembered" default:"65536" group:"The guild cache's guard" help:"Guilds whose failures are remembered."`
+	// GuardFailures is how many loads must fail within GuardWindow, and be half of
+	// all at least, for no guild to be loaded for GuardOpenMin, twice as long each
+	// further time, up to GuardOpenMax. Defaults 10 in 30 s, 10 s and 5 min.
+	GuardFailures Count         `yaml:"guard_failures" name:"guard-failures" default:"10" group:"The guild cache's guard" help:"Failed loads that stop all loads for a while, if they are half of all."`
+	GuardWindow   time.Duration `yaml:"guard_window" name:"guard-window" default:"30s" group:"The guild cache's guard" help:"Time within which failed loads are counted."`
+	GuardOpenMin  time.Duration `yaml:"guard_open_min" name:"guard-open-min" default:"10s" group:"The guild cache's guard" help:"Time that loads stop for, the first time, then twice as long each time."`
+	GuardOpenMax  time.Duration `yaml:"guard_open_max" name:"guard-open-max" default:"5m" group:"The guild cache's guard" help:"Longest time that loads stop for."`
+	// GuardInvalid is the number of invalid requests (401, 403, 429) of all plugins in
+	// ten minutes at which nothing is loaded any more: Discord bans for 10,000.
+	// Default 5,000: loads are a convenience, and the other half is the plugins'.
+	GuardInvalid Count `yaml:"guard_invalid" name:"guard-invalid" default:"5000" group:"The guild cache's guard" help:"Invalid requests in ten minutes at which no guild is loaded any more."`
 	// GuildWait is how long an event may wait for its guild before its handler runs
 	// without; an interaction waits 1 s at most, because its answer is due after 3 s.
 	// Default 3 s, at most 1 min.
@@ -118,7 +148,21 @@ func (s Settings) Validate() error {
 			}
 		}
 	}
-	return errors.Join(faults...)
+	return errors.Join(append(faults, s.checkGuard())...)
+}
+
+// checkGuard judges the guard's numbers together.
+func (s Settings) checkGuard() error {
+	s = s.WithDefaults()
+	switch {
+	case s.GuardReserve >= s.GuardBurst && s.GuardReserve > 0:
+		return fmt.Errorf("setting guard_reserve: %d of a burst of %d leave nothing for events that come in masses: give less than guard_burst", s.GuardReserve, s.GuardBurst)
+	case s.GuardBackoffMax < s.GuardBackoffMin:
+		return fmt.Errorf("setting guard_backoff_max: %s is less than guard_backoff_min (%s)", s.GuardBackoffMax, s.GuardBackoffMin)
+	case s.GuardOpenMax < s.GuardOpenMin:
+		return fmt.Errorf("setting guard_open_max: %s is less than guard_open_min (%s)", s.GuardOpenMax, s.GuardOpenMin)
+	}
+	return nil
 }
 
 // CheckPlugins says whether the folder of plugins and the plugins' env_files are

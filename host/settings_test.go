@@ -18,6 +18,8 @@ func changed() Settings {
 		LogLevel: "warn", LogFormat: "json", Compress: "none", Commands: "off", DenyIntents: 1<<1 | 1<<15,
 		DrainTimeout: time.Minute, HandlerTimeout: 2 * time.Minute,
 		CacheIdle: 3 * time.Minute, CacheBytes: 1 << 30, GuardRate: 2.5, GuardBurst: 20, GuildWait: 4 * time.Second,
+		GuardReserve: 4, GuardPatience: 5 * time.Second, GuardConcurrency: 6, GuardWaiting: 7, GuardBackoffMin: 8 * time.Second, GuardBackoffMax: 9 * time.Second,
+		GuardRemembered: 10, GuardWindow: 11 * time.Second, GuardFailures: 12, GuardOpenMin: 13 * time.Second, GuardOpenMax: 14 * time.Second, GuardInvalid: 15,
 		Journal: "memory", JournalBytes: 512 << 10, JournalAge: 5 * time.Minute,
 	}
 }
@@ -87,6 +89,8 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 				"shards": "7", "api_url": "http://env/api/v9", "log_level": "trace", "log_format": "text",
 				"compress": "zlib-stream", "commands": "exclusive", "deny_intents": "GUILD_PRESENCES", "drain_timeout": "7s", "handler_timeout": "8s",
 				"cache_idle": "9s", "cache_bytes": "64KiB", "guard_rate": "0.5", "guard_burst": "1", "guild_wait": "6s",
+				"guard_reserve": "2", "guard_patience": "2s", "guard_concurrency": "2", "guard_waiting": "2", "guard_backoff_min": "2s", "guard_backoff_max": "2s",
+				"guard_remembered": "2", "guard_window": "2s", "guard_failures": "2", "guard_open_min": "2s", "guard_open_max": "2s", "guard_invalid": "2",
 				"journal": "memory", "journal_bytes": "524289", "journal_age": "1s",
 			}[f.key]
 			if value == "" {
@@ -169,7 +173,7 @@ func TestFaultsOfAFileAreToldAtOnceWithTheirLines(t *testing.T) {
 	}{
 		"unknown key": {"plugin_dir: x", []string{`1: unknown setting plugin_dir: did you mean plugins_dir?`}},
 		"unlike any": {"zzzzzz: x", []string{
-			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, commands, compress, deny_intents, drain_timeout, guard_burst, guard_rate, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, plugins, plugins_dir, shards, state_dir, token_file`,
+			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, commands, compress, deny_intents, drain_timeout, guard_backoff_max, guard_backoff_min, guard_burst, guard_concurrency, guard_failures, guard_invalid, guard_open_max, guard_open_min, guard_patience, guard_rate, guard_remembered, guard_reserve, guard_waiting, guard_window, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, plugins, plugins_dir, shards, state_dir, token_file`,
 		}},
 		"a token": {"token: x", []string{`1: unknown setting token: `}},
 		"many": {"\n# c\nshards: many\ncompress: gzip\n\ndrain_timeout: 30\nhandler_timeout: 0s\nlog_level:\napi_url: discord.com\n", []string{
@@ -405,4 +409,18 @@ func write(t *testing.T, name, contents string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestNumbersOfTheGuardFitTogether: what contradicts each other is refused, not bent.
+func TestNumbersOfTheGuardFitTogether(t *testing.T) {
+	for want, s := range map[string]Settings{
+		"": {GuardBurst: 1},
+		"setting guard_reserve: 10 of a burst of 10":                        {GuardReserve: 10},
+		"setting guard_backoff_max: 4s is less than guard_backoff_min (5s)": {GuardBackoffMax: 4 * time.Second},
+		"setting guard_open_max: 5m0s is less than guard_open_min (1h0m0s)": {GuardOpenMin: time.Hour},
+	} {
+		if err := s.Validate(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
 }
