@@ -99,6 +99,11 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, closeDoor)
+	closeMetrics, err := h.openMetrics()
+	if err != nil {
+		return err
+	}
+	defer closing(&err, closeMetrics)
 	gate, err := rest.New(rest.Config{Token: h.config.Token, BaseURL: h.config.Settings.APIURL, Log: h.log.Named("rest")})
 	if err != nil {
 		return err
@@ -278,13 +283,32 @@ func (h *Host) openDoor(folder *state.State) (closeDoor func() error, err error)
 	if err := folder.SetRuntime(runtimeOf(door.Path(), h.started)); err != nil {
 		return nil, errors.Join(err, door.Close())
 	}
+	return serving(door.Serve), nil
+}
+
+// openMetrics lets Prometheus read as long, if the settings say where.
+func (h *Host) openMetrics() (closeMetrics func() error, err error) {
+	address := h.config.Settings.Metrics
+	if address == "" {
+		return func() error { return nil }, nil
+	}
+	metrics, err := control.ListenMetrics(address, h.Status, h.log.Named("metrics"))
+	if err != nil {
+		return nil, err
+	}
+	h.log.Info("metrics are there for Prometheus", "address", "http://"+metrics.Address()+"/metrics")
+	return serving(metrics.Serve), nil
+}
+
+// serving runs serve until the returned function is called, which returns its error.
+func serving(serve func(context.Context) error) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- door.Serve(ctx) }()
+	go func() { served <- serve(ctx) }()
 	return func() error {
 		cancel()
 		return <-served
-	}, nil
+	}
 }
 
 func (h *Host) set(change func()) {

@@ -3,10 +3,12 @@ package host
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -104,6 +106,9 @@ type Settings struct {
 	// JournalAge is how long an event is kept for a plugin that does not take it.
 	// Default 15 min, at least 1 s.
 	JournalAge time.Duration `yaml:"journal_age" name:"journal-age" default:"15m" least:"1s" help:"Time an event is kept for a plugin that is away."`
+	// Metrics is the address, such as 127.0.0.1:9464, where Prometheus may read what the
+	// host counts. Default none.
+	Metrics string `yaml:"metrics" name:"metrics" placeholder:"ADDRESS" kind:"address" help:"Address for Prometheus to read from, such as 127.0.0.1:9464."`
 	// Plugins holds what concerns one plugin, by its name. Only the file sets it.
 	Plugins map[string]PluginSettings `yaml:"plugins" kong:"-"`
 }
@@ -204,6 +209,14 @@ func checkURL(text string) error {
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" || !apiPath.MatchString(u.Path) {
 		return fmt.Errorf("%q does not end with the API's version: write it like https://discord.com/api/v10", text)
+	}
+	return nil
+}
+
+func checkAddress(text string) error {
+	_, port, err := net.SplitHostPort(text)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		return fmt.Errorf("%q is not an address: write it like 127.0.0.1:9464, or :9464 for all networks", text)
 	}
 	return nil
 }

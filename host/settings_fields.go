@@ -20,7 +20,7 @@ const environmentPrefix = "HOLDFAST_"
 type settingField struct {
 	index    []int
 	key      string // in the file
-	kind     string // "", path, url or list
+	kind     string // "", path, url, address or list
 	fallback string // the default's text
 	enum     []string
 	least    string // the least value's text
@@ -97,6 +97,9 @@ func (f settingField) check(value reflect.Value) error {
 		}
 		if f.kind == "url" {
 			return checkURL(v)
+		}
+		if f.kind == "address" {
+			return checkAddress(v)
 		}
 		if strings.ContainsRune(v, 0) {
 			return errors.New("it holds a zero byte: remove it")

@@ -20,6 +20,7 @@ func changed() Settings {
 		CacheIdle: 3 * time.Minute, CacheBytes: 1 << 30, GuardRate: 2.5, GuardBurst: 20, GuildWait: 4 * time.Second,
 		GuardReserve: 4, GuardPatience: 5 * time.Second, GuardConcurrency: 6, GuardWaiting: 7, GuardBackoffMin: 8 * time.Second, GuardBackoffMax: 9 * time.Second,
 		GuardRemembered: 10, GuardWindow: 11 * time.Second, GuardFailures: 12, GuardOpenMin: 13 * time.Second, GuardOpenMax: 14 * time.Second, GuardInvalid: 15,
+		Metrics: "127.0.0.1:9464",
 		Journal: "memory", JournalBytes: 512 << 10, JournalAge: 5 * time.Minute,
 	}
 }
@@ -90,7 +91,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 				"compress": "zlib-stream", "commands": "exclusive", "deny_intents": "GUILD_PRESENCES", "drain_timeout": "7s", "handler_timeout": "8s",
 				"cache_idle": "9s", "cache_bytes": "64KiB", "guard_rate": "0.5", "guard_burst": "1", "guild_wait": "6s",
 				"guard_reserve": "2", "guard_patience": "2s", "guard_concurrency": "2", "guard_waiting": "2", "guard_backoff_min": "2s", "guard_backoff_max": "2s",
-				"guard_remembered": "2", "guard_window": "2s", "guard_failures": "2", "guard_open_min": "2s", "guard_open_max": "2s", "guard_invalid": "2",
+				"guard_remembered": "2", "guard_window": "2s", "guard_failures": "2", "guard_open_min": "2s", "guard_open_max": "2s", "guard_invalid": "2", "metrics": "[::1]:0",
 				"journal": "memory", "journal_bytes": "524289", "journal_age": "1s",
 			}[f.key]
 			if value == "" {
@@ -173,7 +174,7 @@ func TestFaultsOfAFileAreToldAtOnceWithTheirLines(t *testing.T) {
 	}{
 		"unknown key": {"plugin_dir: x", []string{`1: unknown setting plugin_dir: did you mean plugins_dir?`}},
 		"unlike any": {"zzzzzz: x", []string{
-			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, commands, compress, deny_intents, drain_timeout, guard_backoff_max, guard_backoff_min, guard_burst, guard_concurrency, guard_failures, guard_invalid, guard_open_max, guard_open_min, guard_patience, guard_rate, guard_remembered, guard_reserve, guard_waiting, guard_window, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, plugins, plugins_dir, shards, state_dir, token_file`,
+			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, commands, compress, deny_intents, drain_timeout, guard_backoff_max, guard_backoff_min, guard_burst, guard_concurrency, guard_failures, guard_invalid, guard_open_max, guard_open_min, guard_patience, guard_rate, guard_remembered, guard_reserve, guard_waiting, guard_window, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, metrics, plugins, plugins_dir, shards, state_dir, token_file`,
 		}},
 		"a token": {"token: x", []string{`1: unknown setting token: `}},
 		"many": {"\n# c\nshards: many\ncompress: gzip\n\ndrain_timeout: 30\nhandler_timeout: 0s\nlog_level:\napi_url: discord.com\n", []string{
@@ -192,6 +193,8 @@ func TestFaultsOfAFileAreToldAtOnceWithTheirLines(t *testing.T) {
 			`3: setting journal_bytes: 511KiB is too little: give at least 512KiB`,
 			`4: setting journal_age: 1ms is too little: give at least 1s`,
 		}},
+		"address":  {"metrics: 9464", []string{`1: setting metrics: "9464" is not an address: write it like 127.0.0.1:9464, or :9464 for all networks`}},
+		"port":     {"metrics: localhost:65536", []string{`1: setting metrics: "localhost:65536" is not an address: write it like`}},
 		"too much": {"guild_wait: 61s", []string{`1: setting guild_wait: 1m1s is too much: give at most 1m`}},
 		"no quantity": {"cache_bytes: 1GB\njournal_bytes: 0\nguard_rate: 0\nguard_burst: 2.5\nguild_wait: 0s\njournal: ram\n", []string{
 			`1: setting cache_bytes: "1GB" is not a size: write it like 64KiB, 256MiB or 1GiB`,

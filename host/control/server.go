@@ -128,6 +128,7 @@ func (s *Server) routes(ctx context.Context) http.Handler {
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		s.answer(w, s.source.Status())
 	})
+	mux.Handle("GET /metrics", newMetrics(s.source.Status))
 	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) { s.reload(ctx, w, r) })
 	mux.HandleFunc("POST /v1/shard/restart", func(w http.ResponseWriter, r *http.Request) {
 		work(ctx, s, w, r, "restart of a shard", "shard and identify", s.source.RestartShard)
