@@ -162,3 +162,27 @@ func agree(t *testing.T, s *Server, guild uint64) {
 		t.Errorf("GUILD_CREATE tells\n%s\nREST\n%s", left, right)
 	}
 }
+
+// TestAnswersMayBeOld: an answer that comes late tells what was when it was made, and Done says when that was.
+func TestAnswersMayBeOld(t *testing.T) {
+	s := start(t, oneGuild())
+	g := s.Guilds()[0]
+	s.FailREST("GET /guilds/**", Failure{Late: 300 * time.Millisecond}, 1)
+	began := time.Now()
+	answered := make(chan reply)
+	go func() { answered <- get(t, s, fmt.Sprintf("/guilds/%d", g.ID)) }()
+	time.Sleep(100 * time.Millisecond) // it is made long before, unless the machine sleeps
+	s.RenameGuild(g.ID, "another")
+	renamed := time.Now()
+	r := <-answered
+	if time.Since(began) < 300*time.Millisecond {
+		t.Error("it was not late")
+	}
+	requests := s.Requests()
+	if done := requests[len(requests)-1].Done; done.Before(renamed) != (r.object()["name"] == g.Name) {
+		t.Errorf("made %v after the change tells %v", done.Sub(renamed), r.object()["name"])
+	}
+	if again := get(t, s, fmt.Sprintf("/guilds/%d", g.ID)).object()["name"]; again != "another" {
+		t.Errorf("then %v", again)
+	}
+}
