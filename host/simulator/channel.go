@@ -25,6 +25,7 @@ type channel struct {
 	owner             uint64 // of a thread
 	recipient         uint64 // of a direct message
 	archived          bool
+	botSince          uint64 // an id of the moment when the bot joined the thread; 0: it has not
 	version           int64
 }
 
@@ -94,7 +95,8 @@ func (o *jsonOut) thread(c *channel, last uint64) {
 	}
 	o.id("owner_id", c.owner)
 	o.id("last_message_id", last)
-	o.raw(`"message_count":0,"total_message_sent":0,"member_count":1`)
+	o.raw(`"message_count":0,"total_message_sent":0`)
+	o.num("member_count", c.people())
 	o.num("rate_limit_per_user", int64(c.rate))
 	o.key("thread_metadata")
 	o.open('{')
@@ -103,6 +105,26 @@ func (o *jsonOut) thread(c *channel, last uint64) {
 	o.time("archive_timestamp", createdAt(c.id))
 	o.time("create_timestamp", createdAt(c.id))
 	o.shut('}')
+}
+
+// people counts the members of a thread: its owner, and the bot if it has joined.
+func (c *channel) people() int64 {
+	if c.botSince != 0 {
+		return 2
+	}
+	return 1
+}
+
+// threadMember writes the members of the bot's thread member object.
+func (o *jsonOut) threadMember(s *Server, th *channel) {
+	o.id("id", th.id)
+	o.id("user_id", s.world.bot)
+	o.threadMembership(th)
+}
+
+func (o *jsonOut) threadMembership(th *channel) {
+	o.time("join_timestamp", createdAt(th.botSince))
+	o.raw(`"flags":1`)
 }
 
 func (o *jsonOut) direct(s *Server, c *channel, last uint64) {

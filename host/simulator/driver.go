@@ -13,6 +13,7 @@ type Guild struct {
 	Owner    uint64
 	Channels []uint64 // text channels
 	Voice    []uint64
+	Threads  []uint64 // archived ones, too
 	Roles    []uint64 // beside @everyone
 	Members  []uint64 // the first members, at most 100, without the bot
 }
@@ -31,6 +32,12 @@ func (s *Server) Guilds() []Guild {
 	return out
 }
 
+// Guild describes one guild. False: the bot is not in it.
+func (s *Server) Guild(id uint64) (d Guild, ok bool) {
+	ok = id != 0 && s.in(id, func(g *guildState) { d = g.describe() })
+	return d, ok
+}
+
 func (g *guildState) describe() Guild {
 	c := g.view()
 	d := Guild{ID: g.id, Name: c.name, Owner: c.owner}
@@ -41,6 +48,9 @@ func (g *guildState) describe() Guild {
 		case kindVoice:
 			d.Voice = append(d.Voice, ch.id)
 		}
+	}
+	for i := range c.threads {
+		d.Threads = append(d.Threads, c.threads[i].id)
 	}
 	for _, r := range c.roles[1:] {
 		d.Roles = append(d.Roles, r.id)

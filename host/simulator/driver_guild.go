@@ -28,7 +28,7 @@ func (s *Server) Restore(guild uint64) bool {
 	})
 }
 
-// Remove throws the bot out of a guild: GUILD_DELETE without unavailable. Invite brings it back.
+// Remove throws the bot out of a guild: GUILD_DELETE without unavailable. Return brings it back.
 func (s *Server) Remove(guild uint64) bool {
 	s.await(guild)
 	return s.leaveGuild(guild)
@@ -55,10 +55,15 @@ func (s *Server) Invite() uint64 {
 	s.await(g.id)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	s.enterGuild(g)
+	return g.id
+}
+
+// enterGuild lets the bot join a guild that is not in the world; the caller holds its lock.
+func (s *Server) enterGuild(g *guildState) {
 	g.joined = time.Now()
 	s.world.put(g)
 	s.dispatch(g, &event{name: "GUILD_CREATE", guild: g.id, need: intentGuilds})
-	return g.id
 }
 
 // RenameGuild changes a guild's name: GUILD_UPDATE.
@@ -146,6 +151,7 @@ func (s *Server) deleteChannelLocked(g *guildState, id uint64) bool {
 	delete(g.rooms, id)
 	s.world.forget(id)
 	s.emitChannel(g, &ch, "DELETE")
+	s.orphan(g, &ch)
 	return true
 }
 
@@ -195,6 +201,10 @@ func (s *Server) deleteRoleLocked(g *guildState, id uint64) bool {
 		return false
 	}
 	s.world.forget(id)
+	if g.fewer == nil {
+		g.fewer = make(map[uint64]bool)
+	}
+	g.fewer[id] = true
 	s.emit(g, "GUILD_ROLE_DELETE", func(o *jsonOut) {
 		o.open('{')
 		o.id("guild_id", g.id)

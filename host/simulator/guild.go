@@ -20,6 +20,7 @@ type guildState struct {
 	joined time.Time // when the bot joined
 
 	kept    *content           // nil until something changes
+	fewer   map[uint64]bool    // roles that were deleted
 	changed map[uint64]*member // joined or changed; nil: left
 	count   int                // members, the bot included
 	bans    map[uint64]string
@@ -45,6 +46,7 @@ type content struct {
 	threads     []channel
 	roles       []role
 	emojis      []emoji
+	stickers    []sticker
 	verify      int
 	systemRoom  uint64
 	version     int64
@@ -66,6 +68,11 @@ type emoji struct {
 	id       uint64
 	name     string
 	animated bool
+}
+
+type sticker struct {
+	id   uint64
+	name string
 }
 
 type voiceState struct {
@@ -145,6 +152,17 @@ func (c *content) role(id uint64) *role {
 
 // member gives what the guild knows of a user, nil when he is not in it; the caller holds the lock.
 func (g *guildState) member(user uint64) *member {
+	m := g.memberWas(user)
+	if m != nil && slices.ContainsFunc(m.roles, func(id uint64) bool { return g.fewer[id] }) {
+		now := *m
+		now.roles = slices.DeleteFunc(slices.Clone(m.roles), func(id uint64) bool { return g.fewer[id] })
+		return &now
+	}
+	return m
+}
+
+// memberWas is member, with roles that were deleted since: whose role is deleted is not told, as at Discord.
+func (g *guildState) memberWas(user uint64) *member {
 	if m, ok := g.changed[user]; ok {
 		return m
 	}

@@ -24,6 +24,7 @@ func (o *jsonOut) guild(g *guildState, c *content, inGateway bool) {
 	}
 	o.shut(']')
 	o.emojis(c.emojis)
+	o.stickers(g.id, c.stickers)
 	o.raw(guildConstants)
 	if inGateway {
 		o.raw(`"region":"deprecated"`)
@@ -35,7 +36,7 @@ func (o *jsonOut) guild(g *guildState, c *content, inGateway bool) {
 }
 
 // guildConstants are the members of a guild that nothing in this world changes.
-const guildConstants = `"stickers":[],"icon":null,"banner":null,"splash":null,"discovery_splash":null,"home_header":null,` +
+const guildConstants = `"icon":null,"banner":null,"splash":null,"discovery_splash":null,"home_header":null,` +
 	`"mfa_level":0,"nsfw":false,"nsfw_level":0,"afk_timeout":300,"afk_channel_id":null,"application_id":null,` +
 	`"preferred_locale":"en-US","hub_type":null,"explicit_content_filter":0,"default_message_notifications":0,` +
 	`"premium_tier":0,"premium_subscription_count":0,"premium_progress_bar_enabled":false,` +
@@ -88,6 +89,20 @@ func (o *jsonOut) emojis(list []emoji) {
 	o.shut(']')
 }
 
+func (o *jsonOut) stickers(guild uint64, list []sticker) {
+	o.key("stickers")
+	o.open('[')
+	for _, st := range list {
+		o.open('{')
+		o.id("id", st.id)
+		o.str("name", st.name)
+		o.raw(`"tags":"wave","type":2,"format_type":1,"description":"","asset":"","available":true`)
+		o.id("guild_id", guild)
+		o.shut('}')
+	}
+	o.shut(']')
+}
+
 // guildCreate writes GUILD_CREATE as a session with these intents sees it; the caller holds the guild's lock.
 // Without GUILD_PRESENCES only the bot itself and who is in voice are among the members.
 func (o *jsonOut) guildCreate(s *Server, g *guildState, intents uint64, large int) {
@@ -112,6 +127,12 @@ func (o *jsonOut) guildCreate(s *Server, g *guildState, intents uint64, large in
 		if !c.threads[i].archived {
 			o.open('{')
 			o.channel(&c.threads[i], g.lastMessage(c.threads[i].id), true)
+			if th := &c.threads[i]; th.botSince != 0 { // there without "id" and "user_id"
+				o.key("member")
+				o.open('{')
+				o.threadMembership(th)
+				o.shut('}')
+			}
 			o.shut('}')
 		}
 	}

@@ -16,9 +16,10 @@ type Request struct {
 	Path   string // below the base, with its query
 	Route  string // as in Discord's documentation
 	Status int
-	Time   time.Time
-	Body   []byte // the first 4096 bytes
-	Reason string // X-Audit-Log-Reason
+	Time   time.Time // when it came
+	Done   time.Time // when its answer was ready: what it tells is no newer
+	Body   []byte    // the first 4096 bytes
+	Reason string    // X-Audit-Log-Reason
 }
 
 const (
@@ -34,6 +35,9 @@ type requestLog struct {
 }
 
 func (l *requestLog) add(q *query, status int) {
+	if q.made.IsZero() {
+		q.made = time.Now() // a fault's answer
+	}
 	body := bytes.Clone(q.body[:min(len(q.body), bodyKept)])
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -47,7 +51,7 @@ func (l *requestLog) add(q *query, status int) {
 	}
 	l.list = append(l.list, Request{
 		Method: q.r.Method, Path: strings.TrimPrefix(q.r.URL.RequestURI(), apiPrefix), Route: q.rt.name, Status: status,
-		Time: q.now, Body: body, Reason: q.r.Header.Get("X-Audit-Log-Reason"),
+		Time: q.now, Done: q.made, Body: body, Reason: q.r.Header.Get("X-Audit-Log-Reason"),
 	})
 }
 

@@ -35,8 +35,9 @@ type query struct {
 	rt    *route
 	body  []byte // of a JSON request
 	now   time.Time
-	kind  string // Content-Type
-	files []file // uploads of a multipart request
+	made  time.Time // when the answer was made
+	kind  string    // Content-Type
+	files []file    // uploads of a multipart request
 }
 
 // answer is what goes back.
@@ -61,14 +62,18 @@ func (s *Server) serve(rt *route, w http.ResponseWriter, r *http.Request) {
 		return // the client has gone
 	}
 	q.body, q.now = body, time.Now()
-	if f, hit := s.faults.take(r.Method, strings.TrimPrefix(r.URL.Path, apiPrefix)); hit {
+	f, hit := s.faults.take(r.Method, strings.TrimPrefix(r.URL.Path, apiPrefix))
+	if hit {
 		if !s.fail(q, f, w) {
 			return
 		}
 		q.now = time.Now()
 	}
 	a := s.decide(q, w.Header())
-	s.reply(q, w, a)
+	q.made = time.Now()
+	if s.linger(q, f.Late) {
+		s.reply(q, w, a)
+	}
 }
 
 // decide refuses what Discord refuses before it looks at the request, or handles it.

@@ -16,6 +16,7 @@ type Failure struct {
 	Global     bool          // the same as ScopeGlobal
 	HTML       bool          // Cloudflare's page, without rate limit headers
 	Delay      time.Duration // before anything
+	Late       time.Duration // after the request was handled ordinarily: its answer is so old when it comes
 	Garbage    bool          // a body that is no JSON
 	CloseConn  bool          // the connection is closed without an answer
 }
@@ -76,19 +77,27 @@ func pathMatches(pattern, path string) bool {
 	return len(want) == len(have)
 }
 
+// linger waits; false: who asked has gone, or the server is closed.
+func (s *Server) linger(q *query, wait time.Duration) bool {
+	if wait <= 0 {
+		return true
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-q.r.Context().Done():
+		s.requests.add(q, 0)
+	case <-s.done:
+	}
+	return false
+}
+
 // fail does what a failure asks for; true: the request is to be handled ordinarily.
 func (s *Server) fail(q *query, f Failure, w http.ResponseWriter) bool {
-	if f.Delay > 0 {
-		timer := time.NewTimer(f.Delay)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-q.r.Context().Done():
-			s.requests.add(q, 0)
-			return false
-		case <-s.done:
-			return false
-		}
+	if !s.linger(q, f.Delay) {
+		return false
 	}
 	if f.CloseConn {
 		s.requests.add(q, 0)

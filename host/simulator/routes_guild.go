@@ -24,15 +24,8 @@ func guildRoutes() []route {
 
 func getGuild(q *query) answer {
 	return q.inGuild(func(g *guildState) answer {
-		return q.done(func(o *jsonOut) {
-			o.open('{')
-			o.guild(g, g.view(), false)
-			if q.r.URL.Query().Get("with_counts") == "true" {
-				o.num("approximate_member_count", int64(g.count))
-				o.num("approximate_presence_count", int64((g.count+1)/2))
-			}
-			o.shut('}')
-		})
+		counts := q.r.URL.Query().Get("with_counts") == "true"
+		return q.done(func(o *jsonOut) { o.restGuild(g, counts) })
 	})
 }
 
@@ -53,11 +46,7 @@ func patchGuild(q *query) answer {
 			c.systemRoom = snowflake(raw)
 		}
 		q.s.emitGuild(g)
-		return q.done(func(o *jsonOut) {
-			o.open('{')
-			o.guild(g, c, false)
-			o.shut('}')
-		})
+		return q.done(func(o *jsonOut) { o.restGuild(g, false) })
 	})
 }
 
@@ -81,18 +70,7 @@ func setBool(to *bool, raw json.RawMessage) {
 }
 
 func getChannels(q *query) answer {
-	return q.inGuild(func(g *guildState) answer {
-		c := g.view()
-		return q.done(func(o *jsonOut) {
-			o.open('[')
-			for i := range c.channels {
-				o.open('{')
-				o.channel(&c.channels[i], g.lastMessage(c.channels[i].id), false)
-				o.shut('}')
-			}
-			o.shut(']')
-		})
-	})
+	return q.inGuild(func(g *guildState) answer { return q.done(func(o *jsonOut) { o.restChannels(g) }) })
 }
 
 func channelShape(nameRequired bool) shape {
@@ -160,24 +138,7 @@ func (q *query) channel(g *guildState, id uint64) answer {
 }
 
 func getThreads(q *query) answer {
-	return q.inGuild(func(g *guildState) answer {
-		c := g.view()
-		return q.done(func(o *jsonOut) {
-			o.open('{')
-			o.key("threads")
-			o.open('[')
-			for i := range c.threads {
-				if !c.threads[i].archived {
-					o.open('{')
-					o.channel(&c.threads[i], g.lastMessage(c.threads[i].id), false)
-					o.shut('}')
-				}
-			}
-			o.shut(']')
-			o.raw(`"members":[],"has_more":false`)
-			o.shut('}')
-		})
-	})
+	return q.inGuild(func(g *guildState) answer { return q.done(func(o *jsonOut) { o.activeThreads(q.s, g) }) })
 }
 
 func getRoles(q *query) answer {

@@ -25,6 +25,7 @@ type world struct {
 	mu     sync.RWMutex
 	guilds map[uint64]*guildState
 	order  []*guildState
+	left   map[uint64]*guildState // those that the bot was removed from
 	alien  map[uint64]*guildState // ids made later → their guild
 
 	direct *guildState
@@ -39,6 +40,7 @@ func newWorld(seed uint64, plan World) *world {
 		first:  start << lowBits,
 		guilds: make(map[uint64]*guildState, plan.Guilds),
 		order:  make([]*guildState, 0, plan.Guilds),
+		left:   make(map[uint64]*guildState),
 		alien:  make(map[uint64]*guildState),
 		direct: &guildState{joined: time.UnixMilli(worldStart)},
 	}
@@ -102,7 +104,17 @@ func (w *world) drop(g *guildState) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.guilds, g.id)
+	w.left[g.id] = g
 	w.order = slices.DeleteFunc(w.order, func(o *guildState) bool { return o == g })
+}
+
+// takeLeft gives a guild that the bot was removed from, to one caller.
+func (w *world) takeLeft(id uint64) *guildState {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := w.left[id]
+	delete(w.left, id)
+	return g
 }
 
 func (w *world) put(g *guildState) {
