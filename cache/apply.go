@@ -19,13 +19,14 @@ func (c *Cache) Apply(name string, guild uint64, data []byte) (version uint64) {
 				c.know(id)
 			}
 		}
-	case !changes(name) || ofOneMember(name) && !c.mayBeMe(data):
+	default:
+		if _, changes := touches(name); changes && (!ofOneMember(name) || c.mayBeMe(data)) {
+			return c.change(guild, event{name, data})
+		}
 		if e := c.store.get(guild); e != nil {
 			c.active(e)
 			return e.version()
 		}
-	default:
-		return c.change(guild, event{name, data})
 	}
 	return 0
 }
@@ -44,63 +45,71 @@ func (c *Cache) change(guild uint64, ev event) (version uint64) {
 	sh := c.shard(guild)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if l := sh.loads[guild]; l != nil {
-		l.remember(ev)
-		return 0
+	l := sh.loads[guild]
+	if l != nil {
+		l.remember(ev) // for the parts that are on their way
 	}
 	e := c.find(sh, guild)
 	if e == nil {
-		c.changeAbsent(sh, guild, ev)
+		if l == nil {
+			c.changeAbsent(sh, guild, ev)
+		}
 		return 0
 	}
-	was := e.held.Load()
-	w := world{held: *was, guild: guild, self: c.me()}
-	if !w.apply(ev) {
+	h, changed := e.held.Load().edited(guild, c.me(), ev)
+	if !changed {
 		c.active(e)
 		return e.version()
 	}
 	c.counts.applied.Add(1)
-	if w.removed {
+	if h.removed {
 		e.left = true
 		e.die()
 		sh.records.fail(guild, Removed, 0, c.guard.options)
 		c.keeper.enqueue(e)
 		return 0
 	}
-	w.tighten()
-	w.Version = c.version.Add(1)
-	e.held.Store(&w.held)
-	c.resized(sh, e, w.size())
+	if ev.name == "GUILD_CREATE" && !h.down {
+		e.failed = false // nothing is missing any more
+		sh.records.forget(guild)
+	}
+	h.Version = c.version.Add(1)
+	e.held.Store(&h)
+	if !c.resized(sh, e, e.size()) {
+		// It goes as a whole: the next reader loads it.
+		if e.die() {
+			c.store.evicted.Add(1)
+		}
+		c.keeper.enqueue(e)
+	}
 	c.active(e)
 	return e.version()
 }
 
-// resized brings an entry's charge up to date. One that grows beyond what is
-// free on the way to ristretto goes as a whole: the next reader loads it.
-func (c *Cache) resized(sh *shard, e *entry, size int64) {
+// resized brings an entry's charge up to date. False: it would grow beyond what
+// is free on the way to ristretto, and is charged as before.
+func (c *Cache) resized(sh *shard, e *entry, size int64) bool {
 	charge, want := e.charge.Load(), chargeFor(size)
 	switch {
 	case charge == 0:
-		return
+		return true
 	case size > charge:
 		if want > c.books.limit || !c.books.enter(want-charge) {
-			if e.die() {
-				c.store.evicted.Add(1)
-			}
-			break
+			return false
 		}
 		if !e.recharge(want) {
 			c.books.transit.Add(charge - want)
-			return
+			return true
 		}
 		e.transit += want - charge
 		sh.pin(e)
 	case size < charge/4*3:
 		e.recharge(want)
 	default:
-		return
+		return true
 	}
 	c.keeper.enqueue(e)
+	return true
 }
 
 // changeAbsent remembers what an event says of a guild that is not loaded.

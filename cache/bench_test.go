@@ -71,7 +71,7 @@ func BenchmarkTouchParallel(b *testing.B) {
 func BenchmarkHit(b *testing.B) {
 	c := benchCache(b)
 	for b.Loop() {
-		if _, err := c.Guild(b.Context(), 7, Read); err != nil {
+		if _, err := c.Guild(b.Context(), 7, AllParts, Read); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -108,7 +108,7 @@ func BenchmarkRefused(b *testing.B) {
 	defer c.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.Guild(b.Context(), 7, Mass); err == nil {
+		if _, err := c.Guild(b.Context(), 7, AllParts, Mass); err == nil {
 			b.Fatal("loaded")
 		}
 	}

@@ -15,7 +15,7 @@ func TestBreaker(t *testing.T) {
 		next := uint64(1000)
 		load := func() (Reason, time.Time) {
 			next++
-			_, err := c.Guild(t.Context(), next, Read)
+			_, err := c.Guild(t.Context(), next, AllParts, Read)
 			var m *MissingError
 			errors.As(err, &m)
 			if m == nil {

@@ -102,7 +102,7 @@ func (c *Cache) Close() {
 		sh := &c.shards[i]
 		sh.mu.Lock()
 		for _, l := range sh.loads {
-			l.cancel()
+			l.cancel() // the one after it sees that the cache is closed
 		}
 		sh.mu.Unlock()
 	}
@@ -111,77 +111,105 @@ func (c *Cache) Close() {
 	c.store.close()
 }
 
-// Guild returns a guild as it is after all events that were applied before the
-// call: from the cache, or loaded, together with all who want it now. It waits
-// until ctx ends; a load goes on without it. The error is a *MissingError.
-func (c *Cache) Guild(ctx context.Context, guild uint64, why Cause) (*Snapshot, error) {
-	if e := c.store.get(guild); e != nil {
-		return c.hit(e)
-	}
-	s, l, err := c.join(ctx, guild, why)
-	if l == nil {
-		return s, err
-	}
-	select {
-	case <-l.done:
-		err, s = l.err, l.snapshot
-	case <-ctx.Done():
-		err = &MissingError{Guild: guild, Reason: Timeout, Err: ctx.Err()}
-	}
-	c.counts.refuse(err)
-	return s, err
-}
+// rounds is how often a read goes on when a guild goes while more of it is being
+// loaded.
+const rounds = 3
 
-// Want is Guild without waiting: it returns the guild's version, or, when it is
-// being loaded, a channel that is closed when the load has ended.
-func (c *Cache) Want(ctx context.Context, guild uint64, why Cause) (version uint64, pending <-chan struct{}, err error) {
-	var s *Snapshot
-	if e := c.store.get(guild); e != nil {
-		s, err = c.hit(e)
-	} else {
-		var l *load
-		if s, l, err = c.join(ctx, guild, why); l != nil {
-			return 0, l.done, nil
+// Guild returns a guild, with these parts at least, as it is after all events
+// that were applied before the call: from the cache, or loaded, together with all
+// who want it now. Discord is asked only for parts that are not there. It waits
+// until ctx ends; a load goes on without it. The error is a *MissingError; the
+// parts that are there stay what they are.
+func (c *Cache) Guild(ctx context.Context, guild uint64, want Parts, why Cause) (*Snapshot, error) {
+	want = want.wanted()
+	for range rounds {
+		s, l, err := c.look(ctx, guild, want, why)
+		if l == nil {
+			return s, err
+		}
+		select {
+		case <-l.done:
+			err, s = l.err, l.snapshot
+		case <-ctx.Done():
+			err = &MissingError{Guild: guild, Reason: Timeout, Err: ctx.Err()}
+		}
+		if err != nil || s.Has(want) {
+			c.counts.refuse(err)
+			return s, err
 		}
 	}
-	if err != nil {
+	err := &MissingError{Guild: guild, Reason: Memory}
+	c.counts.refuse(err)
+	return nil, err
+}
+
+// Want is Guild without waiting: it returns the guild's version, or, when parts
+// of it are being loaded, a channel that is closed when that load has ended.
+func (c *Cache) Want(ctx context.Context, guild uint64, want Parts, why Cause) (version uint64, pending <-chan struct{}, err error) {
+	s, l, err := c.look(ctx, guild, want.wanted(), why)
+	switch {
+	case l != nil:
+		return 0, l.done, nil
+	case err != nil:
 		return 0, nil, err
 	}
 	return s.Version, nil, nil
 }
 
-func (c *Cache) hit(e *entry) (*Snapshot, error) {
+// look finds the guild, or the load that brings what is missing, or why there is
+// none.
+func (c *Cache) look(ctx context.Context, guild uint64, want Parts, why Cause) (*Snapshot, *load, error) {
+	if e := c.store.get(guild); e != nil {
+		if h := e.held.Load(); h.answers(want) {
+			s, err := c.hit(e, h)
+			return s, nil, err
+		}
+	}
+	return c.join(ctx, guild, want, why)
+}
+
+func (c *Cache) hit(e *entry, h *held) (*Snapshot, error) {
 	c.counts.hits.Add(1)
 	c.active(e)
-	h := e.held.Load()
-	if h.down {
-		err := &MissingError{Guild: e.guild, Reason: Outage}
-		c.counts.refuse(err)
-		return nil, err
-	}
-	return &h.Snapshot, nil
+	s, err := h.answer(e.guild)
+	c.counts.refuse(err)
+	return s, err
 }
 
 // join finds the guild on its way into the cache, joins its load, or starts one
 // if nothing speaks against it.
-func (c *Cache) join(ctx context.Context, guild uint64, why Cause) (*Snapshot, *load, error) {
+func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (*Snapshot, *load, error) {
 	sh := c.shard(guild)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	var have Parts
 	if e := c.find(sh, guild); e != nil {
-		s, err := c.hit(e)
-		return s, nil, err
+		h := e.held.Load()
+		if h.answers(want) {
+			s, err := c.hit(e, h)
+			return s, nil, err
+		}
+		c.active(e)
+		have = h.Parts()
 	}
 	c.counts.misses.Add(1)
-	if l := sh.loads[guild]; l != nil {
-		return nil, l, nil
+	for l := sh.loads[guild]; l != nil; l = l.next {
+		if !l.begun {
+			l.want |= want
+		}
+		if (l.want | have).Has(want) {
+			return nil, l, nil
+		}
 	}
 	err := error(&MissingError{Guild: guild, Reason: Closed})
 	if !c.closed.Load() {
 		if rec, holds := sh.records.look(guild, time.Now()); holds {
 			err = refusal(guild, rec)
 		} else if t, r, until := c.guard.admit(why); t.admitted {
-			return nil, c.start(ctx, sh, guild, t), nil
+			if sh.loads[guild] == nil {
+				want &^= have
+			}
+			return nil, c.start(ctx, sh, guild, want, t), nil
 		} else {
 			err = &MissingError{Guild: guild, Reason: r, Until: until}
 		}

@@ -23,7 +23,7 @@ func TestThousandReadersOfOneColdGuildShareOneLoad(t *testing.T) {
 		versions := make([]uint64, 1000)
 		for i := range versions {
 			all.Go(func() {
-				s, err := c.Guild(t.Context(), 7, Read)
+				s, err := c.Guild(t.Context(), 7, AllParts, Read)
 				if err != nil {
 					t.Error(err)
 					return
@@ -53,7 +53,7 @@ func TestIdleGoesAndActiveStays(t *testing.T) {
 	touches := map[string]func(*Cache){
 		"event that changes":  func(c *Cache) { c.Apply("GUILD_UPDATE", 7, []byte(`{"id":"7","name":"x"}`)) },
 		"event that does not": func(c *Cache) { c.Apply("MESSAGE_CREATE", 7, []byte(`{}`)) },
-		"reader":              func(c *Cache) { _, _ = c.Guild(context.Background(), 7, Read) },
+		"reader":              func(c *Cache) { _, _ = c.Guild(context.Background(), 7, AllParts, Read) },
 	}
 	for name, touch := range touches {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestIdleGoesAndActiveStays(t *testing.T) {
 
 func mustLoad(t testing.TB, c *Cache, guild uint64) *Snapshot {
 	t.Helper()
-	s, err := c.Guild(t.Context(), guild, Read)
+	s, err := c.Guild(t.Context(), guild, AllParts, Read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestOutageIsNotRemoval(t *testing.T) {
 		defer c.Close()
 		expect := func(want Reason, requests int) {
 			t.Helper()
-			_, err := c.Guild(t.Context(), 7, Read)
+			_, err := c.Guild(t.Context(), 7, AllParts, Read)
 			if got := reasonOf(t, err); got != want || d.total() != requests {
 				t.Fatalf("%q after %d requests, want %q after %d", got, d.total(), want, requests)
 			}
@@ -176,7 +176,7 @@ func TestEventsOfTheMeantimeDecide(t *testing.T) {
 						c.Apply(e.name, 7, e.data)
 					}
 				}()
-				s, err := c.Guild(t.Context(), 7, Read)
+				s, err := c.Guild(t.Context(), 7, AllParts, Read)
 				if got := reasonOf(t, err); got != tc.want {
 					t.Fatalf("%v, want reason %q", err, tc.want)
 				}
@@ -198,13 +198,13 @@ func TestWaitersGiveUpAndCloseTellsThem(t *testing.T) {
 		}})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := c.Guild(ctx, 7, Read)
+		_, err := c.Guild(ctx, 7, AllParts, Read)
 		if reasonOf(t, err) != Timeout || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a waiter whose time is up: %v", err)
 		}
 		late := make(chan error)
 		go func() {
-			_, err := c.Guild(context.Background(), 7, Read)
+			_, err := c.Guild(context.Background(), 7, AllParts, Read)
 			late <- err
 		}()
 		synctest.Wait()
@@ -213,7 +213,7 @@ func TestWaitersGiveUpAndCloseTellsThem(t *testing.T) {
 			t.Errorf("a waiter when the cache closes: %v", err)
 		}
 		synctest.Wait()
-		if _, err := c.Guild(context.Background(), 8, Read); reasonOf(t, err) != Closed {
+		if _, err := c.Guild(context.Background(), 8, AllParts, Read); reasonOf(t, err) != Closed {
 			t.Errorf("after Close: %v", err)
 		}
 		c.Close() // twice does no harm

@@ -11,19 +11,29 @@ type event struct {
 	data []byte
 }
 
-// changes reports whether events of this name may change what is kept of a guild.
-func changes(name string) bool {
+// touches are the parts that events of this name are laid over, and whether
+// they may change what is kept of a guild at all.
+func touches(name string) (over Parts, changes bool) {
 	switch name {
-	case "GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE",
-		"CHANNEL_CREATE", "CHANNEL_UPDATE", "CHANNEL_DELETE",
-		"THREAD_CREATE", "THREAD_UPDATE", "THREAD_DELETE", "THREAD_LIST_SYNC",
-		"THREAD_MEMBER_UPDATE", "THREAD_MEMBERS_UPDATE",
-		"GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_ROLE_DELETE",
-		"GUILD_EMOJIS_UPDATE", "GUILD_STICKERS_UPDATE",
-		"GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE":
-		return true
+	case "GUILD_CREATE":
+		return AllParts, true // replaced, but what it does not change makes no new version
+	case "GUILD_ROLE_DELETE":
+		return PartsOf(PartGuild, PartMember), true
+	case "GUILD_UPDATE", "GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_EMOJIS_UPDATE", "GUILD_STICKERS_UPDATE":
+		return PartsOf(PartGuild), true
+	case "CHANNEL_CREATE", "CHANNEL_UPDATE":
+		return PartsOf(PartChannels), true
+	case "CHANNEL_DELETE":
+		return PartsOf(PartChannels, PartThreads), true
+	case "THREAD_CREATE", "THREAD_UPDATE", "THREAD_DELETE", "THREAD_LIST_SYNC",
+		"THREAD_MEMBER_UPDATE", "THREAD_MEMBERS_UPDATE":
+		return PartsOf(PartThreads), true
+	case "GUILD_MEMBER_UPDATE":
+		return PartsOf(PartMember), true
+	case "GUILD_DELETE", "GUILD_MEMBER_REMOVE":
+		return 0, true
 	}
-	return false
+	return 0, false
 }
 
 // ofOneMember are the names whose events matter only when they tell of the bot.
@@ -31,14 +41,20 @@ func ofOneMember(name string) bool {
 	return name == "GUILD_MEMBER_UPDATE" || name == "GUILD_MEMBER_REMOVE"
 }
 
-// world is a guild as it is being changed; a zero one is not loaded.
+// world is a guild as it is being changed; a zero one is not loaded. A part that
+// is nil is not there, or the event cannot touch it: every edit leaves it alone,
+// only GUILD_CREATE gives all parts.
 type world struct {
-	held
+	bodies
+
 	guild, self uint64
+	down        bool // Discord says that it is unavailable
 	removed     bool // the bot is out
 }
 
-func (w *world) loaded() bool { return w.Guild != nil }
+func (w *world) loaded() bool {
+	return w.Guild != nil || w.Channels != nil || w.Threads != nil || w.Member != nil
+}
 
 // apply changes the guild as an event says, and reports whether it did. An event
 // that says nothing sensible changes nothing.
@@ -46,8 +62,7 @@ func (w *world) apply(e event) bool {
 	if !json.Valid(e.data) {
 		return false
 	}
-	before := w.held
-	gone := w.removed
+	before, down, gone := w.bodies, w.down, w.removed
 	switch e.name {
 	case "GUILD_CREATE":
 		w.created(e.data)
@@ -59,17 +74,15 @@ func (w *world) apply(e event) bool {
 	case "GUILD_MEMBER_REMOVE":
 		w.removed = w.removed || w.own(e.data)
 	default:
-		if w.loaded() {
-			w.edit(e)
-		}
+		w.edit(e)
 	}
-	return gone != w.removed || w.down != before.down || !same(&before.Snapshot, &w.Snapshot)
+	return gone != w.removed || w.down != down || !same(&before, &w.bodies)
 }
 
 func (w *world) edit(e event) {
 	switch e.name {
 	case "GUILD_UPDATE":
-		if isObject(e.data) {
+		if w.Guild != nil && isObject(e.data) {
 			w.Guild = merge(w.Guild, e.data, beside()...)
 		}
 	case "GUILD_EMOJIS_UPDATE":
@@ -77,17 +90,17 @@ func (w *world) edit(e event) {
 	case "GUILD_STICKERS_UPDATE":
 		w.list("stickers", e.data)
 	case "GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE":
-		if role := field(e.data, "role"); idOf(role) != 0 {
+		if role := field(e.data, "role"); w.Guild != nil && idOf(role) != 0 {
 			w.Guild = with(w.Guild, "roles", upsert(field(w.Guild, "roles"), idOf(role), role))
 		}
 	case "GUILD_ROLE_DELETE":
 		w.roleDeleted(snowflake(field(e.data, "role_id")))
 	case "GUILD_MEMBER_UPDATE":
-		if w.own(e.data) {
+		if w.Member != nil && w.own(e.data) {
 			w.Member = merge(w.Member, e.data, "guild_id")
 		}
 	case "CHANNEL_CREATE", "CHANNEL_UPDATE":
-		if id := idOf(e.data); id != 0 {
+		if id := idOf(e.data); w.Channels != nil && id != 0 {
 			w.Channels = upsert(w.Channels, id, trim(e.data))
 		}
 	case "CHANNEL_DELETE":
@@ -96,7 +109,9 @@ func (w *world) edit(e event) {
 			w.Threads = or(without(w.Threads, has("parent_id", id)), w.Threads)
 		}
 	default:
-		w.thread(e)
+		if w.Threads != nil {
+			w.thread(e)
+		}
 	}
 }
 
@@ -155,7 +170,7 @@ func (w *world) adopt(list []byte) json.RawMessage {
 
 // list replaces a list of the guild by that of an event.
 func (w *world) list(name string, data []byte) {
-	if l := field(data, name); isList(l) {
+	if l := field(data, name); w.Guild != nil && isList(l) {
 		w.Guild = with(w.Guild, name, l)
 	}
 }
@@ -188,16 +203,7 @@ func or(changed, before json.RawMessage) json.RawMessage {
 	return changed
 }
 
-func same(a, b *Snapshot) bool {
+func same(a, b *bodies) bool {
 	return bytes.Equal(a.Guild, b.Guild) && bytes.Equal(a.Channels, b.Channels) &&
 		bytes.Equal(a.Threads, b.Threads) && bytes.Equal(a.Member, b.Member)
-}
-
-// tighten lets go of room that edits left, but for what the allocator rounds up.
-func (s *Snapshot) tighten() {
-	for _, p := range [...]*json.RawMessage{&s.Guild, &s.Channels, &s.Threads, &s.Member} {
-		if cap(*p)-len(*p) > len(*p)/6 {
-			*p = bytes.Clone(*p)
-		}
-	}
 }

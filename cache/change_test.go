@@ -30,12 +30,12 @@ func FuzzApply(f *testing.F) {
 		for _, loaded := range []bool{true, false} {
 			w := world{guild: 7, self: 900}
 			if loaded {
-				w.Snapshot = first
+				w.bodies = first
 			}
 			for range 2 { // also on what it made itself
 				w.apply(event{name, bytes.Clone(data)})
 				if w.loaded() {
-					checkParts(t, &w.Snapshot)
+					checkParts(t, &w.bodies)
 				}
 			}
 		}
@@ -45,16 +45,16 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
-func fakeWorld(t testing.TB) Snapshot {
+func fakeWorld(t testing.TB) bodies {
 	t.Helper()
 	g := newFake(1, 7).guilds[7]
-	return Snapshot{
+	return bodies{
 		Guild: toJSON(g.body(false)), Channels: toJSON(sorted(g.channels)),
 		Threads: toJSON(sorted(g.threads)), Member: toJSON(g.member),
 	}
 }
 
-func checkParts(t testing.TB, s *Snapshot) {
+func checkParts(t testing.TB, s *bodies) {
 	t.Helper()
 	var guild map[string]json.RawMessage
 	var channels, threads []map[string]json.RawMessage
@@ -150,7 +150,7 @@ func TestRealGuildCreate(t *testing.T) {
 	if !w.apply(event{"GUILD_CREATE", payload.D}) {
 		t.Fatal("nothing changed")
 	}
-	checkParts(t, &w.Snapshot)
+	checkParts(t, &w.bodies)
 	var guild, member map[string]json.RawMessage
 	var gotChannels, gotThreads []map[string]json.RawMessage
 	decode(w.Guild, &guild)
@@ -180,10 +180,10 @@ func TestRealGuildCreate(t *testing.T) {
 
 // TestThreadMembers: the bot joins, leaves, and is listed beside its threads.
 func TestThreadMembers(t *testing.T) {
-	w := world{guild: 7, self: 900, held: held{Snapshot: Snapshot{
+	w := world{guild: 7, self: 900, bodies: bodies{
 		Guild: json.RawMessage(`{"id":"7"}`), Channels: json.RawMessage(`[{"id":"1"}]`),
 		Threads: json.RawMessage(`[{"id":"5","parent_id":"1","member_count":1},{"id":"6","parent_id":"2"}]`), Member: json.RawMessage(`null`),
-	}}}
+	}}
 	steps := []struct{ name, data, want string }{
 		{
 			"THREAD_MEMBERS_UPDATE", `{"id":"5","member_count":2,"added_members":[{"id":"5","user_id":"900","member":{},"presence":null}]}`,

@@ -3,16 +3,22 @@
 // mass events.
 //
 // A guild is Discord's JSON in parts (the guild with roles, emojis and stickers
-// inside; channels; active threads; the bot's own member). A [Snapshot] is
-// immutable; an event makes the next one, with the next version of one counter
-// for the whole cache.
+// inside; channels; active threads; the bot's own member), and only those that
+// somebody has wanted. A [Snapshot] is immutable; an event makes the next one,
+// with the next version of one counter for the whole cache, and so do parts that
+// are added.
 //
-//	Guild ── hit ───────────────────────────────> Snapshot
-//	  └─ miss ─> record? ─> guard ─> load (one for all who wait, at most 4 requests)
+//	Guild ── hit: all wanted parts are there ───> Snapshot
+//	  └─ miss ─> record? ─> guard ─> load (of the missing parts, at most 4 requests,
+//	                │         │         │  one for all who wait)
 //	                │         │         ├─ events of the meantime on top, in order
 //	                └─ reason ┘         └─ entry: pinned ─> resident ─> gone
 //	Apply ─┬─ changes nothing: touch
-//	       └─ changes: into the load under way, else onto the entry
+//	       └─ changes: onto the parts that are there, and into the load under way
+//
+// A guild has one load at a time. Who wants parts that it does not bring gets the
+// next one, which begins when it has ended. What fails leaves the parts that are
+// there alone.
 //
 // # An entry's life
 //

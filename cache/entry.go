@@ -1,46 +1,14 @@
 package cache
 
-import (
-	"encoding/json"
-	"sync/atomic"
-)
-
-// Snapshot is a guild at one moment. Neither it nor its bytes are ever changed:
-// any goroutine may keep and read them, none may write.
-//
-// What moves with every message or member (last_message_id, last_pin_timestamp,
-// counts of members) is as old as the load or the event that last carried it.
-type Snapshot struct {
-	// Version is higher than that of every snapshot made before, of any guild.
-	Version uint64
-	// Guild is the guild object with roles, emojis and stickers inside.
-	Guild json.RawMessage
-	// Channels is a list of channel objects, without threads, in no promised order.
-	Channels json.RawMessage
-	// Threads is the list of active threads; those that the bot has joined have
-	// their "member" inside, as in GUILD_CREATE.
-	Threads json.RawMessage
-	// Member is the bot's own member object, or null if it is not known.
-	Member json.RawMessage
-}
+import "sync/atomic"
 
 // overhead is what an entry costs beside its bytes: itself, its snapshot, its
 // place in ristretto (131 bytes measured) and in the expiry index.
 const overhead = 512
 
-func (s *Snapshot) size() int64 {
-	return int64(cap(s.Guild)+cap(s.Channels)+cap(s.Threads)+cap(s.Member)) + overhead
-}
-
 // chargeFor is what an entry of this size is charged: a little more, so that
 // small growth needs no new admission.
 func chargeFor(size int64) int64 { return (size + size/32 + 255) &^ 255 }
-
-// held is what an entry points at; replaced as a whole.
-type held struct {
-	Snapshot
-	down bool // GUILD_DELETE with unavailable: true as of late
-}
 
 // entry is one guild. Ristretto and the overlay hold pointers to it.
 type entry struct {
@@ -52,9 +20,11 @@ type entry struct {
 	charge atomic.Int64
 	queued atomic.Bool // waits for the keeper
 
+	beside  int64 // bytes that hang on it beside its snapshot; the shard's lock
 	pinned  bool  // in the overlay; the shard's lock
 	transit int64 // its share of the books' transit; the shard's lock
 	fresh   bool  // not yet taken for the first time; the shard's lock
+	failed  bool  // a load of further parts has failed, and its record holds; the shard's lock
 	left    bool  // its guild was removed; the shard's lock
 
 	taken int64 // charge that ristretto knows, 0: none; the keeper's
@@ -77,6 +47,11 @@ func newEntry(b *books, guild uint64, h *held, charge, now int64) *entry {
 	b.guilds.Add(1)
 	return e
 }
+
+// size is what the entry costs; the caller holds the shard's lock.
+func (e *entry) size() int64 { return sizeOf(&e.held.Load().Snapshot) + e.beside }
+
+func sizeOf(s *Snapshot) int64 { return s.size() + overhead }
 
 func (e *entry) gone() bool { return e.charge.Load() == 0 }
 

@@ -8,12 +8,9 @@ import (
 
 // finish lays what came in the meantime over the answers, keeps the guild, and
 // tells all who wait.
-func (c *Cache) finish(ctx context.Context, l *load, got Snapshot, err error) {
-	w := world{guild: l.guild}
-	if err == nil {
-		w.Snapshot = got
-	}
-	for left := flushes; !c.finished(l, &w, err, left == 0); left-- {
+func (c *Cache) finish(ctx context.Context, l *load, got bodies, err error) {
+	h := c.overlaid(l, got)
+	for left := flushes; !c.finished(l, &h, err, left == 0); left-- {
 		if c.keeper.flush(ctx) != nil {
 			left = 1 // the last look
 		}
@@ -37,45 +34,68 @@ func (c *Cache) finish(ctx context.Context, l *load, got Snapshot, err error) {
 // ristretto.
 const flushes = 3
 
+// overlaid is the answers with what has come up to now on top. No lock is held
+// for what that costs; what comes from here on finds a guild that is packed.
+func (c *Cache) overlaid(l *load, got bodies) held {
+	sh := c.shard(l.guild)
+	sh.mu.Lock()
+	meantime := l.meantime
+	l.meantime = nil // bytes stay counted: they bound the whole load
+	sh.mu.Unlock()
+	w := world{bodies: got, guild: l.guild, self: c.me()}
+	for _, e := range meantime {
+		w.apply(e)
+	}
+	return held{Snapshot: w.packed(), down: w.down, removed: w.removed}
+}
+
 // finished ends the load; false: there is no room now, and this is not the last
 // look.
-func (c *Cache) finished(l *load, w *world, err error, last bool) bool {
+func (c *Cache) finished(l *load, h *held, err error, last bool) bool {
 	sh := c.shard(l.guild)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	w.self = c.me()
 	for _, e := range l.meantime {
-		w.apply(e)
+		*h, _ = h.edited(l.guild, c.me(), e)
 	}
-	l.meantime, l.bytes = nil, 0
+	l.meantime = nil
 	if err == nil && l.overflow {
 		err = errTooMuchMeanwhile
 	}
+	e := c.find(sh, l.guild)
 	switch {
+	case e != nil && e.held.Load().answers(l.want): // GUILD_CREATE was quicker, or it is down
+		l.snapshot, l.err = e.held.Load().answer(l.guild)
 	case err != nil && c.closed.Load():
 		l.err = &MissingError{Guild: l.guild, Reason: Closed}
-	case w.removed:
+	case h.removed:
 		l.err = c.missing(l.guild, sh.records.fail(l.guild, Removed, 0, c.guard.options), nil)
-	case w.down:
+	case h.down:
 		l.err = c.missing(l.guild, sh.records.fail(l.guild, Outage, 0, c.guard.options), nil)
-	case !w.loaded() || l.overflow:
+	case h.Parts() == 0 || l.overflow:
 		why, least := judge(err)
 		rec := sh.records.fail(l.guild, why, least, c.guard.options)
 		l.err = c.missing(l.guild, rec, err)
-	default:
-		return c.take(sh, l, w, last)
+		if e != nil {
+			e.failed = true
+		}
+	case e != nil:
+		if !c.complete(sh, l, e, h, last) {
+			return false
+		}
+	case !c.take(sh, l, h, last):
+		return false
 	}
-	delete(sh.loads, l.guild)
+	sh.ended(l)
 	return true
 }
 
 var errTooMuchMeanwhile = errors.New("more events came during the load than are kept")
 
 // take keeps a loaded guild; the caller holds the shard's lock. Who waits gets
-// it even if it does not fit.
-func (c *Cache) take(sh *shard, l *load, w *world, last bool) bool {
-	w.tighten()
-	charge := chargeFor(w.size())
+// it even if it does not fit. False: there is no room now.
+func (c *Cache) take(sh *shard, l *load, h *held, last bool) bool {
+	charge := chargeFor(sizeOf(&h.Snapshot))
 	fits := charge <= c.books.limit
 	if fits && !c.books.enter(charge) {
 		if !last {
@@ -83,10 +103,8 @@ func (c *Cache) take(sh *shard, l *load, w *world, last bool) bool {
 		}
 		fits = false
 	}
-	w.Version = c.version.Add(1)
-	h := &held{Snapshot: w.Snapshot}
+	h.Version = c.version.Add(1)
 	l.snapshot = &h.Snapshot
-	delete(sh.loads, l.guild)
 	if !fits {
 		sh.records.fail(l.guild, Memory, 0, c.guard.options)
 		return true
@@ -95,6 +113,34 @@ func (c *Cache) take(sh *shard, l *load, w *world, last bool) bool {
 	e.transit = charge
 	sh.pin(e)
 	c.keeper.enqueue(e)
+	return true
+}
+
+// complete adds parts that were loaded to those that are there, which are as
+// true; the caller holds the shard's lock. What does not fit leaves the entry as
+// it is. False: there is no room now.
+func (c *Cache) complete(sh *shard, l *load, e *entry, h *held, last bool) bool {
+	for p, b := range e.held.Load().pieces {
+		if b != nil {
+			h.pieces[p] = b
+		}
+	}
+	size := sizeOf(&h.Snapshot) + e.beside
+	fits := c.resized(sh, e, size)
+	if !fits && !last && chargeFor(size) <= c.books.limit {
+		return false
+	}
+	h.Version = c.version.Add(1)
+	l.snapshot = &h.Snapshot
+	if !fits {
+		sh.records.fail(l.guild, Memory, 0, c.guard.options)
+		e.failed = true
+		return true
+	}
+	e.held.Store(h)
+	e.failed = false
+	sh.records.forget(l.guild)
+	c.active(e)
 	return true
 }
 

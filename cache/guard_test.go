@@ -91,7 +91,7 @@ func TestReasonsOfFailedLoads(t *testing.T) {
 					return json.RawMessage(tc.garbage), tc.answer
 				}})
 				defer c.Close()
-				_, err := c.Guild(t.Context(), 7, Read)
+				_, err := c.Guild(t.Context(), 7, AllParts, Read)
 				var m *MissingError
 				if !errors.As(err, &m) || m.Reason != tc.first {
 					t.Fatalf("first: %v, want %s", err, tc.first)
@@ -102,13 +102,13 @@ func TestReasonsOfFailedLoads(t *testing.T) {
 				if wait := time.Until(m.Until); wait < tc.least || wait > tc.most {
 					t.Errorf("backs off for %v, want %v to %v", wait, tc.least, tc.most)
 				}
-				_, err = c.Guild(t.Context(), 7, Read)
+				_, err = c.Guild(t.Context(), 7, AllParts, Read)
 				if got := reasonOf(t, err); got != tc.then {
 					t.Errorf("then: %v, want %s", err, tc.then)
 				}
 				good = true
 				time.Sleep(time.Until(m.Until))
-				if _, err := c.Guild(t.Context(), 7, Read); err != nil {
+				if _, err := c.Guild(t.Context(), 7, AllParts, Read); err != nil {
 					t.Errorf("afterwards: %v", err)
 				}
 			})
@@ -123,7 +123,7 @@ func TestBackOffDoublesUpToItsLimitAndForgets(t *testing.T) {
 		defer c.Close()
 		fails := func(want time.Duration) {
 			t.Helper()
-			_, err := c.Guild(t.Context(), 7, Read)
+			_, err := c.Guild(t.Context(), 7, AllParts, Read)
 			var m *MissingError
 			if !errors.As(err, &m) || m.Reason != Failed {
 				t.Fatalf("%v, want a failed load", err)
@@ -157,18 +157,18 @@ func TestWhatDoesNotFitBacksOffAsMemory(t *testing.T) {
 			return a.load(ctx, guild, p)
 		}})
 		defer c.Close()
-		if _, err := c.Guild(t.Context(), 7, Read); err != nil {
+		if _, err := c.Guild(t.Context(), 7, AllParts, Read); err != nil {
 			t.Fatalf("who waited for the load gets it: %v", err)
 		}
-		_, err := c.Guild(t.Context(), 7, Read)
+		_, err := c.Guild(t.Context(), 7, AllParts, Read)
 		if reasonOf(t, err) != Memory || a.calls != 1 {
 			t.Errorf("then %v after %d loads, want memory after 1", err, a.calls)
 		}
 		time.Sleep(5 * time.Second)
-		if _, err := c.Guild(t.Context(), 7, Read); err != nil || a.calls != 2 {
+		if _, err := c.Guild(t.Context(), 7, AllParts, Read); err != nil || a.calls != 2 {
 			t.Errorf("after its back-off: %v, %d loads", err, a.calls)
 		}
-		_, err = c.Guild(t.Context(), 7, Read)
+		_, err = c.Guild(t.Context(), 7, AllParts, Read)
 		var m *MissingError
 		if !errors.As(err, &m) || time.Until(m.Until) < 7*time.Second {
 			t.Errorf("%v, want a longer back-off", err)
@@ -185,7 +185,7 @@ func TestMassKindsAreRefusedFirst(t *testing.T) {
 		want := func(why Cause, want Reason) {
 			t.Helper()
 			next++
-			_, err := c.Guild(t.Context(), next, why)
+			_, err := c.Guild(t.Context(), next, AllParts, why)
 			if got := reasonOf(t, err); got != want {
 				t.Fatalf("load %d: %q, want %q", next-1000, got, want)
 			}
@@ -221,7 +221,7 @@ func TestLoadsWaitForTheirTokens(t *testing.T) {
 		var all sync.WaitGroup
 		for guild := range uint64(20) {
 			all.Go(func() {
-				_, err := c.Guild(t.Context(), guild+1, Event)
+				_, err := c.Guild(t.Context(), guild+1, AllParts, Event)
 				if err == nil {
 					took <- time.Since(began)
 				}
@@ -241,7 +241,7 @@ func TestLoadsWaitForTheirTokens(t *testing.T) {
 		if n != 2+5 || refused != 13 {
 			t.Errorf("%d loads and %d refusals, want 7 and 13", n, refused)
 		}
-		_, err := c.Guild(t.Context(), 99, Mass)
+		_, err := c.Guild(t.Context(), 99, AllParts, Mass)
 		if reasonOf(t, err) != Refused {
 			t.Errorf("an event of a mass kind waits: %v", err)
 		}
@@ -258,7 +258,7 @@ func TestFourLoadsAtOnceAndOnePlaceKept(t *testing.T) {
 			next++
 			id, got := next, make(chan Reason, 1)
 			go func() {
-				_, err := c.Guild(t.Context(), id, why)
+				_, err := c.Guild(t.Context(), id, AllParts, why)
 				got <- reasonOf(t, err)
 			}()
 			synctest.Wait()
@@ -293,7 +293,7 @@ func TestLedgerMayForbidLoads(t *testing.T) {
 	a := &answers{}
 	c := newTestCache(t, Options{Load: a.load, Guard: GuardOptions{Allowed: func() bool { return allowed }}})
 	defer c.Close()
-	_, err := c.Guild(t.Context(), 7, Read)
+	_, err := c.Guild(t.Context(), 7, AllParts, Read)
 	if reasonOf(t, err) != GuardOpen || a.calls != 0 {
 		t.Errorf("%v after %d loads", err, a.calls)
 	}

@@ -177,8 +177,9 @@ func (c *Cache) release(e *entry, told int64) {
 		return
 	}
 	if e.fresh {
-		e.fresh = false
-		sh.records.forget(e.guild)
+		if e.fresh = false; !e.failed {
+			sh.records.forget(e.guild)
+		}
 	}
 	sh.unpin(e)
 }

@@ -17,8 +17,8 @@ func keepNow(t testing.TB, c *Cache, guild uint64, content string) {
 	for left := 50; ; left-- {
 		sh := c.shard(guild)
 		sh.mu.Lock()
-		w := &world{guild: guild, held: held{Snapshot: Snapshot{Guild: json.RawMessage(content)}}}
-		done := c.take(sh, &load{guild: guild}, w, left == 0)
+		b := bodies{Guild: json.RawMessage(content)}
+		done := c.take(sh, &load{guild: guild}, &held{Snapshot: b.packed()}, left == 0)
 		sh.mu.Unlock()
 		if done {
 			return
@@ -57,7 +57,7 @@ func TestBurstLosesNoWrite(t *testing.T) {
 		if e == nil {
 			t.Fatalf("guild %d is lost", g)
 		}
-		if got := string(e.held.Load().Guild); got != `{"v":2}` {
+		if got := string(e.held.Load().Part(PartGuild)); got != `{"v":2}` {
 			t.Fatalf("guild %d is %s, the write of 2 is lost", g, got)
 		}
 	}
@@ -128,7 +128,7 @@ func TestTinyCacheUnderBurst(t *testing.T) {
 				}
 				if e := lookUp(c, g); e != nil {
 					var o struct{ Pad string }
-					if err := json.Unmarshal(e.held.Load().Guild, &o); err != nil || o.Pad != last[g] {
+					if err := json.Unmarshal(e.held.Load().Part(PartGuild), &o); err != nil || o.Pad != last[g] {
 						t.Errorf("step %d: guild %d has %d bytes, %d were written (%v)", step, g, len(o.Pad), len(last[g]), err)
 						return
 					}
@@ -191,11 +191,11 @@ func TestDroppedPutsAreTriedAgain(t *testing.T) {
 	for g := uint64(1); g <= guilds; g++ {
 		e := c.store.get(g)
 		if g == 500 {
-			_, err := c.Guild(t.Context(), g, Read)
+			_, err := c.Guild(t.Context(), g, AllParts, Read)
 			if e != nil || reasonOf(t, err) != Memory {
 				t.Errorf("a guild that is never taken: %v", err)
 			}
-		} else if e == nil || len(e.held.Load().Guild) < 1000 {
+		} else if e == nil || len(e.held.Load().Part(PartGuild)) < 1000 {
 			t.Fatalf("guild %d is lost or old: %v", g, e)
 		}
 	}
@@ -260,13 +260,13 @@ func TestReadersWhileAGuildGrowsAndShrinks(t *testing.T) {
 				default:
 				}
 				least := applied.Load()
-				s, err := c.Guild(t.Context(), 7, Read)
+				s, err := c.Guild(t.Context(), 7, AllParts, Read)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				var o struct{ V int64 }
-				if err := json.Unmarshal(s.Guild, &o); err != nil || o.V < least || s.Version < last {
+				if err := json.Unmarshal(s.Part(PartGuild), &o); err != nil || o.V < least || s.Version < last {
 					t.Errorf("read %d of version %d after %d was applied and version %d read: %v", o.V, s.Version, least, last, err)
 					return
 				}

@@ -10,35 +10,18 @@ import (
 	"time"
 )
 
-// Part is one request's worth of a guild.
-type Part uint8
-
-// The parts, and where Discord has them.
-const (
-	PartGuild    Part = iota // GET /guilds/{id}?with_counts=true
-	PartChannels             // GET /guilds/{id}/channels
-	PartThreads              // GET /guilds/{id}/threads/active
-	PartMember               // GET /guilds/{id}/members/{the bot}
-	parts
-)
-
-func (p Part) String() string {
-	return [...]string{"guild", "channels", "threads", "member", "no part"}[min(p, parts)]
-}
-
-// Loader gets one part of a guild, as Discord answers it. It must end when ctx
-// does, and tell what Discord answered as a *LoadError. It is called from
-// several goroutines at once.
-type Loader func(ctx context.Context, guild uint64, part Part) (json.RawMessage, error)
-
-// load is one under way. The shard's lock guards meantime.
+// load is one under way, or the one after it. The shard's lock guards
+// want, begun, next and meantime.
 type load struct {
 	guild    uint64
+	want     Parts // what Discord is asked for
+	begun    bool  // it is; want stays as it is
 	ticket   ticket
 	cancel   context.CancelFunc
 	done     chan struct{} // closed when snapshot or err is there
 	snapshot *Snapshot
 	err      error
+	next     *load // for who came later and wants other parts; begins when this one has ended
 
 	meantime []event // came while the answers were under way, in order
 	bytes    int
@@ -62,42 +45,106 @@ func (l *load) remember(e event) {
 	}
 }
 
-// start begins a load that the guard has admitted; the caller holds the shard's
-// lock. It outlives its first waiter: the guild is wanted.
-func (c *Cache) start(ctx context.Context, sh *shard, guild uint64, t ticket) *load {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
-	l := &load{guild: guild, ticket: t, cancel: cancel, done: make(chan struct{})}
-	sh.loads[guild] = l
+// start begins a load that the guard has admitted, when the one under way has
+// ended; the caller holds the shard's lock. It outlives its first waiter: the
+// guild is wanted.
+func (c *Cache) start(ctx context.Context, sh *shard, guild uint64, want Parts, t ticket) *load {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	before := sh.loads[guild]
+	l := &load{guild: guild, want: want, begun: before == nil, ticket: t, cancel: cancel, done: make(chan struct{})}
+	if before == nil {
+		sh.loads[guild] = l
+	} else {
+		before.next = l
+	}
 	c.counts.loads.Add(1)
 	c.running.Go(func() { // Close waits
 		defer cancel()
-		got, err := c.fetch(ctx, guild, t.wait)
+		if before != nil {
+			<-before.done // closed by its own goroutine, which Close cancels too
+			if !c.resume(l) {
+				return
+			}
+		}
+		ctx, stop := context.WithTimeout(ctx, c.timeout)
+		defer stop()
+		got, err := c.fetch(ctx, guild, l.want, t.wait)
 		c.finish(ctx, l, got, err)
 	})
 	return l
 }
 
-// fetch waits for its token and a place, and asks for the guild, then, as that has shown that
-// there is one, for all else at once.
-func (c *Cache) fetch(ctx context.Context, guild uint64, wait time.Duration) (s Snapshot, err error) {
+// resume looks what a load that had to wait still has to do. False: nothing, it
+// has ended.
+func (c *Cache) resume(l *load) bool {
+	sh := c.shard(l.guild)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if !c.outcome(sh, l) {
+		l.begun = true
+		return true
+	}
+	sh.ended(l)
+	c.guard.ended(l.ticket, abandoned)
+	close(l.done)
+	return false
+}
+
+// outcome tells whether a load that has not begun has one already, by the load
+// before it or by an event; else it wants only what is still missing.
+func (c *Cache) outcome(sh *shard, l *load) bool {
+	if e := c.find(sh, l.guild); e != nil {
+		h := e.held.Load()
+		if h.answers(l.want) {
+			l.snapshot, l.err = h.answer(l.guild)
+			return true
+		}
+		l.want &^= h.Parts()
+	}
+	if c.closed.Load() {
+		l.err = &MissingError{Guild: l.guild, Reason: Closed}
+	} else if rec, holds := sh.records.look(l.guild, time.Now()); holds {
+		l.err = refusal(l.guild, rec)
+	}
+	return l.err != nil
+}
+
+// ended takes a load that has its outcome out of the shard; the next one begins.
+// The caller holds the lock.
+func (sh *shard) ended(l *load) {
+	if l.next == nil {
+		delete(sh.loads, l.guild)
+		return
+	}
+	sh.loads[l.guild] = l.next
+}
+
+// fetch waits for its token and a place, and asks for the parts: for the guild
+// first, as that shows that there is one, then for all else at once.
+func (c *Cache) fetch(ctx context.Context, guild uint64, want Parts, wait time.Duration) (b bodies, err error) {
 	if err := pause(ctx, wait); err != nil {
-		return s, fmt.Errorf("wait for a load to be allowed: %w", err)
+		return b, fmt.Errorf("wait for a load to be allowed: %w", err)
 	}
 	select {
 	case c.guard.places <- struct{}{}:
 		defer func() { <-c.guard.places }()
 	case <-ctx.Done():
-		return s, fmt.Errorf("wait for other loads: %w", ctx.Err())
+		return b, fmt.Errorf("wait for other loads: %w", ctx.Err())
 	}
 	var got [parts]json.RawMessage
-	if got[PartGuild], err = c.ask(ctx, guild, PartGuild); err != nil {
-		return s, err
+	if want.Has(PartsOf(PartGuild)) {
+		if got[PartGuild], err = c.ask(ctx, guild, PartGuild); err != nil {
+			return b, err
+		}
 	}
 	var all sync.WaitGroup
 	var errs [parts]error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for p := PartChannels; p < parts; p++ {
+		if !want.Has(PartsOf(p)) {
+			continue
+		}
 		all.Go(func() {
 			if got[p], errs[p] = c.ask(ctx, guild, p); errs[p] != nil {
 				cancel()
@@ -106,10 +153,12 @@ func (c *Cache) fetch(ctx context.Context, guild uint64, wait time.Duration) (s 
 	}
 	all.Wait()
 	if err := first(errs[:]); err != nil {
-		return s, err
+		return b, err
 	}
-	s.Guild, s.Channels, s.Threads, s.Member = got[PartGuild], got[PartChannels], got[PartThreads], got[PartMember]
-	return s, nil
+	for p := range parts {
+		*b.part(p) = got[p]
+	}
+	return b, nil
 }
 
 func pause(ctx context.Context, wait time.Duration) error {

@@ -20,14 +20,14 @@ func TestMassEventOverColdGuilds(t *testing.T) {
 		for i := range 50_000 {
 			guild := uint64(1 + i%5000)
 			c.Apply("GUILD_MEMBER_REMOVE", guild, leave)
-			wanting.Go(func() { _, _ = c.Guild(t.Context(), guild, CauseOf("GUILD_MEMBER_REMOVE")) })
+			wanting.Go(func() { _, _ = c.Guild(t.Context(), guild, AllParts, CauseOf("GUILD_MEMBER_REMOVE")) })
 			if i%5 == 4 {
 				time.Sleep(time.Millisecond)
 				synctest.Wait()
 			}
 			if i%5000 == 2500 {
 				began := time.Now()
-				if _, err := c.Guild(t.Context(), uint64(100_000+i), Interaction); err != nil {
+				if _, err := c.Guild(t.Context(), uint64(100_000+i), AllParts, Interaction); err != nil {
 					t.Errorf("an interaction meanwhile: %v", err)
 				}
 				if took := time.Since(began); took > time.Second {

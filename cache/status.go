@@ -37,6 +37,9 @@ type counts struct {
 
 // refuse counts an error of Guild by its reason; nil is none.
 func (c *counts) refuse(err error) {
+	if err == nil {
+		return
+	}
 	var m *MissingError
 	if !errors.As(err, &m) {
 		return

@@ -119,7 +119,7 @@ func (g *guilds) Want(guild uint64, event string) (version uint64, pending <-cha
 	if guild == 0 {
 		return 0, nil
 	}
-	version, pending, err := g.cache.Want(context.Background(), guild, cache.CauseOf(event))
+	version, pending, err := g.cache.Want(context.Background(), guild, cache.AllParts, cache.CauseOf(event))
 	g.refusals.note(err, false)
 	return version, pending
 }
@@ -131,7 +131,7 @@ func (g *guilds) Guild(ctx context.Context, r *wire.GuildRequest) (*wire.GuildRe
 	}
 	ctx, cancel := context.WithTimeout(ctx, guildRead)
 	defer cancel()
-	s, err := g.cache.Guild(ctx, r.GetGuild(), readCause(r.GetEvent()))
+	s, err := g.cache.Guild(ctx, r.GetGuild(), cache.AllParts, readCause(r.GetEvent()))
 	if missing, ok := errors.AsType[*cache.MissingError](err); ok {
 		g.refusals.note(err, true)
 		return &wire.GuildResponse{Missing: missingGuild(missing)}, nil
@@ -141,7 +141,8 @@ func (g *guilds) Guild(ctx context.Context, r *wire.GuildRequest) (*wire.GuildRe
 	}
 	response := &wire.GuildResponse{Version: s.Version}
 	if s.Version != r.GetVersion() {
-		response.Guild, response.Channels, response.Threads, response.Member = s.Guild, s.Channels, s.Threads, s.Member
+		response.Guild, response.Channels = s.Part(cache.PartGuild), s.Part(cache.PartChannels)
+		response.Threads, response.Member = s.Part(cache.PartThreads), s.Part(cache.PartMember)
 	}
 	return response, nil
 }
