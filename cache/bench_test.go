@@ -13,7 +13,7 @@ import (
 func ofSize(guild uint64, bytes int) func(context.Context, uint64, Part) (json.RawMessage, error) {
 	var channels []object
 	for i := range bytes / 500 {
-		channels = append(channels, object{"id": fmt.Sprint(i + 1), "guild_id": fmt.Sprint(guild), "topic": strings.Repeat("x", 440)})
+		channels = append(channels, object{"id": fmt.Sprint(i + 1), "guild_id": fmt.Sprint(guild), "topic": noise(440 + i)[i:]})
 	}
 	list := toJSON(channels)
 	a := &answers{}
@@ -81,7 +81,7 @@ func BenchmarkApplyChannelUpdate(b *testing.B) {
 	c := benchCache(b)
 	var data [2][]byte
 	for i := range data {
-		data[i] = toJSON(object{"id": "25", "guild_id": "7", "topic": fmt.Sprint(i, strings.Repeat("x", 440))})
+		data[i] = toJSON(object{"id": "25", "guild_id": "7", "topic": fmt.Sprint(i, noise(440))})
 	}
 	i := 0
 	for b.Loop() {
