@@ -12,21 +12,20 @@ import (
 // their order. It returns the version that the guild has after the event, 0
 // while there is none.
 func (c *Cache) Apply(name string, guild uint64, data []byte) (version uint64) {
-	switch {
-	case guild == 0:
+	if guild == 0 {
 		if name == "READY" {
 			if id := idOf(field(data, "user")); id != 0 {
 				c.know(id)
 			}
 		}
-	default:
-		if _, changes := touches(name); changes && (!ofOneMember(name) || c.mayBeMe(data)) {
-			return c.change(guild, event{name, data})
-		}
-		if e := c.store.get(guild); e != nil {
-			c.active(e)
-			return e.version()
-		}
+		return 0
+	}
+	if _, changes := touches(name); changes && (!ofOneMember(name) || c.mayBeMe(data)) {
+		return c.change(guild, event{name, data})
+	}
+	if e := c.store.get(guild); e != nil {
+		c.active(e)
+		return e.version()
 	}
 	return 0
 }

@@ -70,13 +70,13 @@ func forms(b *testing.B) []form {
 // to hold its parts, and beside them what structs cost. Each time is the least of
 // all rounds: what else runs on the machine only adds.
 func BenchmarkForms(b *testing.B) {
-	_, real := realGuild(b)
+	_, captured := realGuild(b)
 	m := newMaker(1)
 	for _, g := range []struct {
 		name string
 		bodies
 	}{
-		{"real", real},
+		{"real", captured},
 		{"2KB", m.guild(7, 900, 2_000)},
 		{"25KB", m.guild(7, 900, 25_000)},
 		{"250KB", m.guild(7, 900, 250_000)},

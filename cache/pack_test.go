@@ -21,12 +21,12 @@ func newTestPacking(t testing.TB) *packing {
 // TestPackedIsTheSameAgain: whatever a part is, it comes back as it was, from
 // many goroutines at once. The bubble finds any that is left behind.
 func TestPackedIsTheSameAgain(t *testing.T) {
-	_, real := realGuild(t)
+	_, captured := realGuild(t)
 	synctest.Test(t, func(t *testing.T) {
 		k := newTestPacking(t)
 		m := newMaker(2)
 		var all []json.RawMessage
-		for _, b := range []bodies{real, m.guild(7, 900, 1000), m.guild(7, 900, 25_000), m.guild(7, 900, 250_000)} {
+		for _, b := range []bodies{captured, m.guild(7, 900, 1000), m.guild(7, 900, 25_000), m.guild(7, 900, 250_000)} {
 			all = append(all, b.Guild, b.Channels, b.Threads, b.Member)
 		}
 		for _, n := range []int{packFrom - 1, packFrom, dictionaryTo, dictionaryTo + 1, 100_000} {
