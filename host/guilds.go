@@ -27,6 +27,8 @@ const (
 // for any goroutine, but for Close.
 type guilds struct {
 	cache    *cache.Cache
+	gate     *rest.Gate
+	bot      uint64 // its user id
 	limit    int64
 	refusals *refusals
 }
@@ -47,7 +49,7 @@ func newGuilds(s Settings, gate *rest.Gate, botID uint64, log hclog.Logger) (*gu
 	if err != nil {
 		return nil, err
 	}
-	return &guilds{cache: c, limit: int64(s.CacheBytes), refusals: newRefusals(log)}, nil
+	return &guilds{cache: c, gate: gate, bot: botID, limit: int64(s.CacheBytes), refusals: newRefusals(log)}, nil
 }
 
 func guardOptions(s Settings, gate *rest.Gate) cache.GuardOptions {
@@ -115,11 +117,11 @@ func (g *guilds) Apply(name string, guild uint64, data []byte) (version uint64) 
 }
 
 // Want implements plugins.Guilds.
-func (g *guilds) Want(guild uint64, event string) (version uint64, pending <-chan struct{}) {
+func (g *guilds) Want(guild uint64, parts uint32, event string) (version uint64, pending <-chan struct{}) {
 	if guild == 0 {
 		return 0, nil
 	}
-	version, pending, err := g.cache.Want(context.Background(), guild, cache.AllParts, cache.CauseOf(event))
+	version, pending, err := g.cache.Want(context.Background(), guild, partsOf(parts), cache.CauseOf(event))
 	g.refusals.note(err, false)
 	return version, pending
 }
@@ -131,7 +133,8 @@ func (g *guilds) Guild(ctx context.Context, r *wire.GuildRequest) (*wire.GuildRe
 	}
 	ctx, cancel := context.WithTimeout(ctx, guildRead)
 	defer cancel()
-	s, err := g.cache.Guild(ctx, r.GetGuild(), cache.AllParts, readCause(r.GetEvent()))
+	want := partsOf(r.GetParts())
+	s, err := g.cache.Guild(ctx, r.GetGuild(), want, readCause(r.GetEvent()))
 	if missing, ok := errors.AsType[*cache.MissingError](err); ok {
 		g.refusals.note(err, true)
 		return &wire.GuildResponse{Missing: missingGuild(missing)}, nil
@@ -139,12 +142,31 @@ func (g *guilds) Guild(ctx context.Context, r *wire.GuildRequest) (*wire.GuildRe
 	if err != nil {
 		return nil, err
 	}
-	response := &wire.GuildResponse{Version: s.Version}
-	if s.Version != r.GetVersion() {
-		response.Guild, response.Channels = s.Part(cache.PartGuild), s.Part(cache.PartChannels)
-		response.Threads, response.Member = s.Part(cache.PartThreads), s.Part(cache.PartMember)
+	if s.Version == r.GetVersion() {
+		want &^= partsOf(r.GetHave())
 	}
-	return response, nil
+	return guildParts(s, want), nil
+}
+
+// partsOf are those of a set on the wire.
+func partsOf(bits uint32) cache.Parts {
+	if parts := cache.Parts(bits & uint32(cache.AllParts)); parts != 0 {
+		return parts
+	}
+	return cache.AllParts
+}
+
+// guildParts is the answer with these parts of a guild.
+func guildParts(s *cache.Snapshot, parts cache.Parts) *wire.GuildResponse {
+	out := &wire.GuildResponse{Version: s.Version, Parts: uint32(parts)}
+	for part, into := range [...]*[]byte{
+		cache.PartGuild: &out.Guild, cache.PartChannels: &out.Channels, cache.PartThreads: &out.Threads, cache.PartMember: &out.Member,
+	} {
+		if p := cache.Part(part); parts.Has(cache.PartsOf(p)) {
+			*into = s.Part(p)
+		}
+	}
+	return out
 }
 
 // readCause is why a handler of this event reads. One that runs for a mass event

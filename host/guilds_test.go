@@ -124,7 +124,7 @@ func TestAGuildIsWhatDiscordHas(t *testing.T) {
 	}
 	gone := guild.Channels[0]
 	version := w.Apply("CHANNEL_DELETE", guild.ID, fmt.Appendf(nil, `{"id":"%d","guild_id":"%d","type":0}`, gone, guild.ID))
-	if wanted, pending := w.Want(guild.ID, "MESSAGE_CREATE"); version <= got.GetVersion() || wanted != version || pending != nil {
+	if wanted, pending := w.Want(guild.ID, 0, "MESSAGE_CREATE"); version <= got.GetVersion() || wanted != version || pending != nil {
 		t.Errorf("version %d after the event and %d before it, wanted %d, pending %v", version, got.GetVersion(), wanted, pending)
 	}
 	changed := w.read(t, guild.ID, got.GetVersion())
@@ -172,7 +172,7 @@ func TestAMissingGuildSaysWhy(t *testing.T) {
 					t.Errorf("read %d: it may be tried at %v", i, until)
 				}
 			}
-			if version, pending := w.Want(guild, "MESSAGE_CREATE"); version != 0 || pending != nil {
+			if version, pending := w.Want(guild, 0, "MESSAGE_CREATE"); version != 0 || pending != nil {
 				t.Errorf("wanted: version %d, pending %v", version, pending)
 			}
 			if n := w.loads(); n > test.requests || n < 1 {
@@ -214,7 +214,7 @@ func TestASlowGuildHoldsUpNobody(t *testing.T) {
 	if err != nil || response.GetMissing().GetReason() != string(cache.Timeout) {
 		t.Errorf("read: %v %v", response, err)
 	}
-	version, pending := w.Want(guild, "MESSAGE_CREATE")
+	version, pending := w.Want(guild, 0, "MESSAGE_CREATE")
 	if version != 0 || pending == nil {
 		t.Fatalf("wanted: version %d, pending %v", version, pending)
 	}
@@ -233,7 +233,7 @@ func TestMassEventsGoOnWithoutTheirGuild(t *testing.T) {
 	w.sim.FailREST("GET /guilds/*", simulator.Failure{Delay: time.Hour}, 0) // nothing ends, so nothing makes room
 	loading := 0
 	for _, guild := range all[:10] {
-		if _, pending := w.Want(guild.ID, "GUILD_MEMBER_REMOVE"); pending != nil {
+		if _, pending := w.Want(guild.ID, 0, "GUILD_MEMBER_REMOVE"); pending != nil {
 			loading++
 		}
 	}
@@ -244,10 +244,10 @@ func TestMassEventsGoOnWithoutTheirGuild(t *testing.T) {
 	if err != nil || response.GetMissing().GetReason() != string(cache.Refused) {
 		t.Errorf("a handler of the mass event reads: %v %v", response, err)
 	}
-	if _, pending := w.Want(all[10].ID, "INTERACTION_CREATE"); pending == nil {
+	if _, pending := w.Want(all[10].ID, 0, "INTERACTION_CREATE"); pending == nil {
 		t.Error("an interaction finds no token")
 	}
-	if _, pending := w.Want(all[11].ID, "MESSAGE_CREATE"); pending == nil {
+	if _, pending := w.Want(all[11].ID, 0, "MESSAGE_CREATE"); pending == nil {
 		t.Error("a message finds no token")
 	}
 	if s := w.Status(); s.Missing["refused"] != 10-burst/2+1 || s.Loads != burst {
@@ -257,7 +257,7 @@ func TestMassEventsGoOnWithoutTheirGuild(t *testing.T) {
 
 func TestWhatIsNoGuild(t *testing.T) {
 	w := newGuildWorld(t, simulator.World{}, Settings{})
-	if version, pending := w.Want(0, "MESSAGE_CREATE"); version != 0 || pending != nil {
+	if version, pending := w.Want(0, 0, "MESSAGE_CREATE"); version != 0 || pending != nil {
 		t.Errorf("wanted: version %d, pending %v", version, pending)
 	}
 	if response, err := w.Guild(t.Context(), &wire.GuildRequest{}); err == nil {

@@ -24,19 +24,39 @@ const (
 	guildLooked // it is there, cannot be had, or took too long
 )
 
+// guildWish is what an event of a kind wants of its guild beforehand.
+type guildWish struct {
+	any   bool
+	parts uint32 // as in wire.Subscription; 0: all
+}
+
+// and is both wishes.
+func (w guildWish) and(other guildWish) guildWish {
+	switch {
+	case !w.any:
+		return other
+	case !other.any:
+		return w
+	case w.parts == 0 || other.parts == 0:
+		return guildWish{any: true}
+	}
+	return guildWish{any: true, parts: w.parts | other.parts}
+}
+
 // wanted is what the plugin's present build asks for. The zero value takes all,
 // without guilds.
 type wanted struct {
-	kinds map[string]bool   // true: with its guild
+	kinds map[string]guildWish
 	since map[string]uint64 // the first event of a kind that was not asked for from the start
 }
 
 // wants is what a build asks for. Interactions reach also those that only have
 // commands.
 func wants(m *wire.Manifest) wanted {
-	kinds := map[string]bool{interactionCreate: false}
+	kinds := map[string]guildWish{interactionCreate: {}}
 	for _, s := range m.GetEvents() {
-		kinds[s.GetEvent()] = kinds[s.GetEvent()] || s.GetWithGuild()
+		wish := guildWish{any: s.GetWithGuild(), parts: s.GetGuildParts()}
+		kinds[s.GetEvent()] = kinds[s.GetEvent()].and(wish)
 	}
 	return wanted{kinds: kinds}
 }
@@ -58,14 +78,15 @@ func (w *wanted) begin(name string, index uint64) {
 }
 
 func (w *wanted) guildState(e *wire.Event) guildState {
-	if e.GuildVersion == 0 && e.Guild != 0 && w.kinds[e.Name] {
+	if e.Guild != 0 && w.kinds[e.Name].any {
 		return guildWanted
 	}
 	return guildUnwanted
 }
 
 // awaitsGuild looks for the guild of an event that may go now, if the plugin
-// wants it. It is true while the guild is on its way and the event may wait.
+// wants it: also when the event came with a version, as the guild may lack parts.
+// It is true while they are on their way and the event may wait.
 func (q *queue) awaitsGuild(i *item) bool {
 	if i.guild != guildWanted || q.guilds == nil {
 		return false
@@ -73,8 +94,8 @@ func (q *queue) awaitsGuild(i *item) bool {
 	if i.lane == nil && q.held >= q.limits.interactions {
 		return false // so many wait already that this one shall not
 	}
-	version, pending := q.guilds.Want(i.event.Guild, i.event.Name)
-	i.guild, i.version = guildLooked, version
+	i.guild = guildLooked
+	pending := q.look(i)
 	if pending == nil {
 		return false
 	}
@@ -132,11 +153,17 @@ func (q *queue) hold(i *item) {
 	})
 }
 
-// look takes the guild's version if it has arrived.
-func (q *queue) look(i *item) {
-	if i.event != nil {
-		i.version, _ = q.guilds.Want(i.event.Guild, i.event.Name)
+// look takes the guild's version if it has arrived. An event that came with one
+// keeps it: what its handler needs is not newer.
+func (q *queue) look(i *item) (pending <-chan struct{}) {
+	if i.event == nil {
+		return nil // the plugin has ended
 	}
+	version, pending := q.guilds.Want(i.event.Guild, q.wanted.kinds[i.event.Name].parts, i.event.Name)
+	if i.event.GuildVersion == 0 {
+		i.version = version
+	}
+	return pending
 }
 
 func (q *queue) await(w wait) {

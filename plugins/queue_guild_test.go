@@ -2,6 +2,8 @@ package plugins
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,10 +20,10 @@ type shelf struct {
 	asked    []string
 }
 
-func (s *shelf) Want(guild uint64, event string) (version uint64, pending <-chan struct{}) {
+func (s *shelf) Want(guild uint64, parts uint32, event string) (version uint64, pending <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = append(s.asked, event)
+	s.asked = append(s.asked, fmt.Sprintf("%s %b", event, parts))
 	if c := s.coming[guild]; c != nil {
 		return 0, c
 	}
@@ -30,6 +32,10 @@ func (s *shelf) Want(guild uint64, event string) (version uint64, pending <-chan
 
 func (s *shelf) Guild(context.Context, *wire.GuildRequest) (*wire.GuildResponse, error) {
 	return new(wire.GuildResponse), nil
+}
+
+func (s *shelf) Member(context.Context, string, *wire.MemberRequest) (*wire.MemberResponse, error) {
+	return new(wire.MemberResponse), nil
 }
 
 // arrive ends the way of a guild; version 0 is none.
@@ -173,19 +179,63 @@ func TestHeldInteractionsAreBounded(t *testing.T) {
 	})
 }
 
-// TestGuildThatIsThere: an event that came with its guild's version asks nobody,
-// one that did not looks once.
+// TestGuildThatIsThere: an event that came with its guild's version keeps it, also
+// when the guild is newer by now.
 func TestGuildThatIsThere(t *testing.T) {
 	q, s := guildQueue()
 	defer q.close()
-	s.versions[8] = 12
-	known := fresh(1, 1)
+	s.versions[8], s.versions[9] = 12, 13
+	known := fresh(1, 9)
 	known.GuildVersion = 3
 	pushAll(t, q, known, fresh(2, 8))
 	got := sentBy(t, q)
 	expect(t, "at once", got, 1, 2)
-	if got[0].GuildVersion != 3 || got[1].GuildVersion != 12 || len(s.asked) != 1 {
+	if got[0].GuildVersion != 3 || got[1].GuildVersion != 12 || len(s.asked) != 2 {
 		t.Errorf("versions %d and %d, asked %v", got[0].GuildVersion, got[1].GuildVersion, s.asked)
+	}
+}
+
+// TestPartsThatAreMissing: an event that came with its guild's version waits for
+// the parts that its guild lacks.
+func TestPartsThatAreMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, s := guildQueue()
+		defer q.close()
+		known := fresh(1, 1)
+		known.GuildVersion = 3
+		pushAll(t, q, known)
+		expect(t, "while parts are on their way", sentBy(t, q))
+		s.arrive(1, 7)
+		synctest.Wait()
+		got := sentBy(t, q)
+		expect(t, "with all parts", got, 1)
+		if got[0].GuildVersion != 3 {
+			t.Errorf("version %d", got[0].GuildVersion)
+		}
+	})
+}
+
+// TestPartsOfAGuild: what the handlers of a kind want is wanted together, and an
+// old plugin, which names no parts, wants all.
+func TestPartsOfAGuild(t *testing.T) {
+	q, s := guildQueue()
+	defer q.close()
+	q.keep(wants(&wire.Manifest{Events: []*wire.Subscription{
+		{Event: "MESSAGE_CREATE", WithGuild: true, GuildParts: 0b1},
+		{Event: "MESSAGE_CREATE"},
+		{Event: "MESSAGE_CREATE", WithGuild: true, GuildParts: 0b110},
+		{Event: "MESSAGE_UPDATE", WithGuild: true, GuildParts: 0b1},
+		{Event: "MESSAGE_UPDATE", WithGuild: true},
+		{Event: "MESSAGE_DELETE", GuildParts: 0b1},
+	}}))
+	for n, name := range []string{"MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE"} {
+		e := fresh(uint64(n)+1, 8)
+		e.Name = name
+		pushAll(t, q, e)
+	}
+	expect(t, "at once", sentBy(t, q), 1, 2, 3)
+	if want := []string{"MESSAGE_CREATE 111", "MESSAGE_UPDATE 0"}; !slices.Equal(s.asked, want) {
+		t.Errorf("asked %v, want %v", s.asked, want)
 	}
 }
 

@@ -111,6 +111,22 @@ func (s *services) Do(ctx context.Context, r *wire.RestRequest) (*wire.RestRespo
 	}
 }
 
+// Member implements wire.HostServer.
+func (s *services) Member(ctx context.Context, r *wire.MemberRequest) (*wire.MemberResponse, error) {
+	if s.guilds == nil {
+		return nil, status.Error(codes.Unimplemented, "this host keeps no guilds")
+	}
+	response, err := s.guilds.Member(ctx, s.plugin, r)
+	switch {
+	case err == nil:
+		return response, nil
+	case ctx.Err() != nil:
+		return nil, status.FromContextError(ctx.Err()).Err()
+	default:
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+}
+
 // Guild implements wire.HostServer.
 func (s *services) Guild(ctx context.Context, r *wire.GuildRequest) (*wire.GuildResponse, error) {
 	if s.guilds == nil {

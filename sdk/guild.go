@@ -30,9 +30,12 @@ type Guild struct {
 	Version uint64
 	// Raw is Discord's JSON, for what disgo does not know.
 	Raw GuildParts
+
+	missing Part // that it was read without
 }
 
-// GuildParts is a guild in Discord's JSON. What the host does not know is empty.
+// GuildParts is a guild in Discord's JSON. What the host does not know, or was
+// not asked for, is empty.
 type GuildParts struct {
 	Guild    json.RawMessage // the guild object with roles, emojis and stickers
 	Channels json.RawMessage // a list
@@ -43,19 +46,25 @@ type GuildParts struct {
 // Guild reads a guild from the host, which keeps guilds that are active and
 // loads the others on demand; see WithGuild to have the event's guild loaded
 // before the handler runs. It is never older than the event that is being
-// handled.
+// handled. Who names parts gets these at least, and the host loads no others:
+// bot.Guild(ctx, id, sdk.PartGuild) has roles and costs one request of four. The
+// fields of the other parts may be empty then; Guild.Has tells.
 //
 // The plugin keeps copies of what it has read (16 MiB at most). To read the
 // event's own guild again, unchanged, asks nobody and costs less than 1 µs;
-// every other read is one call to the host, shared by all who wait for the same
-// guild. It may take as long as a load: the context ends the wait.
+// every other read is one call to the host, shared by all who wait for the same.
+// It may take as long as a load: the context ends the wait.
 //
 // The error is a *GuildError when the guild is not to be had now (errors.As
 // finds it): go on without the guild then. Do not ask Discord instead, least of
 // all for events that come in masses. With a host that keeps no guilds it is
 // one request to Discord each time, and the error an *APIError when Discord
 // refuses.
-func (b *Bot) Guild(ctx context.Context, id string) (*Guild, error) {
+func (b *Bot) Guild(ctx context.Context, id string, parts ...Part) (*Guild, error) {
+	return b.readGuild(ctx, id, union(parts))
+}
+
+func (b *Bot) readGuild(ctx context.Context, id string, parts Part) (*Guild, error) {
 	if err := checkID(id); err != nil {
 		return nil, fmt.Errorf("read guild: %w", err)
 	}
@@ -63,7 +72,7 @@ func (b *Bot) Guild(ctx context.Context, id string) (*Guild, error) {
 	if _, ok := b.line.events.context(b.ticket); !ok {
 		return nil, fmt.Errorf("read guild %s: %w", id, overError(b.Event))
 	}
-	guild, err := b.line.guilds.read(ctx, guildAsk{guild: number, event: b.Event}, b.guildNeed(number))
+	guild, err := b.line.guilds.read(ctx, guildAsk{guild: number, parts: parts, event: b.Event}, b.guildNeed(number))
 	if err == nil {
 		return guild, nil
 	}

@@ -12,8 +12,8 @@ import (
 // JSON and what was decoded from it.
 const maxCopies = 16 << 20
 
-// guildCopies are the guilds that the plugin has read: those read last, the
-// newest version of each.
+// guildCopies are the guilds that the plugin has read: those read last, of each
+// the newest version with all parts that were read of it.
 type guildCopies struct {
 	limit int
 
@@ -45,19 +45,26 @@ func (c *guildCopies) get(id uint64) *Guild {
 	return copyAt(at).guild
 }
 
-// put keeps a guild and returns it, or the copy that is as new. A guild that is
-// larger than all copies may be is not kept.
+// put keeps a guild and returns it, or the copy that is as new and has all its
+// parts. Parts of one version come together. A guild that is larger than all
+// copies may be is not kept.
 func (c *guildCopies) put(id uint64, guild *Guild) *Guild {
-	size := sizeOf(guild)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if at, ok := c.byID[id]; ok {
-		if have := copyAt(at).guild; have.Version >= guild.Version {
+		have := copyAt(at).guild
+		switch {
+		case have.Version >= guild.Version && have.Has(guild.parts()):
 			c.recent.MoveToFront(at)
 			return have
+		case have.Version > guild.Version:
+			return guild // who asked for these parts gets them; the newer ones stay
+		case have.Version == guild.Version:
+			guild = joined(have, guild)
 		}
 		c.remove(at)
 	}
+	size := sizeOf(guild)
 	if size > c.limit {
 		return guild
 	}

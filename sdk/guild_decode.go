@@ -14,17 +14,23 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
-// decodeGuild makes a guild of its parts. A part that is byte for byte that of
-// old, which may be nil, is taken from there: a change of a guild mostly is one
-// of a single part, and decoding is what a new version costs (BenchmarkGuild).
+// decodeGuild makes a guild of the parts in an answer. A part that is byte for
+// byte that of old, which may be nil, is taken from there: a change of a guild
+// mostly is one of a single part, and decoding is what a new version costs
+// (BenchmarkGuild).
 func decodeGuild(answer *wire.GuildResponse, old *Guild) (*Guild, error) {
 	if old == nil {
 		old = new(Guild)
 	}
 	g := &Guild{Version: answer.GetVersion()}
+	if parts := Part(answer.GetParts()); parts != 0 {
+		g.missing = wholeGuild &^ parts
+	}
 	var err error
-	if g.Raw.Guild, g.Guild, err = decodePart("the guild", answer.GetGuild(), old.Raw.Guild, old.Guild, decodeGuildObject); err != nil {
-		return nil, err
+	if g.Has(PartGuild) {
+		if g.Raw.Guild, g.Guild, err = decodePart("the guild", answer.GetGuild(), old.Raw.Guild, old.Guild, decodeGuildObject); err != nil {
+			return nil, err
+		}
 	}
 	if g.Raw.Channels, g.Channels, err = decodePart("its channels", answer.GetChannels(), old.Raw.Channels, old.Channels, decodeChannels); err != nil {
 		return nil, err
@@ -49,7 +55,7 @@ func decodePart[T any](name string, raw, oldRaw json.RawMessage, old T, decode f
 	return raw, value, err
 }
 
-// decodeGuildObject is the one part that must be there.
+// decodeGuildObject never is null.
 func decodeGuildObject(data []byte) (guild disgo.Guild, err error) {
 	if isAbsent(data) {
 		return guild, fmt.Errorf("%q is no object", data)

@@ -29,6 +29,7 @@ type guildReader struct {
 // handler asks: the host refuses some before others, so they share no call.
 type guildAsk struct {
 	guild uint64
+	parts Part
 	event string
 }
 
@@ -42,6 +43,7 @@ type guildNeed struct {
 // long as somebody waits for it.
 type guildCall struct {
 	begun   uint64 // the last ticket that was issued before it
+	had     uint64 // the version of the copy before it
 	done    chan struct{}
 	cancel  context.CancelFunc
 	waiting int // guarded by guildReader.mu
@@ -57,16 +59,17 @@ func newGuildReader(l *line) *guildReader {
 	return &guildReader{line: l, copies: newGuildCopies(maxCopies), calls: make(map[guildAsk]*guildCall)}
 }
 
-// read takes the copy if it is known to be new enough, else it asks the host and
-// waits until ctx ends. A call that was under way when the event came may have
-// an answer from before the event: then read asks again, together with all who
-// waited for that call, and mostly gets back that the guild is unchanged.
+// read takes the copy if it is known to be new enough and has the parts, else it
+// asks the host and waits until ctx ends. A call that was under way when the
+// event came may have an answer from before the event: then read asks again,
+// together with all who waited for that call, and mostly gets back that the
+// guild is unchanged. Likewise when the answer is older than other parts that
+// the plugin had by then: a handler that reads twice never goes back in time.
 func (r *guildReader) read(ctx context.Context, ask guildAsk, need guildNeed) (*Guild, error) {
 	for {
-		if need.version != 0 {
-			if have := r.copies.get(ask.guild); have != nil && have.Version >= need.version {
-				return have, nil
-			}
+		have := r.copies.get(ask.guild)
+		if need.version != 0 && have != nil && have.Version >= need.version && have.Has(ask.parts) {
+			return have, nil
 		}
 		call := r.join(ask)
 		select {
@@ -76,6 +79,8 @@ func (r *guildReader) read(ctx context.Context, ask guildAsk, need guildNeed) (*
 			return nil, context.Cause(ctx)
 		}
 		switch {
+		case call.err == nil && have != nil && call.guild.Version < have.Version && call.had < have.Version:
+			continue
 		case call.err == nil && need.version != 0 && call.guild.Version >= need.version:
 			return call.guild, nil
 		case call.begun < need.ticket:
@@ -98,6 +103,10 @@ func (r *guildReader) join(ask guildAsk) *guildCall {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	call := &guildCall{begun: r.line.events.issued(), done: make(chan struct{}), cancel: cancel, waiting: 1}
+	have := r.copies.get(ask.guild)
+	if have != nil {
+		call.had = have.Version
+	}
 	if r.closed {
 		call.err = errStops
 		cancel()
@@ -106,7 +115,7 @@ func (r *guildReader) join(ask guildAsk) *guildCall {
 	}
 	r.calls[ask] = call
 	r.running.Go(func() { // close waits for it
-		call.guild, call.err = r.ask(ctx, ask)
+		call.guild, call.err = r.ask(ctx, ask, have)
 		r.forget(ask, call)
 		cancel()
 		close(call.done)
@@ -144,17 +153,16 @@ func (r *guildReader) close() {
 	r.running.Wait()
 }
 
-// ask makes the call, with the version that the plugin has.
-func (r *guildReader) ask(ctx context.Context, ask guildAsk) (*Guild, error) {
-	have := r.copies.get(ask.guild)
-	request := &wire.GuildRequest{Guild: ask.guild, Event: ask.event}
+// ask makes the call, with the version and the parts that the plugin has.
+func (r *guildReader) ask(ctx context.Context, ask guildAsk, have *Guild) (*Guild, error) {
+	request := &wire.GuildRequest{Guild: ask.guild, Event: ask.event, Parts: uint32(ask.parts)}
 	if have != nil {
-		request.Version = have.Version
+		request.Version, request.Have = have.Version, uint32(have.parts())
 	}
 	answer, err := r.line.host.Guild(r.line.outgoing(ctx), request)
 	switch {
 	case status.Code(err) == codes.Unimplemented:
-		return r.request(ctx, ask.guild)
+		return r.request(ctx, ask)
 	case err != nil:
 		return nil, callError(ctx, err)
 	case answer.GetMissing() != nil:
@@ -162,11 +170,11 @@ func (r *guildReader) ask(ctx context.Context, ask guildAsk) (*Guild, error) {
 	case answer.GetVersion() == 0:
 		return nil, errors.New("the host answered neither a guild nor why there is none: report this")
 	case hasParts(answer):
-		return r.take(ask.guild, answer, have)
+		return r.take(ask, answer, have)
 	case answer.GetVersion() != request.GetVersion():
 		return nil, fmt.Errorf("the host answered that version %d is unchanged, the plugin has %d: report this", answer.GetVersion(), request.GetVersion())
 	default:
-		return r.copies.put(ask.guild, have), nil
+		return r.keep(ask, have)
 	}
 }
 
@@ -175,23 +183,37 @@ func hasParts(answer *wire.GuildResponse) bool {
 }
 
 // take decodes the answer and keeps it, unless a copy as new came meanwhile.
-func (r *guildReader) take(id uint64, answer *wire.GuildResponse, have *Guild) (*Guild, error) {
-	if newer := r.copies.get(id); newer != nil && newer.Version >= answer.GetVersion() {
+func (r *guildReader) take(ask guildAsk, answer *wire.GuildResponse, have *Guild) (*Guild, error) {
+	if newer := r.copies.get(ask.guild); newer != nil && newer.Version >= answer.GetVersion() && newer.Has(ask.parts) {
 		return newer, nil
 	}
 	guild, err := decodeGuild(answer, have)
 	if err != nil {
 		return nil, err
 	}
-	return r.copies.put(id, guild), nil
+	if have != nil && have.Version == guild.Version {
+		guild = joined(have, guild)
+	}
+	return r.keep(ask, guild)
+}
+
+// keep puts a guild among the copies and returns it, if it is what was asked for.
+func (r *guildReader) keep(ask guildAsk, guild *Guild) (*Guild, error) {
+	if !guild.Has(ask.parts) {
+		return nil, fmt.Errorf("the host answered %s, which is less than %s: report this", guild.parts(), ask.parts)
+	}
+	return r.copies.put(ask.guild, guild), nil
 }
 
 // request asks Discord, as hosts without the call want it. There is no version,
 // so nothing is kept.
-func (r *guildReader) request(ctx context.Context, guild uint64) (*Guild, error) {
-	body, err := r.line.call(ctx, "GET", "/guilds/"+strconv.FormatUint(guild, 10)+"?with_counts=true", nil)
+func (r *guildReader) request(ctx context.Context, ask guildAsk) (*Guild, error) {
+	if ask.parts != wholeGuild && ask.parts != PartGuild {
+		return nil, fmt.Errorf("read %s: this host keeps no guilds: run a newer one", ask.parts)
+	}
+	body, err := r.line.call(ctx, "GET", "/guilds/"+strconv.FormatUint(ask.guild, 10)+"?with_counts=true", nil)
 	if err != nil {
 		return nil, err
 	}
-	return decodeGuild(&wire.GuildResponse{Guild: body}, nil)
+	return decodeGuild(&wire.GuildResponse{Guild: body, Parts: uint32(PartGuild)}, nil)
 }

@@ -19,7 +19,7 @@ const interactionCreate = disgo.FlagGatewayEventNameInteractionCreate
 type route struct {
 	event      string
 	subscribed bool // by On, OnAs or OnRaw: the manifest asks for it
-	withGuild  bool
+	guild      Part // what is wanted of it beforehand; 0: nothing
 	handlers   []handler
 	types      []reflect.Type // that handlers want decoded; their places are slots
 
@@ -54,8 +54,13 @@ type Option func(*route)
 // The event is delivered in any case: when the guild could not be loaded, or
 // was not, because events of its kind come in masses, Bot.Guild returns a
 // *GuildError that says why. Hosts that keep no guilds deliver as usual.
-func WithGuild() Option {
-	return func(r *route) { r.withGuild = true }
+//
+// Each part is one request to Discord when the guild is not there. Who does not
+// need all of them names those that the handler reads, such as
+// WithGuild(sdk.PartGuild) for Bot.Role; what several handlers of an event want
+// is loaded together.
+func WithGuild(parts ...Part) Option {
+	return func(r *route) { r.guild |= union(parts) }
 }
 
 // On registers a handler for the event that its last parameter names: a

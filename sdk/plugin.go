@@ -89,7 +89,7 @@ func (p *Plugin) manifest() *wire.Manifest {
 	m := &wire.Manifest{Name: p.name, Version: p.version, Sdk: sdkName + " " + moduleVersion(), Intents: p.intents, HasState: p.state != nil}
 	for _, r := range p.order {
 		if r.subscribed {
-			m.Events = append(m.Events, &wire.Subscription{Event: r.event, WithGuild: r.withGuild})
+			m.Events = append(m.Events, &wire.Subscription{Event: r.event, WithGuild: r.guild != 0, GuildParts: uint32(r.guild)})
 		}
 	}
 	for _, c := range p.commands {

@@ -17,10 +17,11 @@
 // value of it, as a new build gets it. It works inside a testing/synctest
 // bubble, where deadlines pass at once.
 //
-// Bot.Guild reads the guilds that SetGuild gives, or a small one that the host
-// makes up; MissGuild takes one away, so that a test sees how the plugin goes on
-// without it. Bot.RequestMembers finds those of SetMembers, or two that are made
-// up; FailMembers lets it fail. Presences and VoiceStates are what the plugin has
+// Bot.Guild, Channel, Role and Permissions read the guilds that SetGuild gives, or a
+// small one that the host makes up; MissGuild takes one away, so that a test sees
+// how the plugin goes on without it. Bot.RequestMembers and Bot.Member find those of
+// SetMembers, or two that are made up; FailMembers lets the former fail, Handle for
+// "GET /guilds/{guild}/members/{user}" answers the latter. Presences and VoiceStates are what the plugin has
 // set.
 //
 // A Host is safe for concurrent use. Its goroutines are the two gRPC servers'

@@ -34,10 +34,11 @@ func (h *Host) VoiceStates() []disgo.GatewayVoiceStateUpdate {
 	return slices.Clone(h.voiceStates)
 }
 
-// SetMembers says whom Bot.RequestMembers finds in a guild: members in Discord's
-// JSON, in any form that Send takes, each with its "user". Presences are those
-// of nobody. A guild whose members the test does not set has two: UserID and the
-// bot.
+// SetMembers says whom Bot.RequestMembers, Bot.Member and Bot.Permissions find in a
+// guild: members in Discord's JSON, in any form that Send takes, each with its
+// "user". Presences are those of nobody. A guild whose members the test does not
+// set has two: UserID and the bot. (The bot's own member for the latter two is that
+// of SetGuild.)
 func (h *Host) SetMembers(guild string, members ...any) {
 	h.t.Helper()
 	number := h.guildNumber(guild)
@@ -140,9 +141,7 @@ func (h *Host) Members(ctx context.Context, r *wire.MembersRequest) (*wire.Membe
 	case fails:
 		return nil, status.Error(codes.FailedPrecondition, words)
 	default:
-		for _, user := range []map[string]any{{"id": UserID, "username": "user"}, {"id": BotUserID, "username": "bot", "bot": true}} {
-			all = append(all, encode(map[string]any{"user": user, "roles": []any{}, "joined_at": "2020-01-01T00:00:00Z"}))
-		}
+		all = madeUpMembers()
 	}
 	found, missing := choose(all, r)
 	answer := new(wire.MembersResponse)
@@ -158,6 +157,13 @@ func (h *Host) Members(ctx context.Context, r *wire.MembersRequest) (*wire.Membe
 		answer.Chunks = append(answer.Chunks, encode(chunk))
 	}
 	return answer, nil
+}
+
+func madeUpMembers() (all []json.RawMessage) {
+	for _, user := range []map[string]any{{"id": UserID, "username": "user"}, {"id": BotUserID, "username": "bot", "bot": true}} {
+		all = append(all, encode(map[string]any{"user": user, "roles": []any{}, "joined_at": "2020-01-01T00:00:00Z"}))
+	}
+	return all
 }
 
 // checkIntents refuses what the plugin's own intents do not bring. In a host

@@ -14,9 +14,10 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
-// SetGuild says what Bot.Guild reads: a guild in Discord's JSON, in any form
-// that Send takes. Its id must be there; "channels", "threads" and "member" (the
-// bot's own) may be inside, and are none, none and a plain one if they are not.
+// SetGuild says what Bot.Guild, Bot.Channel, Bot.Role and Bot.Permissions read: a
+// guild in Discord's JSON, in any form that Send takes. Its id must be there;
+// "channels", "threads" and "member" (the bot's own) may be inside, and are none,
+// none and a plain one if they are not.
 // It replaces the guild that was there, as an event would: what was read before
 // is older, and later events of the guild ask for the new one.
 //
@@ -38,8 +39,8 @@ func (h *Host) SetGuild(guild any) {
 	h.keepGuild(number, parts)
 }
 
-// MissGuild lets Bot.Guild fail with a *GuildError of this reason, as it does
-// when a guild cannot be loaded, or when events come in masses
+// MissGuild lets Bot.Guild, and all that reads it, fail with a *GuildError of this
+// reason, as it does when a guild cannot be loaded, or when events come in masses
 // (sdk.GuildRefused). SetGuild brings the guild back.
 func (h *Host) MissGuild(id string, reason sdk.GuildReason) {
 	h.t.Helper()
@@ -60,14 +61,93 @@ func (h *Host) Guild(ctx context.Context, r *wire.GuildRequest) (*wire.GuildResp
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	answer := h.load(r.GetGuild())
+	whole := h.load(r.GetGuild())
 	switch {
-	case answer == nil:
+	case whole == nil:
 		return nil, status.Error(codes.Unimplemented, "the test answers the request for this guild")
-	case answer.GetVersion() != 0 && answer.GetVersion() == r.GetVersion():
-		return &wire.GuildResponse{Version: answer.GetVersion()}, nil
+	case whole.GetMissing() != nil:
+		return whole, nil
 	}
-	return answer, nil
+	return partly(whole, r), nil
+}
+
+// partly is the answer with the parts that are wanted and new to the plugin.
+func partly(whole *wire.GuildResponse, r *wire.GuildRequest) *wire.GuildResponse {
+	send := allIfNone(r.GetParts())
+	if whole.GetVersion() == r.GetVersion() {
+		send &^= allIfNone(r.GetHave())
+	}
+	answer := &wire.GuildResponse{Version: whole.GetVersion(), Parts: uint32(send)}
+	if send&sdk.PartGuild != 0 {
+		answer.Guild = whole.GetGuild()
+	}
+	if send&sdk.PartChannels != 0 {
+		answer.Channels = whole.GetChannels()
+	}
+	if send&sdk.PartThreads != 0 {
+		answer.Threads = whole.GetThreads()
+	}
+	if send&sdk.PartMember != 0 {
+		answer.Member = whole.GetMember()
+	}
+	return answer
+}
+
+func allIfNone(parts uint32) sdk.Part {
+	const all = sdk.PartGuild | sdk.PartChannels | sdk.PartThreads | sdk.PartMember
+	if p := sdk.Part(parts) & all; p != 0 {
+		return p
+	}
+	return all
+}
+
+// Member implements wire.HostServer: the bot's own from its guild, others as the
+// test answers Discord's request for them, else those of SetMembers.
+func (h *Host) Member(ctx context.Context, r *wire.MemberRequest) (*wire.MemberResponse, error) {
+	if err := admit(ctx); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	if r.GetUser() == botUserID {
+		whole := h.load(r.GetGuild())
+		if own := whole.GetMember(); whole.GetMissing() != nil || own != nil && string(own) != "null" {
+			h.mu.Unlock()
+			return &wire.MemberResponse{Member: own, Missing: whole.GetMissing()}, nil
+		}
+	}
+	all, known := h.members[r.GetGuild()]
+	h.mu.Unlock()
+	path := fmt.Sprintf("/guilds/%d/members/%d", r.GetGuild(), r.GetUser())
+	if h.handles(path) {
+		answer, err := h.Do(ctx, &wire.RestRequest{Method: http.MethodGet, Path: path})
+		if err != nil || answer.GetStatus() != http.StatusOK {
+			return &wire.MemberResponse{Refused: answer}, err
+		}
+		return &wire.MemberResponse{Member: answer.GetBody()}, nil
+	}
+	if !known {
+		all = madeUpMembers()
+	}
+	for _, raw := range all {
+		if memberOf(raw).User.ID == strconv.FormatUint(r.GetUser(), 10) {
+			return &wire.MemberResponse{Member: raw}, nil
+		}
+	}
+	return &wire.MemberResponse{Refused: &wire.RestResponse{Status: http.StatusNotFound, Body: []byte(`{"message":"Unknown Member","code":10007}`)}}, nil
+}
+
+// handles reports whether the test answers a GET request.
+func (h *Host) handles(path string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.isHandled(path)
+}
+
+// isHandled is handles with h.mu held.
+func (h *Host) isHandled(path string) bool {
+	request, _ := http.NewRequest(http.MethodGet, path, nil) //nolint:noctx // it is not sent
+	_, pattern := h.mux.Handler(request)
+	return pattern != ""
 }
 
 // versionOf is what the frame of an event tells of its guild, which is loaded
@@ -93,8 +173,7 @@ func (h *Host) load(guild uint64) *wire.GuildResponse {
 		return answer
 	}
 	id := strconv.FormatUint(guild, 10)
-	request, _ := http.NewRequest(http.MethodGet, "/guilds/"+id, nil) //nolint:noctx // it is not sent
-	if _, pattern := h.mux.Handler(request); pattern != "" {
+	if h.isHandled("/guilds/" + id) {
 		return nil
 	}
 	return h.keepGuild(guild, map[string]json.RawMessage{

@@ -220,7 +220,9 @@ type Subscription struct {
 	// Event is Discord's dispatch name, such as MESSAGE_CREATE.
 	Event string `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
 	// With_guild asks for the guild to be loaded before the handler runs.
-	WithGuild     bool `protobuf:"varint,2,opt,name=with_guild,json=withGuild,proto3" json:"with_guild,omitempty"`
+	WithGuild bool `protobuf:"varint,2,opt,name=with_guild,json=withGuild,proto3" json:"with_guild,omitempty"`
+	// Guild_parts are the parts that are wanted of it, a set as in GuildRequest.
+	GuildParts    uint32 `protobuf:"varint,3,opt,name=guild_parts,json=guildParts,proto3" json:"guild_parts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -267,6 +269,13 @@ func (x *Subscription) GetWithGuild() bool {
 		return x.WithGuild
 	}
 	return false
+}
+
+func (x *Subscription) GetGuildParts() uint32 {
+	if x != nil {
+		return x.GuildParts
+	}
+	return 0
 }
 
 type Command struct {
@@ -970,11 +979,17 @@ type GuildRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Guild uint64                 `protobuf:"varint,1,opt,name=guild,proto3" json:"guild,omitempty"`
 	// Version that the plugin has, 0 for none. If the guild is still that one the
-	// answer has no parts.
+	// answer has none of the parts that the plugin has.
 	Version uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	// Event is the dispatch name of the event whose handler asks, empty outside of
 	// handlers. When loads are scarce, events that come in masses wait last.
-	Event         string `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
+	Event string `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
+	// Parts are those that are wanted, a set: 1 the guild object, 2 channels, 4
+	// active threads, 8 the bot's own member; 0 is all. Others are neither loaded
+	// nor sent.
+	Parts uint32 `protobuf:"varint,4,opt,name=parts,proto3" json:"parts,omitempty"`
+	// Have are the parts that the plugin has of that version; 0 is all.
+	Have          uint32 `protobuf:"varint,5,opt,name=have,proto3" json:"have,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1030,6 +1045,20 @@ func (x *GuildRequest) GetEvent() string {
 	return ""
 }
 
+func (x *GuildRequest) GetParts() uint32 {
+	if x != nil {
+		return x.Parts
+	}
+	return 0
+}
+
+func (x *GuildRequest) GetHave() uint32 {
+	if x != nil {
+		return x.Have
+	}
+	return 0
+}
+
 type GuildResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Version of the guild: it grows with each change of any guild, within the
@@ -1044,7 +1073,10 @@ type GuildResponse struct {
 	Threads  []byte `protobuf:"bytes,4,opt,name=threads,proto3" json:"threads,omitempty"`
 	Member   []byte `protobuf:"bytes,5,opt,name=member,proto3" json:"member,omitempty"`
 	// Missing says why there is no guild.
-	Missing       *GuildMissing `protobuf:"bytes,6,opt,name=missing,proto3" json:"missing,omitempty"`
+	Missing *GuildMissing `protobuf:"bytes,6,opt,name=missing,proto3" json:"missing,omitempty"`
+	// Parts are those that are in this answer, a set as in GuildRequest. 0 with a
+	// part is the answer of an older host, which has all.
+	Parts         uint32 `protobuf:"varint,7,opt,name=parts,proto3" json:"parts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1121,6 +1153,13 @@ func (x *GuildResponse) GetMissing() *GuildMissing {
 	return nil
 }
 
+func (x *GuildResponse) GetParts() uint32 {
+	if x != nil {
+		return x.Parts
+	}
+	return 0
+}
+
 type GuildMissing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Reason is one of: removed, outage, forbidden, failed, backing off, guard
@@ -1186,6 +1225,151 @@ func (x *GuildMissing) GetMessage() string {
 	return ""
 }
 
+type MemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Guild uint64                 `protobuf:"varint,1,opt,name=guild,proto3" json:"guild,omitempty"`
+	User  uint64                 `protobuf:"varint,2,opt,name=user,proto3" json:"user,omitempty"`
+	// Event is the dispatch name of the event whose handler asks, as in
+	// GuildRequest.
+	Event         string `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberRequest) Reset() {
+	*x = MemberRequest{}
+	mi := &file_wire_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberRequest) ProtoMessage() {}
+
+func (x *MemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberRequest.ProtoReflect.Descriptor instead.
+func (*MemberRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MemberRequest) GetGuild() uint64 {
+	if x != nil {
+		return x.Guild
+	}
+	return 0
+}
+
+func (x *MemberRequest) GetUser() uint64 {
+	if x != nil {
+		return x.User
+	}
+	return 0
+}
+
+func (x *MemberRequest) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+// MemberResponse has a member, or why there is none: refused or missing.
+type MemberResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Member is Discord's object, with its user.
+	Member []byte `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
+	// Voice_state and presence are Discord's objects if the host keeps such and
+	// knows one of this member, else empty.
+	VoiceState []byte `protobuf:"bytes,2,opt,name=voice_state,json=voiceState,proto3" json:"voice_state,omitempty"`
+	Presence   []byte `protobuf:"bytes,3,opt,name=presence,proto3" json:"presence,omitempty"`
+	// Refused is Discord's answer if it is no success, such as 404 for who is no
+	// member.
+	Refused *RestResponse `protobuf:"bytes,4,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Missing says why the guild of the bot's own member is not to be had.
+	Missing       *GuildMissing `protobuf:"bytes,5,opt,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberResponse) Reset() {
+	*x = MemberResponse{}
+	mi := &file_wire_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberResponse) ProtoMessage() {}
+
+func (x *MemberResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberResponse.ProtoReflect.Descriptor instead.
+func (*MemberResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MemberResponse) GetMember() []byte {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *MemberResponse) GetVoiceState() []byte {
+	if x != nil {
+		return x.VoiceState
+	}
+	return nil
+}
+
+func (x *MemberResponse) GetPresence() []byte {
+	if x != nil {
+		return x.Presence
+	}
+	return nil
+}
+
+func (x *MemberResponse) GetRefused() *RestResponse {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+func (x *MemberResponse) GetMissing() *GuildMissing {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
 type PresenceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Shards whose presence it is, none for all.
@@ -1203,7 +1387,7 @@ type PresenceRequest struct {
 
 func (x *PresenceRequest) Reset() {
 	*x = PresenceRequest{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1399,7 @@ func (x *PresenceRequest) String() string {
 func (*PresenceRequest) ProtoMessage() {}
 
 func (x *PresenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1412,7 @@ func (x *PresenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceRequest.ProtoReflect.Descriptor instead.
 func (*PresenceRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PresenceRequest) GetShards() []uint32 {
@@ -1283,7 +1467,7 @@ type Activity struct {
 
 func (x *Activity) Reset() {
 	*x = Activity{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1479,7 @@ func (x *Activity) String() string {
 func (*Activity) ProtoMessage() {}
 
 func (x *Activity) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1492,7 @@ func (x *Activity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activity.ProtoReflect.Descriptor instead.
 func (*Activity) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Activity) GetName() string {
@@ -1347,7 +1531,7 @@ type PresenceResponse struct {
 
 func (x *PresenceResponse) Reset() {
 	*x = PresenceResponse{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1359,7 +1543,7 @@ func (x *PresenceResponse) String() string {
 func (*PresenceResponse) ProtoMessage() {}
 
 func (x *PresenceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1372,7 +1556,7 @@ func (x *PresenceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceResponse.ProtoReflect.Descriptor instead.
 func (*PresenceResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 type VoiceStateRequest struct {
@@ -1388,7 +1572,7 @@ type VoiceStateRequest struct {
 
 func (x *VoiceStateRequest) Reset() {
 	*x = VoiceStateRequest{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1584,7 @@ func (x *VoiceStateRequest) String() string {
 func (*VoiceStateRequest) ProtoMessage() {}
 
 func (x *VoiceStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1597,7 @@ func (x *VoiceStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoiceStateRequest.ProtoReflect.Descriptor instead.
 func (*VoiceStateRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *VoiceStateRequest) GetGuild() uint64 {
@@ -1452,7 +1636,7 @@ type VoiceStateResponse struct {
 
 func (x *VoiceStateResponse) Reset() {
 	*x = VoiceStateResponse{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +1648,7 @@ func (x *VoiceStateResponse) String() string {
 func (*VoiceStateResponse) ProtoMessage() {}
 
 func (x *VoiceStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +1661,7 @@ func (x *VoiceStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoiceStateResponse.ProtoReflect.Descriptor instead.
 func (*VoiceStateResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 // MembersRequest asks for users, or for those whose name begins with query, or,
@@ -1498,7 +1682,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1694,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1707,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *MembersRequest) GetGuild() uint64 {
@@ -1571,7 +1755,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +1767,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +1780,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MembersResponse) GetChunks() [][]byte {
@@ -1620,11 +1804,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x06events\x18\x04 \x03(\v2\x19.holdfast.v1.SubscriptionR\x06events\x120\n" +
 	"\bcommands\x18\x05 \x03(\v2\x14.holdfast.v1.CommandR\bcommands\x12\x18\n" +
 	"\aintents\x18\x06 \x01(\x04R\aintents\x12\x1b\n" +
-	"\thas_state\x18\a \x01(\bR\bhasState\"C\n" +
+	"\thas_state\x18\a \x01(\bR\bhasState\"d\n" +
 	"\fSubscription\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x1d\n" +
 	"\n" +
-	"with_guild\x18\x02 \x01(\bR\twithGuild\"3\n" +
+	"with_guild\x18\x02 \x01(\bR\twithGuild\x12\x1f\n" +
+	"\vguild_parts\x18\x03 \x01(\rR\n" +
+	"guildParts\"3\n" +
 	"\aCommand\x12\x14\n" +
 	"\x05guild\x18\x01 \x01(\x04R\x05guild\x12\x12\n" +
 	"\x04json\x18\x02 \x01(\fR\x04json\"\xdc\x01\n" +
@@ -1678,22 +1864,36 @@ const file_wire_proto_rawDesc = "" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x1a9\n" +
 	"\vHeaderEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"T\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"~\n" +
 	"\fGuildRequest\x12\x14\n" +
 	"\x05guild\x18\x01 \x01(\x04R\x05guild\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
-	"\x05event\x18\x03 \x01(\tR\x05event\"\xc2\x01\n" +
+	"\x05event\x18\x03 \x01(\tR\x05event\x12\x14\n" +
+	"\x05parts\x18\x04 \x01(\rR\x05parts\x12\x12\n" +
+	"\x04have\x18\x05 \x01(\rR\x04have\"\xd8\x01\n" +
 	"\rGuildResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
 	"\x05guild\x18\x02 \x01(\fR\x05guild\x12\x1a\n" +
 	"\bchannels\x18\x03 \x01(\fR\bchannels\x12\x18\n" +
 	"\athreads\x18\x04 \x01(\fR\athreads\x12\x16\n" +
 	"\x06member\x18\x05 \x01(\fR\x06member\x123\n" +
-	"\amissing\x18\x06 \x01(\v2\x19.holdfast.v1.GuildMissingR\amissing\"[\n" +
+	"\amissing\x18\x06 \x01(\v2\x19.holdfast.v1.GuildMissingR\amissing\x12\x14\n" +
+	"\x05parts\x18\a \x01(\rR\x05parts\"[\n" +
 	"\fGuildMissing\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x19\n" +
 	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"\xae\x01\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"O\n" +
+	"\rMemberRequest\x12\x14\n" +
+	"\x05guild\x18\x01 \x01(\x04R\x05guild\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\x04R\x04user\x12\x14\n" +
+	"\x05event\x18\x03 \x01(\tR\x05event\"\xcf\x01\n" +
+	"\x0eMemberResponse\x12\x16\n" +
+	"\x06member\x18\x01 \x01(\fR\x06member\x12\x1f\n" +
+	"\vvoice_state\x18\x02 \x01(\fR\n" +
+	"voiceState\x12\x1a\n" +
+	"\bpresence\x18\x03 \x01(\fR\bpresence\x123\n" +
+	"\arefused\x18\x04 \x01(\v2\x19.holdfast.v1.RestResponseR\arefused\x123\n" +
+	"\amissing\x18\x05 \x01(\v2\x19.holdfast.v1.GuildMissingR\amissing\"\xae\x01\n" +
 	"\x0fPresenceRequest\x12\x16\n" +
 	"\x06shards\x18\x01 \x03(\rR\x06shards\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x125\n" +
@@ -1728,10 +1928,11 @@ const file_wire_proto_rawDesc = "" +
 	"\x06Events\x12\x17.holdfast.v1.EventBatch\x1a\x11.holdfast.v1.Acks(\x010\x01\x12>\n" +
 	"\tSaveState\x12\x1d.holdfast.v1.SaveStateRequest\x1a\x12.holdfast.v1.State\x12E\n" +
 	"\fRestoreState\x12\x12.holdfast.v1.State\x1a!.holdfast.v1.RestoreStateResponse\x12;\n" +
-	"\x04Stop\x12\x18.holdfast.v1.StopRequest\x1a\x19.holdfast.v1.StopResponse2\xdf\x02\n" +
+	"\x04Stop\x12\x18.holdfast.v1.StopRequest\x1a\x19.holdfast.v1.StopResponse2\xa2\x03\n" +
 	"\x04Host\x129\n" +
 	"\x02Do\x12\x18.holdfast.v1.RestRequest\x1a\x19.holdfast.v1.RestResponse\x12>\n" +
-	"\x05Guild\x12\x19.holdfast.v1.GuildRequest\x1a\x1a.holdfast.v1.GuildResponse\x12G\n" +
+	"\x05Guild\x12\x19.holdfast.v1.GuildRequest\x1a\x1a.holdfast.v1.GuildResponse\x12A\n" +
+	"\x06Member\x12\x1a.holdfast.v1.MemberRequest\x1a\x1b.holdfast.v1.MemberResponse\x12G\n" +
 	"\bPresence\x12\x1c.holdfast.v1.PresenceRequest\x1a\x1d.holdfast.v1.PresenceResponse\x12M\n" +
 	"\n" +
 	"VoiceState\x12\x1e.holdfast.v1.VoiceStateRequest\x1a\x1f.holdfast.v1.VoiceStateResponse\x12D\n" +
@@ -1750,7 +1951,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_wire_proto_goTypes = []any{
 	(Failure_Reason)(0),          // 0: holdfast.v1.Failure.Reason
 	(*DescribeRequest)(nil),      // 1: holdfast.v1.DescribeRequest
@@ -1772,52 +1973,58 @@ var file_wire_proto_goTypes = []any{
 	(*GuildRequest)(nil),         // 17: holdfast.v1.GuildRequest
 	(*GuildResponse)(nil),        // 18: holdfast.v1.GuildResponse
 	(*GuildMissing)(nil),         // 19: holdfast.v1.GuildMissing
-	(*PresenceRequest)(nil),      // 20: holdfast.v1.PresenceRequest
-	(*Activity)(nil),             // 21: holdfast.v1.Activity
-	(*PresenceResponse)(nil),     // 22: holdfast.v1.PresenceResponse
-	(*VoiceStateRequest)(nil),    // 23: holdfast.v1.VoiceStateRequest
-	(*VoiceStateResponse)(nil),   // 24: holdfast.v1.VoiceStateResponse
-	(*MembersRequest)(nil),       // 25: holdfast.v1.MembersRequest
-	(*MembersResponse)(nil),      // 26: holdfast.v1.MembersResponse
-	nil,                          // 27: holdfast.v1.RestRequest.HeaderEntry
-	nil,                          // 28: holdfast.v1.RestResponse.HeaderEntry
+	(*MemberRequest)(nil),        // 20: holdfast.v1.MemberRequest
+	(*MemberResponse)(nil),       // 21: holdfast.v1.MemberResponse
+	(*PresenceRequest)(nil),      // 22: holdfast.v1.PresenceRequest
+	(*Activity)(nil),             // 23: holdfast.v1.Activity
+	(*PresenceResponse)(nil),     // 24: holdfast.v1.PresenceResponse
+	(*VoiceStateRequest)(nil),    // 25: holdfast.v1.VoiceStateRequest
+	(*VoiceStateResponse)(nil),   // 26: holdfast.v1.VoiceStateResponse
+	(*MembersRequest)(nil),       // 27: holdfast.v1.MembersRequest
+	(*MembersResponse)(nil),      // 28: holdfast.v1.MembersResponse
+	nil,                          // 29: holdfast.v1.RestRequest.HeaderEntry
+	nil,                          // 30: holdfast.v1.RestResponse.HeaderEntry
 }
 var file_wire_proto_depIdxs = []int32{
 	3,  // 0: holdfast.v1.Manifest.events:type_name -> holdfast.v1.Subscription
 	4,  // 1: holdfast.v1.Manifest.commands:type_name -> holdfast.v1.Command
 	9,  // 2: holdfast.v1.Acks.failures:type_name -> holdfast.v1.Failure
 	0,  // 3: holdfast.v1.Failure.reason:type_name -> holdfast.v1.Failure.Reason
-	27, // 4: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
-	28, // 5: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
+	29, // 4: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
+	30, // 5: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
 	19, // 6: holdfast.v1.GuildResponse.missing:type_name -> holdfast.v1.GuildMissing
-	21, // 7: holdfast.v1.PresenceRequest.activities:type_name -> holdfast.v1.Activity
-	1,  // 8: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
-	5,  // 9: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
-	7,  // 10: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
-	10, // 11: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
-	11, // 12: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
-	13, // 13: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
-	15, // 14: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
-	17, // 15: holdfast.v1.Host.Guild:input_type -> holdfast.v1.GuildRequest
-	20, // 16: holdfast.v1.Host.Presence:input_type -> holdfast.v1.PresenceRequest
-	23, // 17: holdfast.v1.Host.VoiceState:input_type -> holdfast.v1.VoiceStateRequest
-	25, // 18: holdfast.v1.Host.Members:input_type -> holdfast.v1.MembersRequest
-	2,  // 19: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
-	6,  // 20: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
-	8,  // 21: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
-	11, // 22: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
-	12, // 23: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
-	14, // 24: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
-	16, // 25: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
-	18, // 26: holdfast.v1.Host.Guild:output_type -> holdfast.v1.GuildResponse
-	22, // 27: holdfast.v1.Host.Presence:output_type -> holdfast.v1.PresenceResponse
-	24, // 28: holdfast.v1.Host.VoiceState:output_type -> holdfast.v1.VoiceStateResponse
-	26, // 29: holdfast.v1.Host.Members:output_type -> holdfast.v1.MembersResponse
-	19, // [19:30] is the sub-list for method output_type
-	8,  // [8:19] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	16, // 7: holdfast.v1.MemberResponse.refused:type_name -> holdfast.v1.RestResponse
+	19, // 8: holdfast.v1.MemberResponse.missing:type_name -> holdfast.v1.GuildMissing
+	23, // 9: holdfast.v1.PresenceRequest.activities:type_name -> holdfast.v1.Activity
+	1,  // 10: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
+	5,  // 11: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
+	7,  // 12: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
+	10, // 13: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
+	11, // 14: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
+	13, // 15: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
+	15, // 16: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
+	17, // 17: holdfast.v1.Host.Guild:input_type -> holdfast.v1.GuildRequest
+	20, // 18: holdfast.v1.Host.Member:input_type -> holdfast.v1.MemberRequest
+	22, // 19: holdfast.v1.Host.Presence:input_type -> holdfast.v1.PresenceRequest
+	25, // 20: holdfast.v1.Host.VoiceState:input_type -> holdfast.v1.VoiceStateRequest
+	27, // 21: holdfast.v1.Host.Members:input_type -> holdfast.v1.MembersRequest
+	2,  // 22: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
+	6,  // 23: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
+	8,  // 24: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
+	11, // 25: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
+	12, // 26: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
+	14, // 27: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
+	16, // 28: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
+	18, // 29: holdfast.v1.Host.Guild:output_type -> holdfast.v1.GuildResponse
+	21, // 30: holdfast.v1.Host.Member:output_type -> holdfast.v1.MemberResponse
+	24, // 31: holdfast.v1.Host.Presence:output_type -> holdfast.v1.PresenceResponse
+	26, // 32: holdfast.v1.Host.VoiceState:output_type -> holdfast.v1.VoiceStateResponse
+	28, // 33: holdfast.v1.Host.Members:output_type -> holdfast.v1.MembersResponse
+	22, // [22:34] is the sub-list for method output_type
+	10, // [10:22] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -1831,7 +2038,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -343,6 +343,7 @@ var Plugin_ServiceDesc = grpc.ServiceDesc{
 const (
 	Host_Do_FullMethodName         = "/holdfast.v1.Host/Do"
 	Host_Guild_FullMethodName      = "/holdfast.v1.Host/Guild"
+	Host_Member_FullMethodName     = "/holdfast.v1.Host/Member"
 	Host_Presence_FullMethodName   = "/holdfast.v1.Host/Presence"
 	Host_VoiceState_FullMethodName = "/holdfast.v1.Host/VoiceState"
 	Host_Members_FullMethodName    = "/holdfast.v1.Host/Members"
@@ -361,6 +362,10 @@ type HostClient interface {
 	// Guild reads a guild from the host's cache, which loads it on demand. What
 	// Discord or the guard refuses is an answer too: GuildResponse.missing.
 	Guild(ctx context.Context, in *GuildRequest, opts ...grpc.CallOption) (*GuildResponse, error)
+	// Member reads one member of a guild: the bot's own, and those that the host
+	// keeps, from the cache, any other by one request to Discord, shared by all who
+	// ask at that moment. What Discord refuses is an answer too.
+	Member(ctx context.Context, in *MemberRequest, opts ...grpc.CallOption) (*MemberResponse, error)
 	// Presence sets what users see of the bot. The host keeps it for sessions that
 	// begin later; the answer does not wait for Discord.
 	Presence(ctx context.Context, in *PresenceRequest, opts ...grpc.CallOption) (*PresenceResponse, error)
@@ -395,6 +400,16 @@ func (c *hostClient) Guild(ctx context.Context, in *GuildRequest, opts ...grpc.C
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GuildResponse)
 	err := c.cc.Invoke(ctx, Host_Guild_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *hostClient) Member(ctx context.Context, in *MemberRequest, opts ...grpc.CallOption) (*MemberResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MemberResponse)
+	err := c.cc.Invoke(ctx, Host_Member_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -444,6 +459,10 @@ type HostServer interface {
 	// Guild reads a guild from the host's cache, which loads it on demand. What
 	// Discord or the guard refuses is an answer too: GuildResponse.missing.
 	Guild(context.Context, *GuildRequest) (*GuildResponse, error)
+	// Member reads one member of a guild: the bot's own, and those that the host
+	// keeps, from the cache, any other by one request to Discord, shared by all who
+	// ask at that moment. What Discord refuses is an answer too.
+	Member(context.Context, *MemberRequest) (*MemberResponse, error)
 	// Presence sets what users see of the bot. The host keeps it for sessions that
 	// begin later; the answer does not wait for Discord.
 	Presence(context.Context, *PresenceRequest) (*PresenceResponse, error)
@@ -469,6 +488,9 @@ func (UnimplementedHostServer) Do(context.Context, *RestRequest) (*RestResponse,
 }
 func (UnimplementedHostServer) Guild(context.Context, *GuildRequest) (*GuildResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Guild not implemented")
+}
+func (UnimplementedHostServer) Member(context.Context, *MemberRequest) (*MemberResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Member not implemented")
 }
 func (UnimplementedHostServer) Presence(context.Context, *PresenceRequest) (*PresenceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Presence not implemented")
@@ -532,6 +554,24 @@ func _Host_Guild_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(HostServer).Guild(ctx, req.(*GuildRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Host_Member_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).Member(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_Member_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).Member(ctx, req.(*MemberRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -604,6 +644,10 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Guild",
 			Handler:    _Host_Guild_Handler,
+		},
+		{
+			MethodName: "Member",
+			Handler:    _Host_Member_Handler,
 		},
 		{
 			MethodName: "Presence",
