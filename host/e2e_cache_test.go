@@ -55,7 +55,7 @@ func seedOf(t testing.TB) uint64 {
 func TestGuildsAreTrue(t *testing.T) {
 	t.Parallel() // most of its time is waiting
 	const shards = 2
-	acts, rate, reidentifies := size(1500, 12_000), 250.0, size(1, 4)
+	acts, rate, reidentifies := size(1500, 12_000), 250.0, size(2, 6)
 	guilds := size(40, 100)
 	seed := seedOf(t)
 	var told chronicle
@@ -68,8 +68,8 @@ func TestGuildsAreTrue(t *testing.T) {
 		sim.Restore(id) // what it is at the start: its first GUILD_CREATE
 	}
 	o, files := watchers(t)
-	// Few bytes and little time make guilds go and come.
-	o.args = []string{"--cache-bytes", "128KiB", "--cache-idle", "1s", "--guard-rate", "50", "--guard-burst", "50", "--log-level", "info"}
+	// Few bytes make guilds go and come; the time is longer than most sessions are lost for.
+	o.args = []string{"--cache-bytes", "128KiB", "--cache-idle", "4s", "--guard-rate", "50", "--guard-burst", "50", "--log-level", "info"}
 	h := start(t, sim, o)
 
 	dice := rand.New(rand.NewPCG(seed, 3))
