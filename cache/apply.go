@@ -12,21 +12,20 @@ import (
 // their order. It returns the version that the guild has after the event, 0
 // while there is none.
 func (c *Cache) Apply(name string, guild uint64, data []byte) (version uint64) {
-	switch {
-	case guild == 0:
+	if guild == 0 {
 		if name == "READY" {
 			if id := idOf(field(data, "user")); id != 0 {
 				c.know(id)
 			}
 		}
-	default:
-		if _, changes := touches(name); changes && (!ofOneMember(name) || c.mayBeMe(data)) {
-			return c.change(guild, event{name, data})
-		}
-		if e := c.store.get(guild); e != nil {
-			c.active(e)
-			return e.version()
-		}
+		return 0
+	}
+	if _, changes := touches(name); changes && (!ofOneMember(name) || c.mayBeMe(data)) {
+		return c.change(guild, event{name, data})
+	}
+	if e := c.store.get(guild); e != nil {
+		c.active(e)
+		return e.version()
 	}
 	return 0
 }
@@ -117,7 +116,7 @@ func (c *Cache) changeAbsent(sh *shard, guild uint64, ev event) {
 	why := Reason("")
 	switch ev.name {
 	case "GUILD_CREATE":
-		if bytes.Contains(ev.data, []byte(`"unavailable":true`)) && isTrue(field(ev.data, "unavailable")) {
+		if unavailable(ev.data) {
 			why = Outage
 			break
 		}
@@ -126,7 +125,7 @@ func (c *Cache) changeAbsent(sh *shard, guild uint64, ev event) {
 			sh.records.forget(guild)
 		}
 	case "GUILD_DELETE":
-		if why = Removed; isTrue(field(ev.data, "unavailable")) {
+		if why = Removed; unavailable(ev.data) {
 			why = Outage
 		}
 	case "GUILD_MEMBER_REMOVE":
@@ -138,6 +137,16 @@ func (c *Cache) changeAbsent(sh *shard, guild uint64, ev event) {
 	if why != "" {
 		sh.records.fail(guild, why, 0, c.guard.options)
 	}
+}
+
+// unavailableTo is more than an unavailable guild object has: an id, and that it
+// is unavailable (https://docs.discord.com/developers/resources/guild#unavailable-guild-object).
+const unavailableTo = 1 << 10
+
+// unavailable reads that of GUILD_CREATE and GUILD_DELETE. A start brings
+// thousands of whole guilds that nobody keeps: those are not looked through.
+func unavailable(data []byte) bool {
+	return len(data) <= unavailableTo && isTrue(field(data, "unavailable"))
 }
 
 // me is the bot's user id, 0 if it is not known yet.

@@ -1,10 +1,10 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -13,7 +13,7 @@ import (
 func ofSize(guild uint64, bytes int) func(context.Context, uint64, Part) (json.RawMessage, error) {
 	var channels []object
 	for i := range bytes / 500 {
-		channels = append(channels, object{"id": fmt.Sprint(i + 1), "guild_id": fmt.Sprint(guild), "topic": strings.Repeat("x", 440)})
+		channels = append(channels, object{"id": fmt.Sprint(i + 1), "guild_id": fmt.Sprint(guild), "topic": noise(440 + i)[i:]})
 	}
 	list := toJSON(channels)
 	a := &answers{}
@@ -25,9 +25,13 @@ func ofSize(guild uint64, bytes int) func(context.Context, uint64, Part) (json.R
 	}
 }
 
+// benchCache has one guild, 7, of about 25 KB.
 func benchCache(b *testing.B) *Cache {
 	b.Helper()
-	c := newTestCache(b, Options{Load: ofSize(7, 25_000), Self: 900})
+	whole := newMaker(1).guild(7, 900, 25_000)
+	c := newTestCache(b, Options{Self: 900, Load: func(_ context.Context, _ uint64, p Part) (json.RawMessage, error) {
+		return *whole.part(p), nil
+	}})
 	b.Cleanup(c.Close)
 	mustLoad(b, c, 7)
 	b.ReportAllocs()
@@ -77,30 +81,81 @@ func BenchmarkHit(b *testing.B) {
 	}
 }
 
+// BenchmarkApplyChannelUpdate edits a channel in the middle of a guild of 25 KB,
+// again and again, as somebody does who drags channels.
 func BenchmarkApplyChannelUpdate(b *testing.B) {
 	c := benchCache(b)
+	s := mustLoad(b, c, 7)
+	var all [][]byte
+	elements(s.Part(PartChannels), func(e []byte) bool {
+		all = append(all, e)
+		return true
+	})
 	var data [2][]byte
 	for i := range data {
-		data[i] = toJSON(object{"id": "25", "guild_id": "7", "topic": fmt.Sprint(i, strings.Repeat("x", 440))})
+		data[i] = with(all[len(all)/2], "position", fmt.Append(nil, 100+i))
 	}
-	i := 0
-	for b.Loop() {
-		c.Apply("CHANNEL_UPDATE", 7, data[i&1])
-		i++
+	for i := 0; b.Loop(); i++ {
+		if c.Apply("CHANNEL_UPDATE", 7, data[i&1]) == 0 {
+			b.Fatal("not applied")
+		}
 	}
 }
 
-// BenchmarkStartBurst is GUILD_CREATE of guilds that are not kept.
-func BenchmarkStartBurst(b *testing.B) {
+// BenchmarkPart reads a guild of 25 KB whole.
+func BenchmarkPart(b *testing.B) {
 	c := benchCache(b)
-	data := toJSON(newFake(1, 7).guilds[7].create())
-	data = append(data[:len(data)-1], (`,"pad":"` + strings.Repeat("x", 25_000-len(data)) + `"}`)...)
-	b.SetBytes(int64(len(data)))
-	guild := uint64(1000)
+	s := mustLoad(b, c, 7)
 	for b.Loop() {
-		guild++
-		c.Apply("GUILD_CREATE", guild, data)
+		for p := range parts {
+			if s.Part(p) == nil {
+				b.Fatal("not there")
+			}
+		}
 	}
+}
+
+// BenchmarkStartBurst is GUILD_CREATE of guilds that READY has listed and that are
+// not kept: it must cost next to nothing, however large they are.
+func BenchmarkStartBurst(b *testing.B) {
+	for _, size := range []int{2_500, 25_000, 250_000} {
+		b.Run(fmt.Sprintf("%dKB", size/1000), func(b *testing.B) {
+			c := benchCache(b)
+			whole := newMaker(1).guild(1000, 900, size)
+			data := whole.created()
+			b.SetBytes(int64(len(data)))
+			for n, guild := 0, uint64(1000); b.Loop(); n++ {
+				if n%10_000 == 0 {
+					b.StopTimer()
+					c.Apply("READY", 0, readyOf(guild+1, 10_000))
+					b.StartTimer()
+				}
+				guild++
+				c.Apply("GUILD_CREATE", guild, data)
+			}
+		})
+	}
+}
+
+// created is the guild as GUILD_CREATE tells it.
+func (b *bodies) created() []byte {
+	data := bytes.Clone(b.Guild[:len(b.Guild)-1])
+	data = fmt.Appendf(data, `,"joined_at":"2024-02-08T20:17:21.018000+00:00","large":false,"unavailable":false,"member_count":1234,`+
+		`"channels":%s,"threads":%s,"members":[%s],"presences":[],"voice_states":[],"stage_instances":[],"guild_scheduled_events":[],`+
+		`"soundboard_sounds":[]}`, b.Channels, b.Threads, b.Member)
+	return data
+}
+
+// readyOf lists so many guilds from this one on.
+func readyOf(guild uint64, n int) []byte {
+	data := []byte(`{"user":{"id":"900"},"guilds":[`)
+	for i := range n {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = fmt.Appendf(data, `{"id":"%d","unavailable":true}`, guild+uint64(i))
+	}
+	return append(data, `]}`...)
 }
 
 func BenchmarkRefused(b *testing.B) {
@@ -114,28 +169,30 @@ func BenchmarkRefused(b *testing.B) {
 	}
 }
 
-// BenchmarkBytesPerGuild tells what a guild of 25 KB costs in memory and in the
-// books.
-func BenchmarkBytesPerGuild(b *testing.B) {
-	const guilds = 2000
-	heap := func() float64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return float64(m.HeapAlloc)
-	}
+// BenchmarkMemory builds 15,000 active guilds of about 25 KB among 100,000 known
+// ones, and tells what a guild costs packed, raw and in structs, all overhead
+// included, and what all of it together costs.
+func BenchmarkMemory(b *testing.B) {
+	const active, known = 15_000, 100_000
 	for b.Loop() {
-		c := newTestCache(b, Options{Load: newFake(1).load})
-		content := string(toJSON(object{"pad": strings.Repeat("x", 25_000)}))
-		before := heap()
-		for g := range uint64(guilds) {
-			keepNow(b, c, g+1, content)
+		parsed := perParsed(b, 1000)
+		before := liveHeap()
+		c := filled(b, active, known)
+		held := liveHeap() - before
+		m := newMaker(3)
+		raw := 0
+		for range 1000 {
+			g := m.guild(1, 900, 25_000)
+			for p := range parts {
+				raw += cap(bytes.Clone(*g.part(p)))
+			}
 		}
-		if err := c.keeper.flush(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric((heap()-before)/guilds, "heapB/guild")
-		b.ReportMetric(float64(c.books.bytes.Load())/guilds, "chargedB/guild")
+		b.ReportMetric(held/active, "packedB/guild")
+		b.ReportMetric(float64(c.Status().Bytes)/active, "chargedB/guild")
+		b.ReportMetric(float64(raw)/1000+overhead, "rawB/guild")
+		b.ReportMetric(parsed, "structsB/guild")
+		b.ReportMetric(held/1e6, "MB")
+		b.ReportMetric(parsed*known/held, "allStructs/held")
 		c.Close()
 	}
 }

@@ -29,6 +29,7 @@ type Cache struct {
 	log           hclog.Logger
 	began         time.Time
 
+	packing *packing
 	store   *store
 	keeper  *keeper
 	guard   *guard
@@ -67,13 +68,18 @@ func New(o Options) (*Cache, error) {
 	if o.Idle < time.Second || o.Bytes < 64<<10 {
 		return nil, fmt.Errorf("make a guild cache of %d bytes, idle %v: give it at least 64 KiB and 1s", o.Bytes, o.Idle)
 	}
+	k, err := newPacking()
+	if err != nil {
+		return nil, err
+	}
 	// Ristretto has 15/16, what is on its way to it at most 1/10: never above 1.04.
 	s, err := newStore(o.Bytes - o.Bytes/16)
 	if err != nil {
 		return nil, err
 	}
 	c := &Cache{
-		idle: o.Idle, timeout: orDefault(o.Timeout, 10*time.Second), load: o.Load, log: o.Log, began: time.Now(),
+		packing: k,
+		idle:    o.Idle, timeout: orDefault(o.Timeout, 10*time.Second), load: o.Load, log: o.Log, began: time.Now(),
 		store: s, keeper: newKeeper(), guard: newGuard(o.Guard.withDefaults()),
 		books: books{limit: o.Bytes / 10},
 	}

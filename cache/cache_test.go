@@ -229,3 +229,31 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatHappensMostMakesNoGarbage: a touch, a hit and a GUILD_CREATE of a guild
+// that nobody wants allocate nothing.
+func TestWhatHappensMostMakesNoGarbage(t *testing.T) {
+	whole := newMaker(1).guild(7, 900, 25_000)
+	c := newTestCache(t, Options{Self: 900, Load: func(_ context.Context, _ uint64, p Part) (json.RawMessage, error) {
+		return *whole.part(p), nil
+	}})
+	defer c.Close()
+	mustLoad(t, c, 7)
+	c.Apply("READY", 0, readyOf(1000, 10_000))
+	created, message := whole.created(), []byte(`{"content":"hello"}`)
+	other := []byte(`{"guild_id":"7","user":{"id":"77"}}`)
+	guild := uint64(999)
+	for name, do := range map[string]func(){
+		"touch":            func() { c.Apply("MESSAGE_CREATE", 7, message) },
+		"touch of another": func() { c.Apply("MESSAGE_CREATE", 8, message) },
+		"other member":     func() { c.Apply("GUILD_MEMBER_UPDATE", 7, other) },
+		"hit":              func() { _, _ = c.Guild(t.Context(), 7, AllParts, Read) },
+		"hit of a part":    func() { _, _ = c.Guild(t.Context(), 7, PartsOf(PartMember), Read) },
+		"want":             func() { _, _, _ = c.Want(t.Context(), 7, AllParts, Event) },
+		"GUILD_CREATE":     func() { guild++; c.Apply("GUILD_CREATE", guild, created) },
+	} {
+		if n := testing.AllocsPerRun(2000, do); n >= 1 {
+			t.Errorf("%s makes %.0f allocations", name, n)
+		}
+	}
+}

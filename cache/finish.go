@@ -46,7 +46,7 @@ func (c *Cache) overlaid(l *load, got bodies) held {
 	for _, e := range meantime {
 		w.apply(e)
 	}
-	return held{Snapshot: w.packed(), down: w.down, removed: w.removed}
+	return held{Snapshot: w.packed(c.packing), down: w.down, removed: w.removed}
 }
 
 // finished ends the load; false: there is no room now, and this is not the last

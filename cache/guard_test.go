@@ -152,7 +152,7 @@ func TestWhatDoesNotFitBacksOffAsMemory(t *testing.T) {
 		a := &answers{}
 		c := newTestCache(t, Options{Bytes: 64 << 10, Load: func(ctx context.Context, guild uint64, p Part) (json.RawMessage, error) {
 			if p == PartChannels {
-				return toJSON([]object{{"id": "1", "topic": string(make([]byte, 10_000))}}), nil
+				return toJSON([]object{{"id": "1", "topic": noise(10_000)}}), nil
 			}
 			return a.load(ctx, guild, p)
 		}})

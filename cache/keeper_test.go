@@ -3,7 +3,6 @@ package cache
 import (
 	"encoding/json"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,11 +13,16 @@ import (
 // keepNow keeps a guild as a load that has just ended does.
 func keepNow(t testing.TB, c *Cache, guild uint64, content string) {
 	t.Helper()
+	keepBodies(t, c, guild, &bodies{Guild: json.RawMessage(content)})
+}
+
+func keepBodies(t testing.TB, c *Cache, guild uint64, b *bodies) {
+	t.Helper()
+	h := held{Snapshot: b.packed(c.packing)}
 	for left := 50; ; left-- {
 		sh := c.shard(guild)
 		sh.mu.Lock()
-		b := bodies{Guild: json.RawMessage(content)}
-		done := c.take(sh, &load{guild: guild}, &held{Snapshot: b.packed()}, left == 0)
+		done := c.take(sh, &load{guild: guild}, &h, left == 0)
 		sh.mu.Unlock()
 		if done {
 			return
@@ -108,10 +112,10 @@ func TestTinyCacheUnderBurst(t *testing.T) {
 		all.Go(func() {
 			rnd := rand.New(rand.NewPCG(seed, part))
 			last := map[uint64]string{}
-			for step := range 15_000 {
+			for step := range 5_000 {
 				g := 2*rnd.Uint64N(300) + part + 1
 				e := lookUp(c, g)
-				switch content := strings.Repeat("x", rnd.IntN(3000)); {
+				switch content := noise(rnd.IntN(4000)); {
 				case e == nil:
 					last[g] = content
 					keepNow(t, c, g, string(toJSON(object{"id": "0", "pad": content})))
@@ -154,9 +158,9 @@ func TestGrowthKeepsTheBound(t *testing.T) {
 	c := newTestCache(t, Options{Load: newFake(1).load, Bytes: bound})
 	defer c.Close()
 	for g := uint64(1); g <= guilds; g++ {
-		keepNow(t, c, g, `{"pad":"`+strings.Repeat("x", 2000)+`"}`)
+		keepNow(t, c, g, `{"pad":"`+noise(2000)+`"}`)
 	}
-	big := toJSON(object{"pad": strings.Repeat("x", 20_000)})
+	big := toJSON(object{"pad": noise(20_000)})
 	for g := uint64(1); g <= guilds; g++ {
 		c.Apply("GUILD_UPDATE", g, big)
 		if b := c.books.bytes.Load(); b > bound*105/100 {
@@ -185,7 +189,7 @@ func TestDroppedPutsAreTriedAgain(t *testing.T) {
 	const guilds = 1000
 	for g := uint64(1); g <= guilds; g++ {
 		keepNow(t, c, g, `{"v":1}`)
-		c.Apply("GUILD_UPDATE", g, toJSON(object{"v": 2, "pad": strings.Repeat("x", 1000)}))
+		c.Apply("GUILD_UPDATE", g, toJSON(object{"v": 2, "pad": noise(1000)}))
 	}
 	atRest(t, c)
 	for g := uint64(1); g <= guilds; g++ {
@@ -274,8 +278,8 @@ func TestReadersWhileAGuildGrowsAndShrinks(t *testing.T) {
 			}
 		})
 	}
-	for v := range int64(5000) {
-		c.Apply("GUILD_UPDATE", 7, toJSON(object{"v": v, "pad": strings.Repeat("x", int(v*37%5000))}))
+	for v := range int64(1500) {
+		c.Apply("GUILD_UPDATE", 7, toJSON(object{"v": v, "pad": noise(int(v * 37 % 5000))}))
 		applied.Store(v)
 	}
 	close(done)

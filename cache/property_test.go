@@ -142,7 +142,7 @@ func equals(t *testing.T, g *fakeGuild, s *Snapshot) {
 		Guild: toJSON(g.body(true)), Channels: toJSON(sorted(g.channels)),
 		Threads: toJSON(sorted(g.threads)), Member: toJSON(g.member),
 	}
-	want := world.packed()
+	want := world.packed(s.packing)
 	wantGuild, wantLists, wantMember := parsed(t, &want)
 	for _, o := range []object{guild, wantGuild} {
 		delete(o, "roles") // compared by id

@@ -14,10 +14,11 @@ type Snapshot struct {
 	// Version is higher than that of every snapshot made before, of any guild.
 	Version uint64
 
-	pieces [parts]piece
+	packing *packing
+	pieces  [parts]piece
 }
 
-// piece is a part as it is held; nil: not there.
+// piece is a part as it is held, packed or not; nil: not there.
 type piece []byte
 
 // Parts are those that the snapshot has.
@@ -41,7 +42,7 @@ func (s *Snapshot) Has(these Parts) bool {
 }
 
 // Part returns the JSON of a part, nil if it is not there. Nobody may write to
-// it.
+// it. It is unpacked anew for each call: about 2 µs for each KB.
 //
 // PartGuild is the guild object with roles, emojis and stickers inside,
 // PartChannels a list of channel objects, without threads, in no promised order,
@@ -52,7 +53,7 @@ func (s *Snapshot) Part(p Part) json.RawMessage {
 	if p >= parts {
 		return nil
 	}
-	return unpack(s.pieces[p])
+	return s.packing.unpack(s.pieces[p])
 }
 
 // size is what the parts hold.
@@ -82,24 +83,26 @@ func (h *held) answer(guild uint64) (*Snapshot, error) {
 
 // edited returns what is held after an event, and whether that differs. Only the
 // parts that the event may touch are unpacked, only those that it changed are
-// packed.
+// packed. A part that cannot be unpacked is not there any more.
 func (h *held) edited(guild, self uint64, ev event) (after held, changed bool) {
 	w := world{guild: guild, self: self, down: h.down, removed: h.removed}
+	after = *h
 	over, _ := touches(ev.name)
-	for p := range parts {
-		if over.Has(PartsOf(p)) {
-			*w.part(p) = unpack(h.pieces[p])
+	for p, b := range h.pieces {
+		if b != nil && over>>p&1 != 0 {
+			if *w.part(Part(p)) = h.packing.unpack(b); *w.part(Part(p)) == nil {
+				after.pieces[p], changed = nil, true
+			}
 		}
 	}
 	before := w.bodies
 	if !w.apply(ev) {
-		return *h, false
+		return after, changed
 	}
-	after = *h
 	after.down, after.removed = w.down, w.removed
 	for p := range parts {
 		if b := *w.part(p); b != nil && !bytes.Equal(b, *before.part(p)) {
-			after.pieces[p] = pack(b)
+			after.pieces[p] = h.packing.pack(b)
 		}
 	}
 	return after, true
@@ -124,20 +127,12 @@ func (b *bodies) part(p Part) *json.RawMessage {
 }
 
 // packed is a snapshot of these parts.
-func (b *bodies) packed() (s Snapshot) {
+func (b *bodies) packed(k *packing) Snapshot {
+	s := Snapshot{packing: k}
 	for p := range parts {
 		if raw := *b.part(p); raw != nil {
-			s.pieces[p] = pack(raw)
+			s.pieces[p] = k.pack(raw)
 		}
 	}
 	return s
 }
-
-func pack(raw json.RawMessage) piece {
-	if cap(raw)-len(raw) > len(raw)/6 { // room that edits left
-		raw = bytes.Clone(raw)
-	}
-	return piece(raw)
-}
-
-func unpack(p piece) json.RawMessage { return json.RawMessage(p) }

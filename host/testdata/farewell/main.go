@@ -1,10 +1,12 @@
 // Command farewell is the plugin of the host's tests of mass events: it wants
 // the guild of everybody who leaves, and writes a line for every event that it
 // handles: the event, its guild, its user, the milliseconds from its arrival at
-// the host to its handler, and what became of the guild.
+// the host to its handler, and what became of the guild. Of a command it writes
+// the milliseconds until it had the guild.
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -31,7 +33,7 @@ func main() {
 		panic(err)
 	}
 	write := func(bot *sdk.Bot, m *member, took time.Duration, guild string) error {
-		_, err := fmt.Fprintf(file, "%s %s %s %d %s\n", bot.Event, bot.GuildID(), m.User.ID, took.Milliseconds(), guild)
+		_, err := fmt.Fprintf(file, "%s %s %s %d %s\n", bot.Event, bot.GuildID(), cmp.Or(m.User.ID, "-"), took.Milliseconds(), guild)
 		return err
 	}
 	p := sdk.New("farewell")
@@ -54,10 +56,11 @@ func main() {
 		Description: disgo.Pointer("Tells the server's name."),
 	}, func(ctx context.Context, bot *sdk.Bot, _ *disgo.InteractionCreate) (*sdk.Reply, error) {
 		guild, err := bot.Guild(ctx, bot.GuildID())
+		took := time.Since(bot.Received)
 		if err != nil {
 			return sdk.Text("nowhere: " + err.Error()), nil //nolint:nilerr // who asked is told
 		}
-		return sdk.Text(guild.Name), nil
+		return sdk.Text(guild.Name), write(bot, &member{}, took, "found")
 	})
 	p.Run()
 }

@@ -1,0 +1,266 @@
+package host_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/simulator"
+)
+
+// watched are the events of which watchers read the guild.
+const watched = "GUILD_CREATE,GUILD_UPDATE,GUILD_DELETE,CHANNEL_CREATE,CHANNEL_UPDATE,CHANNEL_DELETE," +
+	"THREAD_CREATE,THREAD_UPDATE,THREAD_DELETE,THREAD_MEMBER_UPDATE,THREAD_MEMBERS_UPDATE,GUILD_ROLE_CREATE,GUILD_ROLE_UPDATE,GUILD_ROLE_DELETE," +
+	"GUILD_EMOJIS_UPDATE,GUILD_STICKERS_UPDATE,GUILD_MEMBER_ADD,GUILD_MEMBER_UPDATE,GUILD_MEMBER_REMOVE,MESSAGE_CREATE"
+
+// watchers are options for two plugins that read the guild of each event: one has
+// it loaded before its handlers run, one asks for it in them.
+func watchers(t testing.TB) (o options, files []string) {
+	t.Helper()
+	o = options{plugins: map[string]string{}, env: map[string]map[string]string{}}
+	dir := t.TempDir()
+	for i, name := range []string{"watcher", "watcher-with-guild"} {
+		files = append(files, filepath.Join(dir, name))
+		o.plugins[name] = "./host/testdata/watcher"
+		o.env[name] = map[string]string{"NAME": name, "FILE": files[i], "EVENTS": watched}
+		if i > 0 {
+			o.env[name]["WITH_GUILD"] = "1"
+		}
+	}
+	return o, files
+}
+
+// seedOf is the seed of a random test: HOLDFAST_SEED, or a new one.
+func seedOf(t testing.TB) uint64 {
+	t.Helper()
+	seed, err := strconv.ParseUint(os.Getenv("HOLDFAST_SEED"), 10, 64)
+	if err != nil {
+		seed = rand.Uint64()
+	}
+	t.Logf("HOLDFAST_SEED=%d", seed)
+	return seed
+}
+
+// TestGuildsAreTrue lets guilds change in all that they contain while loads are
+// slow, late and fail, guilds leave the cache, connections break and sessions are
+// lost, and two plugins read the guild of every event: none is ever older than its
+// event, none is newer but after a load or with a later event, and at rest each is
+// what Discord has, field by field.
+func TestGuildsAreTrue(t *testing.T) {
+	t.Parallel() // most of its time is waiting
+	const shards = 2
+	acts, rate, reidentifies := size(1500, 12_000), 250.0, size(2, 6)
+	guilds := size(40, 100)
+	seed := seedOf(t)
+	var told chronicle
+	sim := discord(t, simulator.Config{
+		Seed: seed, Shards: shards, VaryKeys: true, Skew: 40 * time.Millisecond, Emitted: told.note,
+		World: simulator.World{Guilds: guilds, ChannelsPerGuild: 3, RolesPerGuild: 3, MembersPerGuild: 3},
+	})
+	a := newActor(sim, seed)
+	for _, id := range a.guilds {
+		sim.Restore(id) // what it is at the start: its first GUILD_CREATE
+	}
+	o, files := watchers(t)
+	// Few bytes make guilds go and come; the time is longer than most sessions are lost for.
+	o.args = []string{"--cache-bytes", "128KiB", "--cache-idle", "4s", "--guard-rate", "50", "--guard-burst", "50", "--log-level", "info"}
+	h := start(t, sim, o)
+
+	dice := rand.New(rand.NewPCG(seed, 3))
+	err := sim.Run(t.Context(), simulator.Rate{PerSecond: rate, Count: acts}, func(i int) bool {
+		a.act()
+		trouble(sim, dice, dice.IntN(shards), i < acts*2/3)
+		if i%(acts/(reidentifies+1)) == acts/(reidentifies+1)-1 && i < acts-acts/10 {
+			sim.Invalidate(dice.IntN(shards), false)
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim.ClearFailures()
+	gone := a.mend()
+	v := atRest(t, h, a, gone, files)
+
+	pasts := make(map[uint64]*past)
+	told.mu.Lock()
+	for id, happened := range told.all {
+		if id != 0 {
+			pasts[id] = newPast(id, sim.Bot(), happened)
+		}
+	}
+	told.mu.Unlock()
+	loads := noteAnswers(sim, pasts)
+	for i, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := newJudgement(sim.Bot(), pasts)
+		if err := seen.judge(raw); err != nil {
+			t.Fatal(err)
+		}
+		for _, fault := range seen.faults[:min(len(seen.faults), 10)] {
+			t.Errorf("%s: %s", filepath.Base(file), fault)
+		}
+		t.Logf("%s: %d events, %d with their guild (%d held against whole states, %d mixed by a load, %d looks), missing %v; %d faults",
+			filepath.Base(file), seen.events, seen.found, seen.exact, seen.newer, seen.looks, seen.missing, len(seen.faults))
+		if seen.found < seen.events/3 || seen.exact < acts/20 || seen.newer < acts/50 {
+			t.Errorf("%s: too little was seen to say anything", filepath.Base(file))
+		}
+		seen.rest(t, sim, a.guilds, v[i])
+	}
+	counts := sim.Counts()
+	s, _ := h.status()
+	t.Logf("%d acts, %d loads, %d resumes, %d identifies; cache %+v", acts, loads, counts.Resumes, counts.Identifies, s.Cache)
+	if counts.Resumes == 0 || counts.Identifies < shards+1 || loads < guilds {
+		t.Errorf("too little happened: %+v", counts)
+	}
+	h.stop()
+}
+
+// trouble lets something go wrong now and then: a connection, or, if loads may
+// fail, REST.
+func trouble(sim *simulator.Server, dice *rand.Rand, shard int, loads bool) {
+	const guilds = "GET /guilds/**"
+	switch dice.IntN(200) {
+	case 0:
+		sim.Drop(shard)
+	case 1:
+		sim.Reset(shard)
+	case 2:
+		sim.Reconnect(shard)
+	case 3, 4, 5, 6:
+		sim.FailREST(guilds, simulator.Failure{Delay: time.Duration(dice.IntN(300)) * time.Millisecond}, 1+dice.IntN(4))
+	case 7, 8, 9, 10, 11, 12, 13, 14:
+		sim.FailREST(guilds, simulator.Failure{Late: time.Duration(dice.IntN(600)) * time.Millisecond}, 1+dice.IntN(8))
+	case 15:
+		if loads {
+			sim.FailREST(guilds, oneOf(dice, []simulator.Failure{{Status: 500}, {CloseConn: true}, {Garbage: true}}), 1)
+		}
+	}
+}
+
+// atRest has the plugins look at every guild until each has the guild, or, of those
+// that the bot is out of, is told so.
+func atRest(t *testing.T, h *running, a *actor, gone map[uint64]bool, files []string) []map[string]*sight {
+	t.Helper()
+	var from uint64 // where the bot is asked to look from
+	for _, id := range a.guilds {
+		if !gone[id] {
+			from = id
+		}
+	}
+	h.await("both shards are ready", func(s control.Status) bool {
+		for _, shard := range s.Shards {
+			if shard.State != "ready" {
+				return false
+			}
+		}
+		return true
+	})
+	talk, _ := a.sim.Guild(from)
+	seen := make([]map[string]*sight, len(files))
+	next, said := time.Time{}, 0
+	eventually(t, "each plugin sees each guild", func() bool {
+		if time.Now().Before(next) {
+			return false
+		}
+		next = time.Now().Add(500 * time.Millisecond)
+		open := 0
+		for i, file := range files {
+			seen[i] = looks(t, file)
+			for _, id := range a.guilds {
+				s := seen[i][strconv.FormatUint(id, 10)]
+				if s == nil || (s.Reason != "") != gone[id] || gone[id] && s.Reason != "removed" {
+					open++
+					if said < 10*len(a.guilds) || said%5 == 0 {
+						a.sim.Say(talk.ID, talk.Channels[0], talk.Owner, "look "+strconv.FormatUint(id, 10))
+					}
+					said++
+				}
+			}
+		}
+		return open == 0
+	})
+	return seen
+}
+
+// looks are the last looks at guilds that a watcher was asked for.
+func looks(t *testing.T, file string) map[string]*sight {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[string]*sight)
+	for text := range strings.Lines(string(raw)) {
+		if strings.Contains(text, `"look":true`) && strings.HasSuffix(text, "\n") {
+			s := decoded(t, text)
+			out[s.Guild] = s
+		}
+	}
+	return out
+}
+
+// noteAnswers tells the judge when REST told of guilds, and counts loads.
+func noteAnswers(sim *simulator.Server, pasts map[uint64]*past) (loads int) {
+	for _, r := range sim.Requests() {
+		rest, ok := strings.CutPrefix(r.Path, "/guilds/")
+		if r.Method != "GET" || !ok || r.Status != 200 {
+			continue
+		}
+		id, _ := strconv.ParseUint(rest[:strings.IndexAny(rest+"/", "/?")], 10, 64)
+		if p := pasts[id]; p != nil {
+			p.answered = append(p.answered, r.Done)
+		}
+		if r.Route == "GET /guilds/{guild}" {
+			loads++
+		}
+	}
+	return loads
+}
+
+// rest compares what a plugin saw last of each guild with what Discord has.
+func (v *judgement) rest(t *testing.T, sim *simulator.Server, guilds []uint64, last map[string]*sight) {
+	t.Helper()
+	for _, id := range guilds {
+		s := last[strconv.FormatUint(id, 10)]
+		answers, there := sim.Answers(id)
+		if !there {
+			continue // atRest has seen that it is told to be removed
+		}
+		want, err := flatAnswers(answers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := v.contents[s.Sum]
+		for _, difference := range want.differences(got) {
+			t.Errorf("guild %d at rest: %s", id, difference)
+		}
+		if m := v.pasts[id]; m.digests[len(m.digests)-1] != want.digest() {
+			t.Errorf("guild %d: the events do not say what REST does: %v", id, want.differences(m.now()))
+		}
+	}
+}
+
+// differences names the fields that differ.
+func (f flat) differences(got flat) (out []string) {
+	for place, is := range f {
+		if got[place] != is {
+			out = append(out, fmt.Sprintf("%s is %q, and Discord has %q", place, got[place], is))
+		}
+	}
+	for place, is := range got {
+		if _, there := f[place]; !there {
+			out = append(out, fmt.Sprintf("%s is %q, and Discord has no such thing", place, is))
+		}
+	}
+	return out
+}
