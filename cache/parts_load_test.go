@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// counted is a guild whose parts each carry a number that only grows.
-type counted struct {
+// numbered is a guild whose parts each carry a number that only grows.
+type numbered struct {
 	now     [parts]atomic.Int64 // as Discord has it
 	applied [parts]atomic.Int64 // as the cache was told
 }
 
-func (g *counted) answer(guild uint64, p Part) json.RawMessage {
+func (g *numbered) answer(guild uint64, p Part) json.RawMessage {
 	v := g.now[p].Load()
 	switch p {
 	case PartGuild:
@@ -31,7 +31,7 @@ func (g *counted) answer(guild uint64, p Part) json.RawMessage {
 }
 
 // change changes a part and tells the cache; one goroutine for each guild does.
-func (g *counted) change(c *Cache, guild uint64, p Part) {
+func (g *numbered) change(c *Cache, guild uint64, p Part) {
 	g.now[p].Add(1)
 	body := string(g.answer(guild, p))
 	switch p {
@@ -76,7 +76,7 @@ func TestPartsUnderLoad(t *testing.T) {
 	const bound, guilds, rounds = 128 << 10, 200, 4000
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	world := make([]counted, guilds)
+	world := make([]numbered, guilds)
 	c := newTestCache(t, Options{
 		Self: 900, Bytes: bound,
 		Load: func(_ context.Context, guild uint64, p Part) (json.RawMessage, error) {
