@@ -157,6 +157,24 @@ func TestRealGuildCreate(t *testing.T) {
 	decode(w.Channels, &gotChannels)
 	decode(w.Threads, &gotThreads)
 	decode(w.Member, &member)
+	counts := map[string]int{}
+	for _, c := range counted() {
+		var told, held []map[string]string
+		decode(guild[c.name], &held)
+		var all []map[string]json.RawMessage
+		decode(full[c.name], &all)
+		for _, o := range all {
+			told = append(told, map[string]string{c.id: string(o[c.id][1 : len(o[c.id])-1])})
+		}
+		if len(told) != len(held) || len(told) > 0 && !reflect.DeepEqual(told, held) {
+			t.Errorf("%s are %v, Discord sent %v", c.name, held, told)
+		}
+		counts[c.name] = len(held)
+		delete(guild, c.name)
+	}
+	if counts["soundboard_sounds"] != 4 {
+		t.Errorf("counted %v, a poor witness", counts)
+	}
 	for _, name := range beside() {
 		delete(full, name)
 	}
