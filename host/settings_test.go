@@ -17,6 +17,7 @@ func changed() Settings {
 		PluginsDir: "/file/p", StateDir: "/file/s", Shards: Shards{Count: 3}, APIURL: "http://file/api/v10", TokenFile: "/file/t",
 		LogLevel: "warn", LogFormat: "json", Compress: "none", Commands: "off", DenyIntents: 1<<1 | 1<<15,
 		DrainTimeout: time.Minute, HandlerTimeout: 2 * time.Minute,
+		CacheKeep: KeepLists{"channel": {"name", "topic"}, "role": {"name"}}, CachePeople: 2, Warm: "all",
 		CacheIdle: 3 * time.Minute, CacheBytes: 1 << 30, GuardRate: 2.5, GuardBurst: 20, GuildWait: 4 * time.Second,
 		Journal: "memory", JournalBytes: 512 << 10, JournalAge: 5 * time.Minute,
 	}
@@ -87,6 +88,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 				"shards": "7", "api_url": "http://env/api/v9", "log_level": "trace", "log_format": "text",
 				"compress": "zlib-stream", "commands": "exclusive", "deny_intents": "GUILD_PRESENCES", "drain_timeout": "7s", "handler_timeout": "8s",
 				"cache_idle": "9s", "cache_bytes": "64KiB", "guard_rate": "0.5", "guard_burst": "1", "guild_wait": "6s",
+				"cache_keep": "emoji=name", "cache_people": "presences", "warm": "active",
 				"journal": "memory", "journal_bytes": "524289", "journal_age": "1s",
 			}[f.key]
 			if value == "" {
@@ -169,7 +171,7 @@ func TestFaultsOfAFileAreToldAtOnceWithTheirLines(t *testing.T) {
 	}{
 		"unknown key": {"plugin_dir: x", []string{`1: unknown setting plugin_dir: did you mean plugins_dir?`}},
 		"unlike any": {"zzzzzz: x", []string{
-			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, commands, compress, deny_intents, drain_timeout, guard_burst, guard_rate, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, plugins, plugins_dir, shards, state_dir, token_file`,
+			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, cache_keep, cache_people, commands, compress, deny_intents, drain_timeout, guard_burst, guard_rate, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, plugins, plugins_dir, shards, state_dir, token_file, warm`,
 		}},
 		"a token": {"token: x", []string{`1: unknown setting token: `}},
 		"many": {"\n# c\nshards: many\ncompress: gzip\n\ndrain_timeout: 30\nhandler_timeout: 0s\nlog_level:\napi_url: discord.com\n", []string{
