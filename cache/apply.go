@@ -38,7 +38,7 @@ func (c *Cache) concerns(name string, data []byte) bool {
 	if _, changes := touches(name); changes && (!ofOneMember(name) || c.mayBeMe(data)) {
 		return true
 	}
-	return c.people.concerns(name)
+	return c.people != 0 && c.people.concerns(name)
 }
 
 // world is a guild with nothing in it yet.

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"strconv"
 	"time"
 )
 
@@ -62,11 +63,14 @@ func (c *Cache) expect(guild uint64) {
 // drop has the guilds of a shard be gone that are not listed.
 func (c *Cache) drop(shard []byte, listed map[uint64]struct{}) {
 	var of []uint64 // the shard's number, and how many there are
-	elements(shard, func(n []byte) bool {
-		of = append(of, snowflake(append(append([]byte{'"'}, n...), '"')))
-		return true
+	elements(shard, func(text []byte) bool {
+		n, err := strconv.ParseUint(string(text), 10, 32)
+		if err == nil {
+			of = append(of, n)
+		}
+		return err == nil
 	})
-	if len(of) != 2 || of[1] == 0 {
+	if len(of) != 2 || of[0] >= of[1] {
 		return
 	}
 	known := c.Kept()

@@ -25,8 +25,24 @@ func FuzzApply(f *testing.F) {
 	f.Add("CHANNEL_CREATE", []byte(`[{"id":"1"}]`))
 	f.Add("THREAD_CREATE", []byte(`{"id":"1","id":0}`))
 	f.Add("GUILD_ROLE_CREATE", []byte(`{"role":{"id":"1"},"role":5}`))
+	lists := Keep{"guild": {"name", "stickers"}, "channel": {"topic"}, "thread": {"name"}, "role": {"name"}, "emoji": {"name"}, "member": {"nick"}, "presence": {"activities"}}
+	keep, err := newKeeps(lists)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		first := fakeWorld(t)
+		pared := world{guild: 7, self: 900, keep: keep}
+		some := newPeople(7, everything, &keep)
+		for _, e := range []event{{"GUILD_CREATE", toJSON(newFake(1, 7).guilds[7].create())}, {name, bytes.Clone(data)}, {name, bytes.Clone(data)}} {
+			pared.apply(e)
+			checkParts(t, &pared.bodies)
+			checkKept(t, lists, &pared.bodies)
+			if json.Valid(e.data) {
+				some.apply(e, 900)
+				checkPeople(t, lists, some)
+			}
+		}
 		for _, loaded := range []bool{true, false} {
 			w := world{guild: 7, self: 900}
 			if loaded {
