@@ -15,7 +15,7 @@ import (
 //	raw   26,400    0    32
 //	s2     9,600    7    45
 //	zstd   6,600   26    75
-//	this   5,500   37    90, and half of zstd's bytes for a guild of 2 KB
+//	this   5,800   27    75, and half of zstd's bytes for a guild of 2 KB
 //
 // A read of what has changed and an edit are rare beside the guilds that would
 // not fit: each of those costs up to four requests to Discord. For the same reason
@@ -27,7 +27,7 @@ const (
 	packFrom = 64
 	// dictionaryTo is the size up to which the dictionary is worth its time:
 	// larger parts repeat their own members often enough.
-	dictionaryTo = 32 << 10
+	dictionaryTo = 12 << 10
 	// packTo bounds what is packed, and what unpacking may make: a payload of
 	// Discord's has no more.
 	packTo = 32 << 20

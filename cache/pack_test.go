@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -57,16 +58,43 @@ func TestPackedIsTheSameAgain(t *testing.T) {
 // TestPackedByItself: packing lets go of what an edit or an event shares with it.
 func TestPackedByItself(t *testing.T) {
 	k := newTestPacking(t)
-	for _, raw := range []string{`null`, `{"id":"7","roles":[]}`, noise(3000)} {
+	for _, raw := range []string{`null`, `{"id":"7","roles":[]}`, noise(3000), strings.Repeat(`{"id":"7","roles":[]},`, 300)} {
 		given := make([]byte, len(raw), 2*len(raw)+4096)
 		copy(given, raw)
 		b := k.pack(given)
 		clear(given)
 		if got := k.unpack(b); string(got) != raw {
-			t.Errorf("%q became %q with the bytes that it was made of", raw, got)
+			t.Errorf("%.40q became %.40q with the bytes that it was made of", raw, got)
 		}
 		if cap(b) > 2*len(raw)+16 {
 			t.Errorf("%d bytes hold %d", cap(b), len(raw))
+		}
+		for n := 1; n < len(b); n++ {
+			if got := k.unpack(b[:n]); b.packed() && got != nil {
+				t.Fatalf("%d of %d bytes are read as %q", n, len(b), got)
+			}
+		}
+	}
+}
+
+// TestPackingSaves: so much less is held, and no packer keeps what was large.
+func TestPackingSaves(t *testing.T) {
+	k := newTestPacking(t)
+	_, captured := realGuild(t)
+	m := newMaker(1)
+	for _, tc := range []struct {
+		bodies
+		least float64
+	}{{captured, 6.5}, {m.guild(7, 900, 2_000), 3.5}, {m.guild(7, 900, 25_000), 4.3}, {m.guild(7, 900, 250_000), 4.5}} {
+		s := tc.packed(k)
+		if times := float64(tc.total()) / float64(s.size()); times < tc.least {
+			t.Errorf("%d bytes are held in a part of %.1f, want %.1f", tc.total(), times, tc.least)
+		}
+	}
+	k.pack(json.RawMessage(noise(4 * idleBuffer)))
+	for range len(k.idle) {
+		if p := <-k.idle; cap(p.buffer) > idleBuffer {
+			t.Errorf("a packer keeps %d bytes", cap(p.buffer))
 		}
 	}
 }
@@ -158,5 +186,13 @@ func TestEditsTouchOnlyTheirParts(t *testing.T) {
 		if after.Version == before.Version {
 			t.Errorf("%s made no version", told.name)
 		}
+	}
+	told := d.guilds[7].change(d.rnd, "role+") // a role that the bot does not have
+	c.Apply(told.name, 7, told.data)
+	before := lookUp(c, 7).held.Load().pieces
+	c.Apply("GUILD_ROLE_DELETE", 7, toJSON(object{"guild_id": "7", "role_id": told.id}))
+	after := lookUp(c, 7).held.Load().pieces
+	if &after[PartGuild][0] == &before[PartGuild][0] || &after[PartMember][0] != &before[PartMember][0] {
+		t.Error("a role that goes changes the guild, and not who never had it")
 	}
 }

@@ -252,8 +252,49 @@ func TestCloseEndsAlsoTheNextLoad(t *testing.T) {
 			})
 			synctest.Wait()
 		}
+		began := time.Now()
 		c.Close()
 		all.Wait()
+		if took := time.Since(began); took > 0 {
+			t.Errorf("Close waited %v for a load", took)
+		}
+	})
+}
+
+// TestFailureHoldsWhileTheGuildIsOnItsWay: a guild that ristretto has not taken yet
+// is loaded further, and that fails. Being taken does not end the back-off.
+func TestFailureHoldsWhileTheGuildIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFake(1, 7)
+		c := newTestCache(t, Options{Load: func(ctx context.Context, guild uint64, p Part) (json.RawMessage, error) {
+			if p == PartThreads {
+				return nil, &LoadError{Status: 403}
+			}
+			return d.load(ctx, guild, p)
+		}})
+		defer c.Close()
+		taken := make(chan struct{})
+		var once sync.Once
+		set := c.store.set
+		c.store.set = func(guild uint64, e *entry, charge int64, ttl time.Duration) bool {
+			<-taken
+			return set(guild, e, charge, ttl)
+		}
+		if _, err := c.Guild(t.Context(), 7, PartsOf(PartGuild), Read); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := c.Guild(t.Context(), 7, AllParts, Read); reasonOf(t, err) != Forbidden {
+				t.Fatalf("%v, want %q", err, Forbidden)
+			}
+			once.Do(func() {
+				close(taken)
+				atRestNow(t, c)
+			})
+		}
+		if n := d.requests()[PartChannels]; n > 1 {
+			t.Errorf("%d loads", n)
+		}
 	})
 }
 

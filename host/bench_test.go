@@ -14,7 +14,7 @@ import (
 )
 
 // cpuOf sums the time that a process has run.
-func cpuOf(b *testing.B, pid int) (sum time.Duration) {
+func cpuOf(b testing.TB, pid int) (sum time.Duration) {
 	b.Helper()
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(tasks) == 0 {

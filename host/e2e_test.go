@@ -49,6 +49,9 @@ func TestMain(m *testing.M) {
 	if settings := os.Getenv(quickHost); settings != "" {
 		os.Exit(runQuickHost(settings))
 	}
+	if settings := os.Getenv(weighedHost); settings != "" {
+		os.Exit(runWeighedHost(settings))
+	}
 	// Tests that mostly wait run beside each other, whatever the number of processors;
 	// a flag on the command line still wins.
 	if f := flag.Lookup("test.parallel"); f != nil {

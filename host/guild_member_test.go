@@ -195,7 +195,7 @@ func TestMembersAreAskedForInThePluginsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer gate.Close()
-	g, err := newGuilds(Settings{}, gate, 9, nil)
+	g, err := newGuilds(Settings{}, gate, 9, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

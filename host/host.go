@@ -120,11 +120,14 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 
-	guilds, err := newGuilds(h.config.Settings, gate, discord.bot.id, h.log.Named("cache"))
+	warm := newWarm(h.config.Settings, folder, h.log.Named("cache"))
+	guilds, err := newGuilds(h.config.Settings, gate, discord.bot.id, warm.wants, h.log.Named("cache"))
 	if err != nil {
 		return err
 	}
 	defer guilds.Close() // plugins and router have ended
+	warm.begin(guilds.cache.Kept)
+	defer warm.close()
 	kept, err := h.openKept(folder)
 	if err != nil {
 		return err
@@ -217,7 +220,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already
 			h.phase = "running"
-			h.live = &live{ctx: ctx, rooms: r, sessions: sessions, route: route, budget: budget, denied: h.config.Settings.DenyIntents}
+			h.live = &live{ctx: ctx, rooms: r, sessions: sessions, route: route, budget: budget, denied: h.config.Settings.DenyIntents, people: h.config.Settings.CachePeople}
 		}
 	})
 
@@ -249,7 +252,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	if h.config.Ready != nil {
 		h.config.Ready()
 	}
-	return explainIntents(group.Wait(), manifests(set))
+	return explainIntents(group.Wait(), manifests(set), h.config.Settings.CachePeople)
 }
 
 // drain gives the plugins drain_timeout to finish what they were given. What

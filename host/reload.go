@@ -22,6 +22,7 @@ type live struct {
 	sessions *sessionSets
 	budget   *budget
 	denied   Intents
+	people   KeepPeople // kept by the guild cache
 }
 
 // Reload brings the running plugins into line with the folder and returns when
@@ -97,7 +98,7 @@ func (l *live) check(others []*wire.Manifest, m *wire.Manifest, reidentify bool)
 // missing are the intents that plugins need and the sessions do not have, or those
 // that are about to take over.
 func (l *live) missing(all []*wire.Manifest) Intents {
-	return Intents(router.Intents(all) &^ l.sessions.intents())
+	return Intents(intentsFor(all, l.people) &^ l.sessions.intents())
 }
 
 // widen lets sessions with the intents that the plugins need take over, and says

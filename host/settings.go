@@ -97,6 +97,16 @@ type Settings struct {
 	// without; an interaction waits 1 s at most, because its answer is due after 3 s.
 	// Default 3 s, at most 1 min.
 	GuildWait time.Duration `yaml:"guild_wait" name:"guild-wait" default:"3s" most:"1m" help:"Time an event may wait for its guild, up to 1m (an interaction 1s at most)."`
+	// CacheKeep names the fields that the guild cache keeps, by kind of object; a
+	// kind without a list is kept whole. Default: all of all kinds.
+	CacheKeep KeepLists `yaml:"cache_keep" name:"cache-keep" placeholder:"KIND=NAMES" kind:"lists" help:"Fields that the guild cache keeps of a kind of object, such as channel=name,topic; once for each kind."`
+	// CachePeople is what the guild cache keeps beside the bot's own member. Its
+	// intents are added to those that the plugins' events need. Default nothing.
+	CachePeople KeepPeople `yaml:"cache_people" name:"cache-people" placeholder:"WHAT" kind:"list" help:"What is kept of people in loaded guilds: members, voice_states, presences."`
+	// Warm says which guilds the cache keeps that Discord sends when a session
+	// begins: none, those that were active when the host last stopped, or all.
+	// Default none: they are loaded when somebody wants them.
+	Warm string `yaml:"warm" name:"warm" default:"none" enum:"none,active,all" help:"Guilds that are kept when a session begins: ${enum}."`
 	// Journal says where events are kept until they are handled: on disk, or in
 	// memory, which leaves no message content on the disk and loses what is there
 	// with the host. Default disk.
@@ -153,7 +163,7 @@ func (s Settings) Validate() error {
 			}
 		}
 	}
-	return errors.Join(append(faults, s.checkGuard())...)
+	return errors.Join(append(faults, s.checkGuard(), s.CachePeople.checkDenied(s.DenyIntents))...)
 }
 
 // checkGuard judges the guard's numbers together.

@@ -381,3 +381,42 @@ func ExampleAsAPIError() {
 	}
 	// Output: discord answered 403: Missing Permissions (50013)
 }
+
+// Requests that disgo does not have are sent by method and path.
+func ExampleBot_Do() {
+	p := sdk.New("raid")
+	p.Command(&disgo.CreateGlobalApplicationCommand{Name: "clear", Description: disgo.Pointer("Bans a raid.")},
+		func(ctx context.Context, bot *sdk.Bot, _ *disgo.InteractionCreate) (*sdk.Reply, error) {
+			var done struct {
+				Banned []string `json:"banned_users"`
+			}
+			ctx = sdk.WithReason(ctx, "a raid")
+			err := bot.Do(ctx, "POST", "/guilds/"+bot.GuildID()+"/bulk-ban", map[string]any{"user_ids": []string{"7", "8"}}, &done)
+			if err != nil {
+				return nil, err
+			}
+			return sdk.Text(fmt.Sprintf("Banned %d.", len(done.Banned))), nil
+		})
+	p.Run()
+}
+
+// Send has a context of its own, and errors.As finds what Discord said.
+func ExampleSend() {
+	const missingAccess = 50001 // Discord's documentation, "JSON Error Codes"
+	p := sdk.New("reader")
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		pinned, err := sdk.Send(ctx, bot, &disgo.GetPinnedMessages{ChannelID: e.ChannelID})
+		var refused *sdk.APIError
+		if errors.As(err, &refused) && refused.Code == missingAccess {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		bot.Log.Info("pinned", "messages", len(pinned))
+		return nil
+	})
+	p.Run()
+}

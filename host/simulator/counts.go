@@ -131,6 +131,7 @@ type SessionState struct {
 	Seq       uint64 // the last number given
 	Written   uint64 // the last number written to the connection
 	Reported  uint64 // the last number a heartbeat reported
+	Bytes     uint64 // of the data of all events that were numbered
 	Kept      int    // events kept for a resume
 	Dropped   uint64 // events given up because of the bounds
 	Awaiting  int    // guilds whose GUILD_CREATE is still to come
@@ -145,7 +146,7 @@ func (s *Server) Sessions() []SessionState {
 		ses.mu.Lock()
 		out = append(out, SessionState{
 			ID: ses.id, Shard: ses.shard, Shards: ses.shards, Intents: ses.intents, Connected: ses.conn != nil, Seq: ses.seq,
-			Written: ses.written, Reported: ses.beaten, Kept: len(ses.frames), Dropped: ses.dropped,
+			Written: ses.written, Reported: ses.beaten, Bytes: ses.told, Kept: len(ses.frames), Dropped: ses.dropped,
 			Awaiting: len(ses.waiting), Resumes: ses.resumes, Presence: ses.presence,
 		})
 		ses.mu.Unlock()

@@ -31,6 +31,7 @@ type session struct {
 	dead     bool
 	resumes  int
 	presence json.RawMessage      // the last that was set
+	told     uint64               // bytes of all frames' data
 	dropped  uint64               // frames given up because of the bounds
 	waiting  map[uint64]time.Time // guilds whose GUILD_CREATE is still to come, and from when on it may
 	queue    []introduction       // the same in order
@@ -119,6 +120,7 @@ func (ses *session) append(name string, data []byte, limits *Config) bool {
 	ses.seq++
 	ses.frames = append(ses.frames, frame{name, data})
 	ses.size += len(data) + frameOverhead
+	ses.told += uint64(len(data))
 	for len(ses.frames) > limits.ReplayLimit || ses.size > limits.ReplayBytes && len(ses.frames) > 1 {
 		ses.shift(1)
 		ses.dropped++

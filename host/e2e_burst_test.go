@@ -1,0 +1,150 @@
+package host_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/holdfast-bot/holdfast/host"
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/simulator"
+)
+
+// weighedHost names the variable by which this test binary becomes a host that
+// tells, for each line that it reads, how many bytes of its heap live.
+const weighedHost = "HOLDFAST_TEST_WEIGHED_HOST"
+
+// weighedSettings are what such a process is told.
+type weighedSettings struct {
+	quickSettings
+
+	Compress string
+}
+
+func runWeighedHost(settings string) (code int) {
+	var w weighedSettings
+	err := json.Unmarshal([]byte(settings), &w)
+	if err == nil {
+		s := host.Settings{PluginsDir: w.PluginsDir, StateDir: w.StateDir, APIURL: w.APIURL, Plugins: w.Plugins, Compress: w.Compress}
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		go weigh(os.Stdin, os.Stdout) // ends with the process
+		var h *host.Host
+		log := hclog.New(&hclog.LoggerOptions{Output: os.Stderr, Level: hclog.Warn})
+		if h, err = host.New(host.Config{Settings: s, Token: os.Getenv("DISCORD_TOKEN"), Log: log}); err == nil {
+			err = h.Run(ctx)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func weigh(in io.Reader, out io.Writer) {
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		for range 3 { // what pools keep goes with the second collection
+			runtime.GC()
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		fmt.Fprintln(out, m.HeapAlloc)
+	}
+}
+
+// burst is what a start with so many guilds costs a host that keeps none of them.
+type burst struct {
+	guilds int
+	bytes  uint64 // of what it was told
+	heap   uint64 // that lives afterwards
+	cpu    time.Duration
+}
+
+// startBurst starts a host whose guilds all arrive, and a plugin that wants none.
+// The simulator runs in this process and is not counted.
+func startBurst(tb testing.TB, guilds, shards, guildBytes int, compress string) (b burst) {
+	tb.Helper()
+	sim, err := simulator.Start(simulator.Config{
+		Shards: shards, MaxConcurrency: shards, GuildsPerShard: guilds, ReplayBytes: 1 << 20,
+		World: simulator.World{Guilds: guilds, MembersPerGuild: 1, GuildBytes: func(int) int { return guildBytes }},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer sim.Close()
+	o, _ := recorders(tb, 1, map[string]string{"IDLE": "1"})
+	var ask io.WriteCloser
+	var answers io.ReadCloser
+	o.prepare = func(cmd *exec.Cmd, r *running) {
+		raw, err := json.Marshal(weighedSettings{quickSettings{r.plugins, r.state, sim.URL(), pluginSettings(o.env)}, compress})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		cmd.Path, cmd.Args, cmd.Stdout = os.Args[0], os.Args[:1], nil
+		cmd.Env = append(cmd.Env, weighedHost+"="+string(raw))
+		if ask, err = cmd.StdinPipe(); err == nil {
+			answers, err = cmd.StdoutPipe()
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	h := start(tb, sim, o)
+	h.await("the guilds are told", func(control.Status) bool { return introduced(sim) == guilds })
+	seqs := make(map[int]uint64)
+	for _, s := range sim.Sessions() {
+		seqs[s.Shard] = s.Seq
+		b.bytes += s.Bytes
+	}
+	h.await("the guilds have arrived", func(s control.Status) bool {
+		for _, shard := range s.Shards {
+			if shard.Seq < seqs[shard.Shard] {
+				return false
+			}
+		}
+		return true
+	})
+	b.guilds, b.cpu = guilds, cpuOf(tb, h.cmd.Process.Pid)
+	if _, err := fmt.Fprintln(ask, "weigh"); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := fmt.Fscan(answers, &b.heap); err != nil {
+		tb.Fatal(err)
+	}
+	h.stop()
+	return b
+}
+
+// introduced counts the guilds that sessions were told of.
+func introduced(sim *simulator.Server) int {
+	return int(sim.Counts().Events["GUILD_CREATE"])
+}
+
+// BenchmarkStartBurst reports what a start with many guilds costs the host, which
+// keeps none of them: CPU for each KB, from the websocket to the router's end, and
+// what of its heap lives because of each guild. Both are differences to a start
+// with a tenth of the guilds, so that what a start costs anyhow does not count.
+//
+//	go test -run '^$' -bench StartBurst -benchtime 100000x ./host
+func BenchmarkStartBurst(b *testing.B) {
+	const shards, guildBytes = 64, 25_000
+	few := startBurst(b, max(b.N/10, shards), shards, guildBytes, "zstd-stream")
+	b.ResetTimer()
+	all := startBurst(b, max(b.N, 2*shards), shards, guildBytes, "zstd-stream")
+	b.StopTimer()
+	b.ReportMetric(float64((all.cpu-few.cpu).Microseconds())/(float64(all.bytes-few.bytes)/1000), "host-cpu-µs/KB")
+	b.ReportMetric((float64(all.heap)-float64(few.heap))/float64(all.guilds-few.guilds), "heap-bytes/guild")
+	b.ReportMetric(float64(all.bytes)/float64(all.guilds), "told-bytes/guild")
+	b.ReportMetric(0, "ns/op")
+}
