@@ -104,7 +104,7 @@ const (
 // to that role alone.
 func prepared(sim *simulator.Server, guild simulator.Guild) (role, channel, member uint64) {
 	role, channel = sim.CreateRole(guild.ID, "diver", 0), guild.Channels[1]
-	for _, m := range guild.Members {
+	for _, m := range guild.Members[1:] { // the first one speaks
 		if m != guild.Owner {
 			member = m
 		}
@@ -204,4 +204,31 @@ func TestMembersAreAskedForOnce(t *testing.T) {
 	a.expect(guild, fmt.Sprintf("%d with 1 roles", member), []string{askedMember}, "member", member)
 	sim.ClearFailures()
 	a.stop()
+}
+
+// TestKeptMembersCostNothing: a host that keeps members asks for each once, and
+// events keep it true.
+func TestKeptMembersCostNothing(t *testing.T) {
+	t.Parallel()
+	sim := discord(t, simulator.Config{})
+	guild := sim.Guilds()[0]
+	a := startAuthors(t, sim, []string{"--cache-people", "members"}, 0)
+	role, channel, member := prepared(sim, guild)
+	a.expect(guild, "reef", []string{askedChannels, askedThreads}, "channel", renamed(sim, guild, channel, "reef"))
+	a.expect(guild, (maySee | maySend | mayTalk).String(), []string{askedGuild, askedMember}, "may", member, channel)
+	a.expect(guild, (maySee | maySend | mayTalk).String(), nil, "may", member, channel)
+	sim.ChangeMember(guild.ID, member, "Ottilie", nil)
+	a.expect(guild, "none", nil, "may", member, channel)
+	sim.ChangeMember(guild.ID, member, "Ottilie", []uint64{role})
+	a.expect(guild, (maySee | maySend | mayTalk).String(), nil, "may", member, channel)
+	sim.DeleteRole(guild.ID, role)
+	a.expect(guild, "none", nil, "may", member, channel)
+	sim.Leave(guild.ID, member)
+	a.expect(guild, fmt.Sprintf("*fmt.wrapError: read member %d of guild %d: discord answered 404: Unknown Member (10007)", member, guild.ID), []string{askedMember}, "may", member, channel)
+	a.stop()
+}
+
+func renamed(sim *simulator.Server, guild simulator.Guild, channel uint64, name string) uint64 {
+	sim.ChangeChannel(guild.ID, channel, name, "")
+	return channel
 }

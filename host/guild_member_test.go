@@ -155,6 +155,74 @@ func TestMembersOfAGuild(t *testing.T) {
 	}
 }
 
+// TestWhatIsKeptOfAMember goes along with it, and is asked for no second time.
+func TestWhatIsKeptOfAMember(t *testing.T) {
+	w := newGuildWorld(t, simulator.World{}, Settings{CachePeople: KeepPeople(cache.Members | cache.VoiceStates | cache.Presences)})
+	guild := w.sim.Guilds()[0]
+	user := guild.Members[0]
+	read := func(user uint64) *wire.MemberResponse {
+		t.Helper()
+		response, err := w.Member(t.Context(), "reader", &wire.MemberRequest{Guild: guild.ID, User: user})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response
+	}
+	w.read(t, guild.ID, 0) // who is in a guild that is not loaded is not kept
+	apply := func(event, format string, args ...any) {
+		w.Apply(event, guild.ID, fmt.Appendf(nil, format, args...))
+	}
+	for _, u := range []uint64{user, w.bot} {
+		apply("VOICE_STATE_UPDATE", `{"guild_id":"%d","channel_id":"5","user_id":"%d","session_id":"s"}`, guild.ID, u)
+		apply("PRESENCE_UPDATE", `{"guild_id":"%d","user":{"id":"%d"},"status":"idle"}`, guild.ID, u)
+		var voice struct {
+			ChannelID string `json:"channel_id"`
+		}
+		var presence struct{ Status string }
+		got := read(u)
+		if json.Unmarshal(got.GetVoiceState(), &voice) != nil || json.Unmarshal(got.GetPresence(), &presence) != nil || voice.ChannelID != "5" || presence.Status != "idle" || got.GetMember() == nil {
+			t.Errorf("%d is %s", u, got)
+		}
+	}
+	before := w.loads()
+	apply("GUILD_MEMBER_UPDATE", `{"guild_id":"%d","user":{"id":"%d"},"nick":"Ottilie","roles":[]}`, guild.ID, user)
+	apply("VOICE_STATE_UPDATE", `{"guild_id":"%d","channel_id":null,"user_id":"%d","session_id":"s"}`, guild.ID, user)
+	var member struct{ Nick string }
+	if got := read(user); json.Unmarshal(got.GetMember(), &member) != nil || member.Nick != "Ottilie" || got.GetVoiceState() != nil {
+		t.Errorf("after its events it is %s", got)
+	}
+	if n := w.loads() - before; n != 0 {
+		t.Errorf("%d requests for who is kept", n)
+	}
+}
+
+// roundTrip is a Discord of one function.
+type roundTrip func(*http.Request) *http.Response
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// TestAMemberLeavesWhileItIsAskedFor: the answer is what a later request would
+// bring.
+func TestAMemberLeavesWhileItIsAskedFor(t *testing.T) {
+	var g *guilds
+	gate, err := rest.New(rest.Config{Token: "t", BaseURL: "https://discord.test/api/v10", Client: &http.Client{Transport: roundTrip(func(*http.Request) *http.Response {
+		g.Apply("GUILD_MEMBER_REMOVE", 7, []byte(`{"guild_id":"7","user":{"id":"8"}}`))
+		return answered(http.StatusOK, `{"user":{"id":"8"},"roles":[]}`)
+	})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gate.Close()
+	if g, err = newGuilds(Settings{}, gate, 9, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	got, err := g.Member(t.Context(), "reader", &wire.MemberRequest{Guild: 7, User: 8})
+	if err != nil || got.GetRefused().GetStatus() != http.StatusNotFound || !strings.Contains(string(got.GetRefused().GetBody()), "10007") || got.GetMember() != nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 // TestOwnMemberStandsBehindTheGuard: what refuses the guild refuses its bot's
 // member, with the reason.
 func TestOwnMemberStandsBehindTheGuard(t *testing.T) {
