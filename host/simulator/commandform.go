@@ -19,9 +19,13 @@ const (
 	maxChatCommands = 100
 	maxMenuCommands = 15
 	maxCommandText  = 8000
+	maxLocales      = 34
 	typeChat        = 1
+	typeEntryPoint  = 4
 	optionGroup     = 2
 	optionSub       = 1
+	optionInteger   = 4
+	optionNumber    = 10
 	optionLast      = 11
 )
 
@@ -40,10 +44,20 @@ func (q *query) commandForm(data []byte) (map[string]json.RawMessage, answer) {
 	}
 	e := formErrors{}
 	checkCommand(m, e)
+	q.checkScope(m, e)
 	if !e.prune() {
 		return nil, q.malformed(e)
 	}
 	return m, answer{}
+}
+
+// checkScope refuses what is only for global commands.
+func (q *query) checkScope(m map[string]json.RawMessage, e formErrors) {
+	kind := typeChat
+	setNumber(&kind, m["type"])
+	if kind == typeEntryPoint && q.r.PathValue("guild") != "" {
+		e.at("type").add("APPLICATION_COMMAND_INVALID_TYPE", "Entry Point commands cannot be registered in a guild")
+	}
 }
 
 // commandForms reads the forms of a bulk overwrite.
@@ -68,9 +82,10 @@ func (q *query) commandForms() ([]map[string]json.RawMessage, answer) {
 			continue
 		}
 		checkCommand(m, at)
+		q.checkScope(m, at)
 		kind := typeChat
 		setNumber(&kind, m["type"])
-		key := strconv.Itoa(kind) + " " + textOf(m["name"])
+		key := strconv.Itoa(kind) + " " + strings.TrimSpace(textOf(m["name"]))
 		if seen[key] {
 			at.at("name").add("APPLICATION_COMMANDS_DUPLICATE_NAME", "Application command names must be unique")
 		}
@@ -92,7 +107,7 @@ func (q *query) checkCount(list []*command) answer {
 		switch c.kind {
 		case typeChat:
 			limit = maxChatCommands
-		case 4:
+		case typeEntryPoint:
 			limit = 1
 		}
 		if counts[c.kind] > limit {
@@ -110,25 +125,61 @@ func commandShape() shape {
 		"default_member_permissions": {kind: isInt}, "dm_permission": {kind: isBool}, "nsfw": {kind: isBool},
 		"contexts": {kind: isList, max: 3}, "integration_types": {kind: isList, max: 2},
 		"name_localizations": {kind: isObject}, "description_localizations": {kind: isObject},
+		"handler": {kind: isInt, min: 1, max: 2}, "id": {kind: isID},
+	}
+}
+
+// checkLocales checks a dictionary of localized texts.
+func checkLocales(m map[string]json.RawMessage, key string, most int, e formErrors) {
+	texts, _ := object(m[key])
+	if len(texts) > maxLocales {
+		e.at(key).add("DICT_TYPE_MAX_LENGTH", fmt.Sprintf("Must be %d or fewer in length.", maxLocales))
+	}
+	for locale, text := range texts {
+		field{kind: isString, min: 1, max: most}.check(text, e.at(key).at(locale))
+	}
+}
+
+// checkSet checks a list of distinct numbers from 0 to most; Discord takes none that is empty.
+func checkSet(m map[string]json.RawMessage, key string, most int, e formErrors) {
+	if raw := nullless(m[key]); len(raw) > 0 {
+		var list []int
+		seen := make(map[int]bool)
+		if json.Unmarshal(raw, &list) != nil || len(list) == 0 {
+			e.at(key).add("BASE_TYPE_BAD_LENGTH", "Must be a list of 1 or more numbers.")
+		}
+		for _, n := range list {
+			if n < 0 || n > most || seen[n] {
+				e.at(key).add("SET_TYPE_ALREADY_CONTAINS_VALUE", fmt.Sprintf("Value %d is not one of the distinct values.", n))
+			}
+			seen[n] = true
+		}
 	}
 }
 
 func checkCommand(m map[string]json.RawMessage, e formErrors) {
 	commandShape().check(m, e)
+	checkLocales(m, "name_localizations", 32, e)
+	checkLocales(m, "description_localizations", 100, e)
+	checkSet(m, "contexts", 2, e)
+	checkSet(m, "integration_types", 1, e)
 	kind := typeChat
 	setNumber(&kind, m["type"])
 	if kind == typeChat {
 		checkName(textOf(m["name"]), e.at("name"))
-		if n := utf8.RuneCountInString(textOf(m["description"])); n < 1 {
+		if n := utf8.RuneCountInString(strings.TrimSpace(textOf(m["description"]))); n < 1 {
 			e.at("description").add("BASE_TYPE_REQUIRED", "This field is required")
 		}
 	} else {
-		if textOf(m["description"]) != "" {
+		if kind != typeEntryPoint && textOf(m["description"]) != "" {
 			e.at("description").add("APPLICATION_COMMAND_DESCRIPTION_CANNOT_BE_SET", "Context menu commands cannot have description")
 		}
 		if len(options(m["options"])) > 0 {
 			e.at("options").add("APPLICATION_COMMAND_OPTIONS_CANNOT_BE_SET", "Context menu commands cannot have options")
 		}
+	}
+	if kind != typeEntryPoint && len(nullless(m["handler"])) > 0 {
+		e.at("handler").add("APPLICATION_COMMAND_HANDLER_CANNOT_BE_SET", "Only Entry Point commands have a handler")
 	}
 	checkOptions(options(m["options"]), e.at("options"), 0)
 	if size := textSize(m); size > maxCommandText {
@@ -163,6 +214,8 @@ func checkOptions(list []map[string]json.RawMessage, e formErrors, depth int) {
 	for i, m := range list {
 		at := e.at(strconv.Itoa(i))
 		optionShape().check(m, at)
+		checkLocales(m, "name_localizations", 32, at)
+		checkLocales(m, "description_localizations", 100, at)
 		name, kind := textOf(m["name"]), 0
 		setNumber(&kind, m["type"])
 		checkName(name, at.at("name"))
@@ -198,9 +251,18 @@ func nesting(kind int) int {
 	return 2
 }
 
-// textSize counts the characters that Discord limits: names, descriptions and values of a command.
+// textSize counts the characters that Discord limits: names, descriptions and values of a command. Of a text
+// with localizations the longest counts.
 func textSize(m map[string]json.RawMessage) int {
-	n := utf8.RuneCountInString(textOf(m["name"])) + utf8.RuneCountInString(textOf(m["description"]))
+	n := 0
+	for _, key := range [...]string{"name", "description"} {
+		longest := utf8.RuneCountInString(textOf(m[key]))
+		locales, _ := object(m[key+"_localizations"])
+		for _, text := range locales {
+			longest = max(longest, utf8.RuneCountInString(textOf(text)))
+		}
+		n += longest
+	}
 	if raw, ok := m["value"]; ok {
 		n += utf8.RuneCountInString(strings.Trim(string(raw), `"`))
 	}
@@ -210,33 +272,4 @@ func textSize(m map[string]json.RawMessage) int {
 		}
 	}
 	return n
-}
-
-// options writes options as Discord answers with them: flags that are false are left out.
-func (o *jsonOut) options(list []map[string]json.RawMessage) {
-	o.open('[')
-	for _, m := range list {
-		o.open('{')
-		o.orJSON("type", m["type"], "0")
-		o.str("name", textOf(m["name"]))
-		o.str("description", textOf(m["description"]))
-		for _, flag := range [...]string{"required", "autocomplete"} {
-			if string(m[flag]) == "true" {
-				o.raw(`"` + flag + `":true`)
-			}
-		}
-		for _, key := range [...]string{
-			"name_localizations", "description_localizations", "choices", "channel_types", "min_value", "max_value", "min_length", "max_length",
-		} {
-			if raw := nullless(m[key]); len(raw) > 0 && string(raw) != "[]" {
-				o.json(key, raw)
-			}
-		}
-		if sub := options(m["options"]); len(sub) > 0 {
-			o.key("options")
-			o.options(sub)
-		}
-		o.shut('}')
-	}
-	o.shut(']')
 }
