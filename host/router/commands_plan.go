@@ -16,13 +16,13 @@ type plan struct {
 	body    []json.RawMessage
 	plugins []*wanted // of the body's elements; nil for those carried along
 	ours    map[commandKey]prints
-	counts  map[int]int
+	owners  map[int][]string // of the body's elements, by kind
 }
 
 // plan compares. Everything that stays is in its body, because an overwrite
 // removes what it does not name.
 func (s *syncing) plan(guild uint64, have []registered) *plan {
-	p := &plan{report: ScopeReport{Guild: guild}, ours: make(map[commandKey]prints), counts: make(map[int]int)}
+	p := &plan{report: ScopeReport{Guild: guild}, ours: make(map[commandKey]prints), owners: make(map[int][]string)}
 	present := make(map[commandKey]registered, len(have))
 	for _, h := range have {
 		present[h.key] = h
@@ -67,7 +67,11 @@ func (s *syncing) carry(p *plan, h registered) {
 
 func (p *plan) add(key commandKey, raw json.RawMessage, w *wanted) {
 	p.body, p.plugins = append(p.body, raw), append(p.plugins, w)
-	p.counts[key.kind]++
+	owner := "registered already"
+	if w != nil {
+		owner = "of plugin " + w.plugin
+	}
+	p.owners[key.kind] = append(p.owners[key.kind], owner)
 }
 
 // sendable is a command without what only Discord sets. The id of one that is

@@ -164,8 +164,8 @@ func readRegistered(guild uint64, answer []byte) ([]registered, error) {
 // write overwrites a scope. What will be ours is remembered before, so that
 // nothing of ours becomes foreign if the host ends in between.
 func (s *syncing) write(ctx context.Context, guild uint64, p *plan) error {
-	if err := checkLimits(guild, p.counts); err != nil {
-		return fmt.Errorf("with those that are registered already: %w", err)
+	if err := checkLimits(guild, p.owners); err != nil {
+		return err
 	}
 	body, err := json.Marshal(p.body)
 	if err != nil {

@@ -7,7 +7,15 @@ import (
 	"testing"
 )
 
+// command is one that a plugin declares. A chat input command without a
+// description gets one.
 func command(plugin string, guild uint64, raw string) Command {
+	if fields, err := readObject(json.RawMessage(raw)); err == nil && max(intOf(fields["type"]), 1) == chatInput && fields["description"] == nil {
+		fields["description"] = "d"
+		if written, err := json.Marshal(fields); err == nil {
+			raw = string(written)
+		}
+	}
 	return Command{Plugin: plugin, Guild: guild, JSON: json.RawMessage(raw)}
 }
 
@@ -65,9 +73,13 @@ func TestMergeTellsEveryFault(t *testing.T) {
 			[]Command{command("a", 0, `{`), command("b", 0, `{"description":"x"}`), command("c", 0, `{"name":"x","type":9}`)},
 			[]string{"plugin a: read one", "plugin b: one of its commands has no name", "plugin c: command \"x\" of type 9"},
 		},
-		"chat":    {many("a", 1, 101), []string{"101 chat input commands globally, Discord takes 100"}},
-		"user":    {many("a", 2, 16), []string{"16 user commands globally, Discord takes 15"}},
-		"message": {many("a", 3, 16), []string{"16 message commands globally, Discord takes 15"}},
+		"chat": {many("a", 1, 101), []string{"101 chat input commands globally (101 of plugin a), Discord takes 100"}},
+		"entry points of two plugins": {
+			[]Command{command("a", 0, `{"name":"Launch","type":4}`), command("b", 0, `{"name":"Play","type":4}`)},
+			[]string{"2 entry point commands globally (1 of plugin a, 1 of plugin b), Discord takes 1"},
+		},
+		"user":    {many("a", 2, 16), []string{"16 user commands globally (16 of plugin a), Discord takes 15"}},
+		"message": {many("a", 3, 16), []string{"16 message commands globally (16 of plugin a), Discord takes 15"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

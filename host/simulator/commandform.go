@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ const (
 	typeEntryPoint  = 4
 	optionGroup     = 2
 	optionSub       = 1
+	optionString    = 3
 	optionInteger   = 4
 	optionNumber    = 10
 	optionLast      = 11
@@ -140,6 +142,14 @@ func checkLocales(m map[string]json.RawMessage, key string, most int, e formErro
 	}
 }
 
+// checkNames checks localized names that users type.
+func checkNames(m map[string]json.RawMessage, e formErrors) {
+	names, _ := object(m["name_localizations"])
+	for locale, name := range names {
+		checkName(textOf(name), e.at("name_localizations").at(locale))
+	}
+}
+
 // checkSet checks a list of distinct numbers from 0 to most; Discord takes none that is empty.
 func checkSet(m map[string]json.RawMessage, key string, most int, e formErrors) {
 	if raw := nullless(m[key]); len(raw) > 0 {
@@ -167,6 +177,7 @@ func checkCommand(m map[string]json.RawMessage, e formErrors) {
 	setNumber(&kind, m["type"])
 	if kind == typeChat {
 		checkName(textOf(m["name"]), e.at("name"))
+		checkNames(m, e)
 		if n := utf8.RuneCountInString(strings.TrimSpace(textOf(m["description"]))); n < 1 {
 			e.at("description").add("BASE_TYPE_REQUIRED", "This field is required")
 		}
@@ -210,7 +221,7 @@ func optionShape() shape {
 // checkOptions checks a list of options; depth is how many subcommands or groups are above.
 func checkOptions(list []map[string]json.RawMessage, e formErrors, depth int) {
 	seen := make(map[string]bool)
-	optional := false
+	optional, subs := false, false
 	for i, m := range list {
 		at := e.at(strconv.Itoa(i))
 		optionShape().check(m, at)
@@ -219,6 +230,7 @@ func checkOptions(list []map[string]json.RawMessage, e formErrors, depth int) {
 		name, kind := textOf(m["name"]), 0
 		setNumber(&kind, m["type"])
 		checkName(name, at.at("name"))
+		checkNames(m, at)
 		if seen[name] {
 			at.at("name").add("APPLICATION_COMMAND_OPTIONS_NAME_INVALID", "Option names must be unique")
 		}
@@ -230,15 +242,47 @@ func checkOptions(list []map[string]json.RawMessage, e formErrors, depth int) {
 		optional = optional || !required
 		nested := options(m["options"])
 		switch {
-		case kind == optionGroup && depth > 0, kind == optionSub && depth > 1:
+		case kind == optionGroup && depth > 0, kind == optionSub && depth > 1, kind != optionSub && depth == 1:
 			at.at("type").add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Sub-command option cannot be nested here")
 		case kind > optionGroup && len(nested) > 0:
 			at.at("options").add("APPLICATION_COMMAND_OPTIONS_CANNOT_BE_SET", "Only sub-commands have options")
 		default:
 			checkOptions(nested, at.at("options"), nesting(kind))
 		}
-		if string(m["autocomplete"]) == "true" && len(options(m["choices"])) > 0 {
-			at.add("APPLICATION_COMMAND_AUTOCOMPLETE_CHOICES", "Autocomplete cannot be set together with choices")
+		subs = checkMixture(kind, i, subs, at)
+		checkChoices(kind, m, at)
+	}
+}
+
+// checkMixture refuses subcommands beside other options.
+func checkMixture(kind, i int, subs bool, at formErrors) bool {
+	isSub := kind == optionSub || kind == optionGroup
+	if i > 0 && isSub != subs {
+		at.at("type").add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Sub-command and sub-command group option types are mutually exclusive to all other types")
+	}
+	return isSub
+}
+
+// checkChoices checks what an option offers.
+func checkChoices(kind int, m map[string]json.RawMessage, at formErrors) {
+	choices := options(m["choices"])
+	automatic := string(m["autocomplete"]) == "true"
+	if len(choices) > 0 && automatic {
+		at.add("APPLICATION_COMMAND_AUTOCOMPLETE_CHOICES", "Autocomplete cannot be set together with choices")
+	}
+	if (len(choices) > 0 || automatic) && kind != optionString && kind != optionInteger && kind != optionNumber {
+		at.add("APPLICATION_COMMAND_OPTIONS_CHOICES_INVALID", "This option has no choices")
+	}
+	for i, choice := range choices {
+		here := at.at("choices").at(strconv.Itoa(i))
+		checkLocales(choice, "name_localizations", 100, here)
+		var text string
+		var number float64
+		isText, isNumber := json.Unmarshal(choice["value"], &text) == nil, json.Unmarshal(choice["value"], &number) == nil
+		switch {
+		case kind == optionString && (!isText || utf8.RuneCountInString(text) > 6000),
+			kind == optionInteger && (!isNumber || number != math.Trunc(number)), kind == optionNumber && !isNumber:
+			here.at("value").add("APPLICATION_COMMAND_OPTIONS_CHOICES_VALUE_INVALID", "Value is not of the option's type")
 		}
 	}
 }
