@@ -69,6 +69,7 @@ type wanted struct {
 type CommandSet struct {
 	scopes map[uint64][]*wanted // sorted by type and name
 	byKey  map[commandKey]*wanted
+	base   *CommandSet // what In was asked of
 }
 
 // Merge puts the plugins' commands together. Names are unique per scope and
@@ -88,13 +89,10 @@ func Merge(commands []Command) (*CommandSet, error) {
 			faults = append(faults, conflict(other, w))
 			continue
 		}
-		set.byKey[w.key] = w
-		set.scopes[c.Guild] = append(set.scopes[c.Guild], w)
+		set.put(w)
 	}
 	for guild, scope := range set.scopes {
-		slices.SortFunc(scope, func(a, b *wanted) int {
-			return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.name, b.key.name))
-		})
+		slices.SortFunc(scope, byKindAndName)
 		if err := set.withinLimits(guild); err != nil {
 			faults = append(faults, err)
 		}
@@ -105,11 +103,23 @@ func Merge(commands []Command) (*CommandSet, error) {
 	return set, nil
 }
 
+func (s *CommandSet) put(w *wanted) {
+	s.byKey[w.key] = w
+	s.scopes[w.key.guild] = append(s.scopes[w.key.guild], w)
+}
+
+func byKindAndName(a, b *wanted) int {
+	return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.name, b.key.name))
+}
+
 // Owner names the plugin that registered a command. A guild's own command goes
 // before a global one; guild 0 asks for the global one.
 func (s *CommandSet) Owner(kind int, name string, guild uint64) (plugin string, ok bool) {
 	if s == nil {
 		return "", false
+	}
+	if plugin, ok = s.base.Owner(kind, name, guild); ok {
+		return plugin, true // as declared, wherever it is registered
 	}
 	name = strings.TrimSpace(name)
 	for _, scope := range []uint64{guild, 0} {

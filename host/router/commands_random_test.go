@@ -61,7 +61,7 @@ func (d *direct) Do(ctx context.Context, method, path string, body []byte) (int,
 func (d *direct) registered(t *testing.T, guild uint64) map[commandKey]registered {
 	t.Helper()
 	s := &syncing{rest: d, application: d.sim.Bot()}
-	have, err := s.read(t.Context(), guild)
+	have, _, err := s.read(t.Context(), guild)
 	if err != nil {
 		t.Fatal(err)
 	}
