@@ -14,6 +14,7 @@ type Source interface {
 	// host, has ended.
 	Reload(ctx context.Context, o ReloadOptions) (ReloadReport, error)
 	Sharder
+	Commander
 }
 
 // Sharder is what a Source does with the bot's shards. Each call lasts until it is
