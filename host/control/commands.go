@@ -40,12 +40,6 @@ type Command struct {
 	Differs []string `json:"differs,omitempty"`
 }
 
-// Commander is what a Source knows of the application commands.
-type Commander interface {
-	// Commands asks Discord, and changes nothing. An error turns the request down.
-	Commands(ctx context.Context) (Commands, error)
-}
-
 // GetCommands asks the host behind the control socket for the application
 // commands. The host asks Discord, once for each scope. The error wraps
 // [ErrNotRunning] if there is no host. It waits as long as ctx allows.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -14,7 +15,7 @@ import (
 
 type commandsCmd struct {
 	Host whichHost `embed:""`
-	Diff bool      `help:"Show what the next start or reload would do with each, and leave out what stays as it is."`
+	Diff bool      `help:"Show what a sync would change, as each start and each reload does one."`
 	JSON bool      `name:"json" help:"Print JSON."`
 }
 
@@ -141,7 +142,7 @@ func typeOf(c control.Command) string {
 	case 4:
 		return "entry"
 	default:
-		return fmt.Sprint(c.Type)
+		return strconv.Itoa(c.Type)
 	}
 }
 

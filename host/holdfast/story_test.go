@@ -139,7 +139,8 @@ func (s told) Commands(context.Context) (commands control.Commands, err error) {
 	if err != nil {
 		return commands, errors.New("the host is not up (starting): ask again when it runs")
 	}
-	return commands, json.Unmarshal(raw, &commands)
+	err = json.Unmarshal(raw, &commands)
+	return commands, err
 }
 
 // discord starts a server that answers every request alike, and puts its base

@@ -147,8 +147,8 @@ func (c *check) scope(fields map[string]any, guild bool, kind int) {
 	}
 }
 
-// options checks a list of them; below says which kind of subcommands may stand
-// in it: groups and subcommands, subcommands, or (0) none.
+// options checks a list of them; below says what else than values may stand in
+// it: groups (and subcommands), subcommands alone, or, if it is 0, nothing.
 func (c *check) options(at string, list []any, below int) {
 	if len(list) > maxOptions {
 		c.fault(at, "options", fmt.Sprintf("%d of them, Discord takes %d", len(list), maxOptions))

@@ -143,7 +143,7 @@ func (a author) command(kind, n int) map[string]any {
 	if kind == entryPoint && a.maybe() {
 		fields["handler"] = 1 + a.IntN(2)
 	}
-	for key, make := range map[string]func() any{
+	for key, value := range map[string]func() any{
 		"nsfw":          func() any { return a.maybe() },
 		"dm_permission": func() any { return a.maybe() },
 		"contexts":      func() any { return a.set(2) },
@@ -158,7 +158,7 @@ func (a author) command(kind, n int) map[string]any {
 	} {
 		switch a.IntN(4) {
 		case 0:
-			fields[key] = make()
+			fields[key] = value()
 		case 1:
 			fields[key] = nil
 		}
