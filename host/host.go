@@ -202,7 +202,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	sessions.begin(first)
 	route := router.New(router.Config{
 		Plugins: targets(set),
-		Owner:   commands.Owner,
+		Owner:   h.placed(commands).Owner,
 		Journal: r.kept.journal.append,
 		Apply: func(e *gateway.Event) uint64 {
 			sessions.apply(e)
@@ -230,7 +230,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	defer stopDelivering()
 	group.Go(func() error {
 		// Beside everything else: Discord may keep a write waiting for minutes.
-		h.syncCommands(running, r.gate, r.folder, &r.discord.bot, commands, false)
+		h.syncCommands(running, r, false)
 		return nil
 	})
 	group.Go(func() error {

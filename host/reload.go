@@ -63,7 +63,7 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 		})
 	}
 	if !o.DryRun {
-		report.Commands = h.resyncCommands(l, o.Prune)
+		report.Commands = h.syncCommands(l.ctx, l.rooms, o.Prune)
 	}
 	if !o.DryRun && o.Reidentify {
 		report.Sessions, report.SessionsError = h.widen(l)
@@ -122,24 +122,5 @@ func (h *Host) reroute(l *live) {
 	if err != nil {
 		h.log.Error("commands of the plugins not merged", "error", err) // each was checked before
 	}
-	l.route.Change(targets(l.set), commands.Owner)
-}
-
-// resyncCommands tells Discord what has changed and the operator what was done.
-func (h *Host) resyncCommands(l *live, prune bool) string {
-	commands, err := router.Merge(commandsOf(manifests(l.set)))
-	if err != nil {
-		return err.Error()
-	}
-	return h.syncCommands(l.ctx, l.gate, l.folder, &l.discord.bot, commands, prune)
-}
-
-func commandsOf(all []*wire.Manifest) []router.Command {
-	var out []router.Command
-	for _, m := range all {
-		for _, c := range m.GetCommands() {
-			out = append(out, router.Command{Plugin: m.GetName(), Guild: c.GetGuild(), JSON: c.GetJson()})
-		}
-	}
-	return out
+	l.route.Change(targets(l.set), h.placed(commands).Owner)
 }

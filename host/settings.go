@@ -43,6 +43,10 @@ type Settings struct {
 	// merge registers the plugins' commands and carries all others along,
 	// exclusive removes all others, off never writes. Default merge.
 	Commands string `yaml:"commands" name:"commands" default:"merge" enum:"merge,exclusive,off" help:"Registration of application commands: ${enum}."`
+	// DevGuild is the one guild in which all commands are registered while a bot is
+	// developed: there a change shows at once. Nothing is registered elsewhere, and
+	// what is registered elsewhere is left alone. Default none.
+	DevGuild GuildID `yaml:"dev_guild" name:"dev-guild" placeholder:"ID" help:"Guild in which all commands are registered, and nowhere else, while a bot is developed."`
 	// DenyIntents are gateway intents that no plugin gets: one that needs any of them
 	// is refused. Default none: plugins get what their events need.
 	DenyIntents Intents `yaml:"deny_intents" name:"deny-intents" placeholder:"NAMES" kind:"list" help:"Intents that no plugin may need, such as MESSAGE_CONTENT,GUILD_MEMBERS."`

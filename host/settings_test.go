@@ -15,7 +15,7 @@ import (
 func changed() Settings {
 	return Settings{
 		PluginsDir: "/file/p", StateDir: "/file/s", Shards: Shards{Count: 3}, APIURL: "http://file/api/v10", TokenFile: "/file/t",
-		LogLevel: "warn", LogFormat: "json", Compress: "none", Commands: "off", DenyIntents: 1<<1 | 1<<15,
+		LogLevel: "warn", LogFormat: "json", Compress: "none", Commands: "off", DevGuild: 1<<64 - 1, DenyIntents: 1<<1 | 1<<15,
 		DrainTimeout: time.Minute, HandlerTimeout: 2 * time.Minute,
 		CacheKeep: KeepLists{"channel": {"name", "topic"}, "role": {"name"}}, CachePeople: 2, Warm: "all",
 		CacheIdle: 3 * time.Minute, CacheBytes: 1 << 30, GuardRate: 2.5, GuardBurst: 20, GuildWait: 4 * time.Second,
@@ -89,7 +89,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 
 			value := map[string]string{
 				"shards": "7", "api_url": "http://env/api/v9", "log_level": "trace", "log_format": "text",
-				"compress": "zlib-stream", "commands": "exclusive", "deny_intents": "GUILD_PRESENCES", "drain_timeout": "7s", "handler_timeout": "8s",
+				"compress": "zlib-stream", "commands": "exclusive", "dev_guild": "5", "deny_intents": "GUILD_PRESENCES", "drain_timeout": "7s", "handler_timeout": "8s",
 				"cache_idle": "9s", "cache_bytes": "64KiB", "guard_rate": "0.5", "guard_burst": "1", "guild_wait": "6s",
 				"guard_reserve": "2", "guard_patience": "2s", "guard_concurrency": "2", "guard_waiting": "2", "guard_backoff_min": "2s", "guard_backoff_max": "2s",
 				"guard_remembered": "2", "guard_window": "2s", "guard_failures": "2", "guard_open_min": "2s", "guard_open_max": "2s", "guard_invalid": "2", "metrics": "[::1]:0",

@@ -78,7 +78,7 @@ func TestOnInfersTheEvent(t *testing.T) {
 	On(p, func(context.Context, *Bot, *disgo.MessageCreate) error { return nil })
 	var got []string
 	for _, s := range p.manifest().GetEvents() {
-		got = append(got, fmt.Sprint(s.GetEvent(), s.GetWithGuild(), s.GetGuildParts()))
+		got = append(got, fmt.Sprintf("%s %t %d", s.GetEvent(), s.GetWithGuild(), s.GetGuildParts()))
 	}
 	want := "MESSAGE_CREATE false 0|GUILD_MEMBER_ADD true 15"
 	if text := strings.Join(got, "|"); text != want {

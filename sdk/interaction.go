@@ -50,7 +50,7 @@ func (e *commandError) Unwrap() error { return e.err }
 
 // commandFor finds the command that the interaction calls. Data's guild is the
 // one where the command is registered: a host may have registered a global
-// command in a guild, then the global one is meant.
+// command in a guild, then the global one is meant, or another guild's.
 func (d *delivery) commandFor(j *job) (*envelope, *command) {
 	e := new(envelope)
 	err := guarded(func() error { return goccy.Unmarshal(j.event.Data, e) })
@@ -63,7 +63,10 @@ func (d *delivery) commandFor(j *job) (*envelope, *command) {
 		return e, c
 	}
 	key.guild = 0
-	return e, d.commands[key]
+	if c, ok := d.commands[key]; ok || guild == 0 {
+		return e, c
+	}
+	return e, d.elsewhere(key)
 }
 
 // runCommand runs the handler of a command and sends what it returns.
