@@ -81,8 +81,8 @@ func (r *records) put(guild uint64, rec record) {
 	all := reasons()
 	r.byGuild[guild] = remembered{
 		until:    rec.until.Sub(r.began),
-		why:      uint8(slices.Index(all[:], rec.reason)), //nolint:gosec // there are ten
-		failures: uint8(min(rec.failures, math.MaxUint8)), //nolint:gosec // as bounded
+		why:      uint8(slices.Index(all[:], rec.reason)),
+		failures: uint8(min(rec.failures, math.MaxUint8)),
 	}
 }
 
