@@ -33,6 +33,9 @@ type Settings struct {
 	// TokenFile is a file that holds the bot's token and is private to its owner.
 	// Without one the token comes from DISCORD_TOKEN.
 	TokenFile string `yaml:"token_file" name:"token-file" placeholder:"FILE" kind:"path" help:"File that holds the bot token (else DISCORD_TOKEN)."`
+	// GlobalRate is Discord's global limit for this bot, in requests a second over all
+	// routes. Default 50; Discord raises it for very large bots.
+	GlobalRate Count `yaml:"global_rate" name:"global-rate" default:"50" help:"Requests a second that Discord allows this bot over all routes."`
 	// LogLevel is trace, debug, info, warn or error. Default info.
 	LogLevel string `yaml:"log_level" name:"log-level" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}."`
 	// LogFormat is text or json. Default text.

@@ -29,6 +29,15 @@ type ticket struct {
 	slot    *slot
 	faults  int
 	limited int
+	marked  uint64 // see mark
+}
+
+// mark names the request in the ledger.
+func (t *ticket) mark() uint64 {
+	if t.marked == 0 {
+		t.marked = mark(t.method, t.url.EscapedPath())
+	}
+	return t.marked
 }
 
 // room is what is inside the gate, against its bounds.
@@ -61,8 +70,8 @@ func (g *Gate) admit(t *ticket) error {
 	if g.cause != nil {
 		return g.cause
 	}
-	if !g.ledger.allows(t.route, now) {
-		return ErrInvalidBudget
+	if err := g.ledger.allows(t, now); err != nil {
+		return err
 	}
 	b := g.bucket(t.route, now)
 	if err := g.hasRoom(t, b); err != nil {

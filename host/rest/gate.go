@@ -35,7 +35,9 @@ type Gate struct {
 	express     *turns
 	pace        *pace
 	ledger      *ledger
+	gone        *gone
 	banned      time.Time // Cloudflare's ban lasts until then
+	doubted     bool      // no answer has shown since that the ban has ended
 	room        room
 	counts      counts
 }
@@ -54,13 +56,36 @@ func New(cfg Config) (*Gate, error) {
 		cfg: cfg, log: cfg.Log, base: base, halt: make(chan struct{}),
 		buckets: make(map[bucketKey]*bucket), routes: make(map[string]learned),
 		normal: newTurns(), express: newTurns(),
-		pace: newPace(cfg.Global), ledger: newLedger(cfg.Invalid, time.Now()),
+		pace: newPace(cfg.Global), ledger: newLedger(cfg.Invalid, time.Now()), gone: newGone(),
 		room: room{callers: make(map[string]int)},
 	}
 	g.client, g.own = cfg.client()
 	g.timer = time.AfterFunc(time.Hour, g.wake)
 	g.timer.Stop()
+	g.recall(cfg.Remembered, time.Now())
 	return g, nil
+}
+
+// recall takes over what a gate before this one has known.
+func (g *Gate) recall(all []Record, now time.Time) {
+	for _, r := range all {
+		switch r.Kind {
+		case RecordInvalid:
+			at := r.At
+			if at.After(now) { // the clock has been set back: Discord's has not
+				at = now
+			}
+			if now.Sub(at) < ledgerWindow+ledgerGrain {
+				g.ledger.enter(r.Caller, r.Mark, at, now)
+			}
+		case RecordWebhook:
+			g.gone.add(r.Mark)
+		case RecordBan:
+			if r.At.After(now) {
+				g.banned, g.doubted = later(g.banned, now.Add(min(r.At.Sub(now), maxWait))), true
+			}
+		}
+	}
 }
 
 // SetApplication tells the gate the application's id, by which it knows the webhooks of interactions: they are free of
@@ -84,6 +109,12 @@ func (g *Gate) Do(ctx context.Context, r *Request) (*Response, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, g.cfg.Wait, ErrWaited)
 	defer cancel()
+	g.mu.Lock()
+	gone := g.gone.has(t.route)
+	g.mu.Unlock()
+	if gone {
+		return answerGone(), nil
+	}
 	response, err := g.carry(ctx, t)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.route.template, err)
@@ -104,6 +135,7 @@ func (g *Gate) carry(ctx context.Context, t *ticket) (*Response, error) {
 		began := time.Now()
 		o := g.attempt(ctx, t)
 		verdict := g.settle(t, o)
+		g.report(verdict)
 		g.tell(t, o, time.Since(began))
 		switch {
 		case ctx.Err() != nil && o.response == nil:
@@ -132,10 +164,10 @@ func (g *Gate) await(ctx context.Context, t *ticket) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.cause == nil && !g.ledger.allows(t.route, time.Now()) {
-		return ErrInvalidBudget // what was queued before the others were refused
+	if g.cause != nil {
+		return g.cause
 	}
-	return g.cause
+	return g.ledger.allows(t, time.Now()) // others may have been refused since it was queued
 }
 
 // pause lets time pass between two attempts.
@@ -203,6 +235,19 @@ func afterFault(err error, o *outcome) error {
 		return fmt.Errorf("%w (the last attempt: %w)", err, o.err)
 	}
 	return fmt.Errorf("%w (the last answer: %d)", err, o.status)
+}
+
+// report tells the operator of the ledger, and lets be kept what must outlive the gate. It runs outside of the lock, too.
+func (g *Gate) report(v verdict) {
+	for _, n := range v.news {
+		g.announce(n)
+	}
+	if g.cfg.Remember == nil {
+		return
+	}
+	for _, r := range v.records {
+		g.cfg.Remember(r)
+	}
 }
 
 // tell logs what an operator may have to act on. It runs outside of the lock: a log may block.

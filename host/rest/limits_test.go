@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"testing"
@@ -148,81 +146,6 @@ func TestA401OfAnotherTokenStopsNothing(t *testing.T) {
 				mustBeEmpty(t, g)
 			})
 		})
-	}
-}
-
-func TestTheLedgerStopsBeforeABan(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		status := http.StatusForbidden
-		d := &fakeDiscord{answer: func(*http.Request, int) *http.Response { return reply(status, `{}`) }}
-		g := newGate(t, d, func(c *Config) { c.Invalid, c.Global = 100, 1000 })
-		send := func(method, path string) error {
-			_, err := g.Do(t.Context(), &Request{Caller: "a", Method: method, Path: path})
-			return err
-		}
-		sent := 0
-		for sent < 1000 && send(http.MethodPost, "/channels/1/messages") == nil {
-			sent++
-		}
-		if sent != 50 {
-			t.Errorf("writes went on until %d of 100", sent)
-		}
-		if err := send(http.MethodPost, "/interactions/1/t/callback"); err != nil {
-			t.Errorf("an interaction after the soft stop: %v", err)
-		}
-		sent++
-		for sent < 1000 && send(http.MethodGet, "/channels/1") == nil {
-			sent++
-		}
-		if sent != 90 {
-			t.Errorf("reads went on until %d of 100", sent)
-		}
-		if err := send(http.MethodPost, "/interactions/1/t/callback"); !errors.Is(err, ErrInvalidBudget) {
-			t.Errorf("an interaction after the hard stop: %v", err)
-		}
-		status = http.StatusOK
-		time.Sleep(ledgerWindow + ledgerGrain)
-		if err := send(http.MethodPost, "/channels/1/messages"); err != nil {
-			t.Errorf("after the window: %v", err)
-		}
-		mustBeEmpty(t, g)
-	})
-}
-
-func TestWhatIsQueuedMeetsTheLedgerToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDiscord{answer: func(*http.Request, int) *http.Response { return reply(http.StatusForbidden, `{}`) }}
-		g := newGate(t, d, func(c *Config) { c.Invalid = 100 })
-		w := group{t: t, g: g}
-		for i := range 500 {
-			w.send(t.Context(), "a", http.MethodPost, fmt.Sprintf("/channels/%d/messages", i), "", func(*Response, error) {})
-		}
-		w.wait.Wait()
-		if n := len(d.seen()); n > 55 { // those under way when the fiftieth answer came
-			t.Errorf("%d forbidden requests were sent", n)
-		}
-		mustBeEmpty(t, g)
-	})
-}
-
-func TestTheLedgersWindowSlides(t *testing.T) {
-	start := time.Unix(0, 0)
-	l := newLedger(10_000, start)
-	at := start.Add
-	for i := range 20 { // one a minute
-		l.add(at(time.Duration(i) * time.Minute))
-	}
-	for _, test := range []struct {
-		at   time.Duration
-		want int
-	}{{19 * time.Minute, 11}, {20 * time.Minute, 10}, {24 * time.Minute, 6}, {29*time.Minute + 20*time.Second, 0}, {1000 * time.Hour, 0}} {
-		if n := l.count(at(test.at)); n != test.want {
-			t.Errorf("after %v: %d, want %d", test.at, n, test.want)
-		}
-	}
-	l.add(at(1000 * time.Hour))
-	if n := l.count(at(1000*time.Hour + ledgerWindow - ledgerGrain)); n != 1 {
-		t.Errorf("after a long pause: %d", n)
 	}
 }
 
