@@ -36,8 +36,10 @@ type Gate struct {
 	pace        *pace
 	ledger      *ledger
 	gone        *gone
-	banned      time.Time // Cloudflare's ban lasts until then
-	doubted     bool      // no answer has shown since that the ban has ended
+	banned      time.Time     // Cloudflare's ban lasts until then
+	doubted     bool          // no answer has shown since that the ban has ended
+	ahead       time.Duration // Discord's clock, of this machine's
+	aheadTold   bool
 	room        room
 	counts      counts
 }
@@ -97,8 +99,9 @@ func (g *Gate) SetApplication(id uint64) {
 }
 
 // Do carries one request and returns Discord's answer, whatever its status. It waits for the request's turn, waits out
-// every 429, and repeats what failed if it may be repeated: reads, PUT and DELETE after a 5xx or a broken connection, POST
-// and PATCH only when nothing was sent. It ends with ctx at every point, and at the latest after [Config.Wait].
+// every 429, and repeats what failed if it may be repeated: reads, PUT and DELETE after a 5xx or a broken connection, a
+// message with an enforced nonce likewise for two minutes, other POSTs and PATCHes only when nothing was sent. It ends
+// with ctx at every point, and at the latest after [Config.Wait].
 func (g *Gate) Do(ctx context.Context, r *Request) (*Response, error) {
 	if err := g.check(r); err != nil {
 		return nil, err
@@ -133,7 +136,11 @@ func (g *Gate) carry(ctx context.Context, t *ticket) (*Response, error) {
 			return nil, err
 		}
 		began := time.Now()
+		if t.began.IsZero() {
+			t.began = began
+		}
 		o := g.attempt(ctx, t)
+		t.safe = t.safe || o.fault() && !t.route.repeat && t.nonced()
 		verdict := g.settle(t, o)
 		g.report(verdict)
 		g.tell(t, o, time.Since(began))
@@ -241,6 +248,9 @@ func afterFault(err error, o *outcome) error {
 func (g *Gate) report(v verdict) {
 	for _, n := range v.news {
 		g.announce(n)
+	}
+	if v.ahead != 0 {
+		g.log.Warn("this machine's clock and Discord's differ: set it by NTP, or interactions may look too old", "discord_ahead", v.ahead)
 	}
 	if g.cfg.Remember == nil {
 		return

@@ -14,6 +14,7 @@ type verdict struct {
 
 	news    []notice
 	records []Record
+	ahead   time.Duration // by how much Discord's clock is, to be told
 }
 
 // learned is what the gate knows about a route.
@@ -39,6 +40,7 @@ func (g *Gate) settle(t *ticket, o *outcome) verdict {
 		g.heed(t, o, old, probed, now)
 		g.book(t, o, &v, now)
 	}
+	v.ahead = g.clockNews()
 	g.judge(t, o, &v)
 	g.touch(old, now)
 	g.schedule(now)
@@ -78,6 +80,7 @@ func (g *Gate) heed(t *ticket, o *outcome, of *bucket, probed bool, now time.Tim
 	if said.scope != scopeCloudflare {
 		g.doubted = false
 	}
+	g.compareClocks(said.date, o.heard)
 	if o.status == http.StatusUnauthorized && !t.route.ownToken {
 		g.stop(ErrUnauthorized)
 	}
@@ -112,15 +115,16 @@ func (g *Gate) book(t *ticket, o *outcome, v *verdict, now time.Time) {
 
 // judge decides whether the request goes once more.
 func (g *Gate) judge(t *ticket, o *outcome, v *verdict) {
+	once := t.once || t.body.spent()
 	switch {
-	case o.status == http.StatusTooManyRequests && !t.once:
+	case o.status == http.StatusTooManyRequests && !once:
 		t.limited++
 		if v.again = t.limited <= defaultLimited; !v.again {
 			v.err = ErrLimited
 		}
 	case o.status == http.StatusUnauthorized && !t.route.ownToken:
 		v.err = ErrUnauthorized
-	case o.fault() && !t.once && t.faults < g.cfg.Retries && (t.route.repeat || o.unsent):
+	case o.fault() && !once && t.faults < g.cfg.Retries && (t.route.repeat || o.unsent || t.safe && time.Since(t.began) < nonceLife):
 		t.faults++
 		g.counts.retries++
 		v.again, v.pause = true, g.retryPause(t.faults)
