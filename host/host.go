@@ -124,6 +124,11 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 
+	closeProxy, err := h.openProxy(folder, gate, discord.bot)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, closeProxy)
 	guilds, err := newGuilds(h.config.Settings, gate, discord.bot.id, h.log.Named("cache"))
 	if err != nil {
 		return err

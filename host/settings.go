@@ -112,6 +112,13 @@ type Settings struct {
 	// Metrics is the address, such as 127.0.0.1:9464, where Prometheus may read what the
 	// host counts. Default none.
 	Metrics string `yaml:"metrics" name:"metrics" placeholder:"ADDRESS" kind:"address" help:"Address for Prometheus to read from, such as 127.0.0.1:9464."`
+	// RestProxy is the address, such as 127.0.0.1:8080, where other programs may use the
+	// gate as if it were Discord's API. They send the key in the state folder's file
+	// proxy.key as their bot token. Default none.
+	RestProxy string `yaml:"rest_proxy" name:"rest-proxy" placeholder:"ADDRESS" kind:"address" help:"Address where other programs may use the gate as Discord's API, such as 127.0.0.1:8080."`
+	// RestProxyReach says who may reach that address: programs of this machine, or any.
+	// Default loopback.
+	RestProxyReach string `yaml:"rest_proxy_reach" name:"rest-proxy-reach" default:"loopback" enum:"loopback,any" help:"From where that address may be reached: ${enum}."`
 	// Plugins holds what concerns one plugin, by its name. Only the file sets it.
 	Plugins map[string]PluginSettings `yaml:"plugins" kong:"-"`
 }
@@ -156,7 +163,7 @@ func (s Settings) Validate() error {
 			}
 		}
 	}
-	return errors.Join(append(faults, s.checkGuard())...)
+	return errors.Join(append(faults, s.checkGuard(), s.checkProxy())...)
 }
 
 // checkGuard judges the guard's numbers together.

@@ -34,6 +34,8 @@ type Request struct {
 	// Once sends the request at most once: a 429 and a 5xx come as answers, a broken connection as an error. It is for
 	// callers that keep a pace of their own. The gate heeds the limits all the same.
 	Once bool
+	// NoToken leaves the bot's token out, where a token in the path is what authorises the request.
+	NoToken bool
 }
 
 // Response is Discord's answer. Any status but those that the gate deals with itself (429, a 401 on the token) comes as an
@@ -153,6 +155,8 @@ func (g *Gate) headers(r *Request) http.Header {
 		h.Set("Content-Type", "application/json")
 	}
 	h.Set("User-Agent", g.cfg.UserAgent)
-	h.Set("Authorization", "Bot "+g.cfg.Token)
+	if !r.NoToken {
+		h.Set("Authorization", "Bot "+g.cfg.Token)
+	}
 	return h
 }
