@@ -8,12 +8,15 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/holdfast-bot/holdfast/host/rest"
 )
+
+var slashes = regexp.MustCompile(`//+`)
 
 // statusClosed is what is logged of a client that has gone, after nginx.
 const statusClosed = 499
@@ -39,6 +42,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.log.Debug("refused a request without the key", "from", r.RemoteAddr)
 		return
 	}
+	path = slashes.ReplaceAllString(path, "/") // some libraries join paths so, and Discord takes them
 	request := &rest.Request{Caller: caller, Method: r.Method, Path: path, Header: r.Header, NoToken: caller == keylessCaller}
 	if r.URL.RawQuery != "" {
 		request.Path += "?" + r.URL.RawQuery

@@ -206,6 +206,10 @@ func TestTheProxyIsLikeDiscord(t *testing.T) {
 			t.Errorf("counted %+v", c)
 		}
 	}
+	proxied(t, http.MethodGet, url+"//voice//regions?a=//b", nil)
+	if _, got, _, _ = d.seen(); got != "/api/v10/voice/regions?a=//b" {
+		t.Errorf("Discord got %s", got)
+	}
 	for name, path := range map[string]string{"another version": "/api/v9/users/@me", "no version": "/api/users/@me", "nothing": "/", "a longer one": "/api/v100/users/@me"} {
 		if response, body = proxied(t, http.MethodGet, strings.TrimSuffix(url, "/api/v10")+path, nil); response.StatusCode != http.StatusNotFound || !strings.Contains(body, "/api/v10") {
 			t.Errorf("%s: answered %d %s", name, response.StatusCode, body)
