@@ -87,7 +87,7 @@ func startBurst(tb testing.TB, guilds, shards, guildBytes int, compress string) 
 	var ask io.WriteCloser
 	var answers io.ReadCloser
 	o.prepare = func(cmd *exec.Cmd, r *running) {
-		raw, err := json.Marshal(weighedSettings{quickSettings{r.plugins, r.state, sim.URL(), pluginSettings(o.env)}, compress})
+		raw, err := json.Marshal(weighedSettings{quickSettings{PluginsDir: r.plugins, StateDir: r.state, APIURL: sim.URL(), Plugins: pluginSettings(o.env)}, compress})
 		if err != nil {
 			tb.Fatal(err)
 		}

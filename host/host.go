@@ -38,6 +38,9 @@ type Config struct {
 	// those that they shall replace, and HandoverSkew the 10 s by which Discord may
 	// tell two sessions of one event apart. 0 keeps them.
 	BesideTimeout, HandoverSkew time.Duration
+	// InvalidLimit overrides the 10,000 refused requests (401, 403, 429) in ten minutes
+	// at which Discord bans an address. 0 keeps them.
+	InvalidLimit int
 	// Ready, if not nil, is called once, when all sessions have been started
 	// and the control socket answers.
 	Ready func()
@@ -104,22 +107,28 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, closeMetrics)
-	gate, err := rest.New(rest.Config{Token: h.config.Token, BaseURL: h.config.Settings.APIURL, Log: h.log.Named("rest")})
+	gate, closeGate, err := h.openGate(folder)
 	if err != nil {
 		return err
 	}
-	defer gate.Close()
-	discord, err := introduce(ctx, gate, h.config.Settings.APIURL)
+	defer closing(&err, closeGate)
+	h.set(func() { h.gate = gate })
+	discord, err := h.introduce(ctx, gate)
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
 	gate.SetApplication(discord.bot.applicationID)
-	h.set(func() { h.gate, h.bot = gate, &discord.bot })
+	h.set(func() { h.bot = &discord.bot })
 	h.log.Info("bot known", "name", discord.bot.name, "id", discord.bot.id)
 	if err := folder.Claim(discord.bot.id, discord.bot.name); err != nil {
 		return err
 	}
 
+	closeProxy, err := h.openProxy(folder, gate, discord.bot)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, closeProxy)
 	warm := newWarm(h.config.Settings, folder, h.log.Named("cache"))
 	guilds, err := newGuilds(h.config.Settings, gate, discord.bot.id, warm.wants, h.log.Named("cache"))
 	if err != nil {
