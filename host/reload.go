@@ -78,7 +78,7 @@ func (l *live) check(others []*wire.Manifest, m *wire.Manifest, reidentify bool)
 		return err
 	}
 	all := slices.Concat(others, []*wire.Manifest{m})
-	if _, err := router.Merge(commandsOf(all)); err != nil {
+	if _, err := router.MergeOwners(all); err != nil {
 		return err
 	}
 	missing := l.missing(all)
@@ -117,28 +117,18 @@ func (h *Host) widen(l *live) (done, failed string) {
 
 // reroute lets the router follow the plugins as they are now.
 func (h *Host) reroute(l *live) {
-	commands, err := router.Merge(commandsOf(manifests(l.set)))
+	owners, err := router.MergeOwners(manifests(l.set))
 	if err != nil {
-		h.log.Error("commands of the plugins not merged", "error", err) // each was checked before
+		h.log.Error("commands and custom IDs of the plugins not merged", "error", err) // each was checked before
 	}
-	l.route.Change(targets(l.set), commands.Owner)
+	l.route.Change(targets(l.set), owners)
 }
 
 // resyncCommands tells Discord what has changed and the operator what was done.
 func (h *Host) resyncCommands(l *live, prune bool) string {
-	commands, err := router.Merge(commandsOf(manifests(l.set)))
+	owners, err := router.MergeOwners(manifests(l.set))
 	if err != nil {
 		return err.Error()
 	}
-	return h.syncCommands(l.ctx, l.gate, l.folder, &l.discord.bot, commands, prune)
-}
-
-func commandsOf(all []*wire.Manifest) []router.Command {
-	var out []router.Command
-	for _, m := range all {
-		for _, c := range m.GetCommands() {
-			out = append(out, router.Command{Plugin: m.GetName(), Guild: c.GetGuild(), JSON: c.GetJson()})
-		}
-	}
-	return out
+	return h.syncCommands(l.ctx, l.gate, l.folder, &l.discord.bot, owners.Commands(), prune)
 }

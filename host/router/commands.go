@@ -105,16 +105,22 @@ func Merge(commands []Command) (*CommandSet, error) {
 // Owner names the plugin that registered a command. A guild's own command goes
 // before a global one; guild 0 asks for the global one.
 func (s *CommandSet) Owner(kind int, name string, guild uint64) (plugin string, ok bool) {
+	_, plugin, ok = s.find(kind, name, guild)
+	return plugin, ok
+}
+
+func (s *CommandSet) find(kind int, name string, guild uint64) (key commandKey, plugin string, ok bool) {
 	if s == nil {
-		return "", false
+		return key, "", false
 	}
 	name = strings.TrimSpace(name)
 	for _, scope := range []uint64{guild, 0} {
-		if w := s.byKey[commandKey{guild: scope, kind: kind, name: name}]; w != nil {
-			return w.plugin, true
+		key = commandKey{guild: scope, kind: kind, name: name}
+		if w := s.byKey[key]; w != nil {
+			return key, w.plugin, true
 		}
 	}
-	return "", false
+	return commandKey{}, "", false
 }
 
 func readCommand(c Command) (*wanted, error) {
