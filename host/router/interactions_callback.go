@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -30,6 +31,9 @@ const (
 	codeAcknowledged       = 40060
 	codeInvalidForm        = 50035
 )
+
+// settleWithin bounds sending an answer: one with files may take its time.
+const settleWithin = 30 * time.Second
 
 // Carry takes a plugin's request to Discord, as it is unless it answers an
 // interaction that the host has in hand: then a second answer is refused here, and
@@ -75,7 +79,8 @@ func (n *Interactions) deferredOf(token string) *inHand {
 	return n.byToken[plain]
 }
 
-// callback takes a plugin's answer when it is its turn.
+// callback takes a plugin's answer when it is its turn. What is begun then goes on
+// when the plugin dies: else nobody would know whether Discord has taken it.
 func (n *Interactions) callback(ctx context.Context, caller string, r *wire.RestRequest, h *inHand, query string) (*wire.RestResponse, error) {
 	c, err := readCallback(r, query)
 	if err != nil {
@@ -84,16 +89,46 @@ func (n *Interactions) callback(ctx context.Context, caller string, r *wire.Rest
 	if err := h.take(ctx); err != nil {
 		return nil, err
 	}
-	defer h.give()
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		h.give()
+		return nil, errors.New("the host stops")
+	}
+	n.running.Add(1) // Close waits
+	n.mu.Unlock()
+	type result struct {
+		answer *wire.RestResponse
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer n.running.Done()
+		defer h.give()
+		sending, cancel := context.WithTimeout(n.ctx, settleWithin)
+		defer cancel()
+		answer, err := n.settle(sending, caller, r, h, c)
+		done <- result{answer, err}
+	}()
+	select {
+	case d := <-done:
+		return d.answer, d.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// settle decides what becomes of an answer. The turn is held.
+func (n *Interactions) settle(ctx context.Context, caller string, r *wire.RestRequest, h *inHand, c *callback) (*wire.RestResponse, error) {
 	switch p := n.phaseOf(h); {
 	case p.deferred():
 		answer, err := n.late(ctx, caller, h, c)
 		if err == nil && codeOf(answer) == codeUnknownWebhook && time.Now().Before(h.until) {
-			return n.first(ctx, caller, h, r) // a host that was killed meanwhile has not deferred after all
+			return n.first(ctx, caller, h, r, c) // a host that was killed meanwhile has not deferred after all
 		}
 		return answer, err
 	case p == phaseOpen && time.Now().Before(h.until):
-		return n.first(ctx, caller, h, r)
+		return n.first(ctx, caller, h, r, c)
 	case p == phaseOpen:
 		n.mu.Lock()
 		n.expire(h)
@@ -105,16 +140,41 @@ func (n *Interactions) callback(ctx context.Context, caller string, r *wire.Rest
 		return n.refuse(http.StatusNotFound, codeUnknownInteraction, "The host has sent no choices in your place: autocomplete cannot be deferred, answer within 2 s.")
 	case p == phaseTold:
 		return n.refuse(http.StatusBadRequest, codeAcknowledged, "The host has told the user that nothing answers: the plugin was not there in time.")
+	case n.deferredBefore(h, c.kind):
+		return &wire.RestResponse{Status: http.StatusNoContent}, nil
 	}
 	return n.refuse(http.StatusBadRequest, codeAcknowledged, "Interaction has already been acknowledged: answer once, and send more as follow-ups or edits of @original.")
 }
 
+// deferredBefore says whether this is the deferral that a process has sent by
+// itself before it crashed: the next one goes on from there.
+func (n *Interactions) deferredBefore(h *inHand, kind int) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	again := h.own != 0 && h.own == kind && h.handed > h.ownAt
+	if again {
+		h.ownAt = h.handed
+	}
+	return again
+}
+
+// noteOwn remembers a plugin's own deferral. The lock is held.
+func (h *inHand) noteOwn(kind int) {
+	if kind == callbackDeferMessage || kind == callbackDeferUpdate {
+		h.own, h.ownAt = kind, h.handed
+	}
+}
+
 // first sends an answer that comes in time, as it is.
-func (n *Interactions) first(ctx context.Context, caller string, h *inHand, r *wire.RestRequest) (*wire.RestResponse, error) {
+func (n *Interactions) first(ctx context.Context, caller string, h *inHand, r *wire.RestRequest, c *callback) (*wire.RestResponse, error) {
 	n.set(h, phaseAnswered)
 	answer, err := n.config.Carry(ctx, caller, r)
 	switch outcomeOf(answer, err) {
-	case took, wasAnswered:
+	case took:
+		n.mu.Lock()
+		h.noteOwn(c.kind)
+		n.mu.Unlock()
+	case wasAnswered:
 	case tooLate:
 		n.mu.Lock()
 		n.expire(h)

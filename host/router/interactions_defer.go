@@ -75,7 +75,7 @@ func (n *Interactions) end() {
 // decide is for who has the turn.
 func (n *Interactions) decide(h *inHand, lost bool) {
 	n.mu.Lock()
-	p, handed, used := h.phase, h.handed, h.used
+	p, handed, used := h.phase, h.handed > 0, h.used
 	n.mu.Unlock()
 	missing := lost || !n.available(h)
 	switch {
@@ -236,7 +236,7 @@ func (n *Interactions) Hand(e *wire.Event) bool {
 	if h.phase == phaseTold || h.phase == phaseExpired {
 		return false
 	}
-	h.handed = true
+	h.handed++
 	return true
 }
 

@@ -34,9 +34,9 @@ func (n *Interactions) late(ctx context.Context, caller string, h *inHand, c *ca
 	switch {
 	case c.kind == callbackDeferMessage && update:
 		flags := c.flags()
-		return n.promise(h, &flags)
+		return n.promise(h, c.kind, &flags)
 	case c.kind == callbackDeferMessage, c.kind == callbackDeferUpdate && update:
-		return n.promise(h, nil)
+		return n.promise(h, c.kind, nil)
 	case c.kind == callbackMessage && p == phaseMessage && c.flags()&flagEphemeral != 0:
 		return n.replace(ctx, caller, h, c)
 	case c.kind == callbackMessage && !update, c.kind == callbackUpdate && update:
@@ -52,10 +52,11 @@ func (n *Interactions) late(ctx context.Context, caller string, h *inHand, c *ca
 // promise takes a plugin's own deferral, which has happened already: it will
 // use the deferred message by itself. flags are those of a message where none was
 // deferred.
-func (n *Interactions) promise(h *inHand, flags *int) (*wire.RestResponse, error) {
+func (n *Interactions) promise(h *inHand, kind int, flags *int) (*wire.RestResponse, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	h.promised, h.used = flags, true
+	h.noteOwn(kind)
 	n.move(h, phaseAnswered)
 	return &wire.RestResponse{Status: http.StatusNoContent}, nil
 }

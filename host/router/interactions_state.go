@@ -79,7 +79,9 @@ type inHand struct {
 
 	// Guarded by Interactions.mu, and changed by who has the turn.
 	phase    phase
-	handed   bool   // a process has it, or had it
+	handed   int    // how many processes have it, or had it
+	own      int    // type of the plugin's own deferral, 0 for none
+	ownAt    int    // handed, when it came
 	open     int    // plugins that may still answer
 	used     bool   // the plugin uses the deferred message by itself
 	original string // id of the message that the plugin takes for @original, if it is another one
@@ -100,7 +102,7 @@ type Interactions struct {
 	config  InteractionsConfig
 	ctx     context.Context //nolint:containedctx // its own life, until Close
 	cancel  context.CancelFunc
-	running sync.WaitGroup // of the host's own answers
+	running sync.WaitGroup // of answers under way
 	places  chan struct{}  // for those under way
 
 	mu      sync.Mutex
@@ -138,8 +140,7 @@ func NewInteractions(c InteractionsConfig) *Interactions {
 	}
 }
 
-// Close ends what the host sends by itself and waits for it. Plugins' answers go
-// on as they are.
+// Close ends what is under way and waits for it. The plugins have ended.
 func (n *Interactions) Close() {
 	n.mu.Lock()
 	n.closed = true

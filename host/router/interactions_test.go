@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"mime/multipart"
@@ -492,5 +493,57 @@ func TestInteractionsAreBounded(t *testing.T) {
 		if len(w.discord.came()) != before+1 {
 			t.Error("an interaction whose token has ended is still remembered")
 		}
+	})
+}
+
+// TestAnOwnDeferralOutlivesACrash: the next process sends it again and goes on; one
+// that has not crashed is told that it has answered.
+func TestAnOwnDeferralOutlivesACrash(t *testing.T) {
+	for _, after := range []time.Duration{0, 3 * time.Second} { // before and after the host's
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			e := w.come(2, "plain", 0, nil)
+			w.interactions.Hand(e)
+			time.Sleep(after)
+			want := []int{204, 400}
+			for range 2 {
+				for _, status := range want {
+					if got, _, _ := w.answer(e, `{"type":5}`); got != status {
+						t.Errorf("answered %d, want %d", got, status)
+					}
+				}
+				w.interactions.Hand(e)
+			}
+			if got, _, _ := w.answer(e, `{"type":4,"data":{"content":"a"}}`); got != 400 {
+				t.Errorf("another answer got %d", got)
+			}
+			if n := len(w.discord.came()); n != 1 {
+				t.Errorf("came %v", w.discord.came())
+			}
+		})
+	}
+}
+
+// TestAnAnswerOutlivesItsPlugin: one that is on its way when the plugin dies is
+// waited for, so that nobody answers again.
+func TestAnAnswerOutlivesItsPlugin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.discord.slow = 1500 * time.Millisecond
+		e := w.come(2, "plain", 0, nil)
+		time.Sleep(time.Second)
+		ctx, die := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer die()
+		_, err := w.interactions.Carry(ctx, "p", &wire.RestRequest{
+			Method: "POST", Path: "/interactions/" + interactionOf(e) + "/tok%2Fen/callback", Body: []byte(`{"type":4,"data":{"content":"a"}}`),
+		})
+		if err == nil {
+			t.Error("the plugin got an answer after its death")
+		}
+		if _, code, _ := w.answer(e, `{"type":4,"data":{"content":"b"}}`); code != 40060 {
+			t.Errorf("the next process: %d", code)
+		}
+		time.Sleep(time.Minute)
+		w.wantSeen(e, `p POST /interactions/{id}/TOKEN/callback {"type":4,"data":{"content":"a"}}`)
 	})
 }
