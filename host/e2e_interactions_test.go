@@ -111,6 +111,8 @@ func steps(i *simulator.Interaction) string {
 			step += " apology"
 		case strings.Contains(said, "temporarily unavailable"):
 			step += " unavailable"
+		case strings.Contains(said, "took too long"):
+			step += " too long"
 		}
 		all = append(all, step)
 	}

@@ -25,8 +25,8 @@ const (
 	// DeferUpdate shows nothing. A late message is a new one, a late update changes
 	// the component's message.
 	DeferUpdate
-	// DeferNever lets the interaction fail after 3 s: for handlers that answer at
-	// once, with a modal.
+	// DeferNever is for handlers that answer at once, with a modal. Shortly before
+	// Discord gives up, at 2.7 s, the host tells the user that it took too long.
 	DeferNever
 )
 

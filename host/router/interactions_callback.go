@@ -139,7 +139,7 @@ func (n *Interactions) settle(ctx context.Context, caller string, r *wire.RestRe
 	case p == phaseTold && h.Type == interactionAutocomplete:
 		return n.refuse(http.StatusNotFound, codeUnknownInteraction, "The host has sent no choices in your place: autocomplete cannot be deferred, answer within 2 s.")
 	case p == phaseTold:
-		return n.refuse(http.StatusBadRequest, codeAcknowledged, "The host has told the user that nothing answers: the plugin was not there in time.")
+		return n.refuse(http.StatusBadRequest, codeAcknowledged, "The host has told the user that nothing answers: the plugin was not there, or took too long.")
 	case n.deferredBefore(h, c.kind):
 		return &wire.RestResponse{Status: http.StatusNoContent}, nil
 	}

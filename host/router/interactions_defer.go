@@ -15,10 +15,15 @@ import (
 const (
 	textUnavailable = "This is temporarily unavailable. Please try again in a moment."
 	textNoAnswer    = "No answer came in time. Please try again."
+	textTooLong     = "This took too long. Please try again."
 )
 
 // hostCaller is the host itself, for the gate.
 const hostCaller = "host"
+
+// lastMoment is how long before Discord gives up the host answers in the place of a
+// plugin that does not want to be deferred.
+const lastMoment = 300 * time.Millisecond
 
 // retryAfter is the pause between two attempts of the host to answer.
 const retryAfter = 100 * time.Millisecond
@@ -84,11 +89,17 @@ func (n *Interactions) decide(h *inHand, lost bool) {
 		n.expire(h)
 		n.mu.Unlock()
 	case p == phaseOpen && h.Type == interactionAutocomplete: // it cannot be deferred
-		n.tell(h, map[string]any{"type": callbackChoices, "data": map[string]any{"choices": []any{}}})
+		n.send(h, map[string]any{"type": callbackChoices, "data": map[string]any{"choices": []any{}}}, phaseTold)
 	case p == phaseOpen && (lost || !handed && (missing || h.deferral == wire.Deferral_DEFERRAL_NEVER)):
 		n.tell(h, messageCallback(textUnavailable))
 	case p == phaseOpen && h.deferral != wire.Deferral_DEFERRAL_NEVER:
 		n.defers(h)
+	case p == phaseOpen && time.Until(h.until) <= lastMoment:
+		n.tell(h, messageCallback(textTooLong))
+	case p == phaseOpen:
+		n.mu.Lock()
+		n.wakeAt(h, h.until.Add(-lastMoment))
+		n.mu.Unlock()
 	case p.deferred() && !used && missing:
 		n.follow(h, textUnavailable)
 	case p.deferred() && !used && time.Since(h.received) >= lastWord:

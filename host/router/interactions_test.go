@@ -51,7 +51,6 @@ func TestTheHostDefers(t *testing.T) {
 	}{
 		"command":              {2, "plain", nil, []string{deferred}},
 		"ephemeral command":    {2, "secret", nil, []string{ephemeral}},
-		"never":                {2, "never", nil, nil},
 		"component":            {3, "vote:a", nil, []string{updating}},
 		"component by message": {3, "vote:public:a", nil, []string{deferred}},
 		"modal":                {5, "form:a", nil, []string{deferred}},
@@ -74,6 +73,33 @@ func TestTheHostDefers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNeverDeferred: the plugin has all the time that there is; if it does not use
+// it its user is told at the last moment.
+func TestNeverDeferred(t *testing.T) {
+	const modal = `{"type":9,"data":{"custom_id":"form:a","title":"t","components":[]}}`
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		e := w.come(2, "never", 0, nil)
+		w.interactions.Hand(e)
+		time.Sleep(2600 * time.Millisecond)
+		if status, _, _ := w.answer(e, modal); status != 204 {
+			t.Errorf("answered %d", status)
+		}
+		time.Sleep(time.Minute)
+		w.wantSeen(e, `p POST /interactions/{id}/TOKEN/callback `+modal)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		e := w.come(2, "never", 0, nil)
+		w.interactions.Hand(e)
+		time.Sleep(time.Minute)
+		w.wantSeen(e, `host POST /interactions/{id}/TOKEN/callback {"data":{"content":"This took too long. Please try again.","flags":64},"type":4}`)
+		if _, code, _ := w.answer(e, modal); code != 40060 {
+			t.Errorf("the modal then: %d", code)
+		}
+	})
 }
 
 // TestThePluginsOwnDeferral is the default of what says nothing by itself.

@@ -43,7 +43,8 @@ const (
 	// Nobody sees anything (type 6); where there is no message to be updated, as
 	// DEFERRAL_MESSAGE.
 	Deferral_DEFERRAL_UPDATE Deferral = 3
-	// Nothing: the handler is always in time, or the user sees a failure.
+	// It is not deferred: shortly before Discord gives up the host tells the user
+	// that it took too long.
 	Deferral_DEFERRAL_NEVER Deferral = 4
 )
 
