@@ -66,7 +66,7 @@ func (p *Plugin) Command(command any, handler CommandHandler, deferral ...Deferr
 			panic(fmt.Sprintf("Command: %s is registered twice: names are unique for each type and guild", c.commandKey))
 		}
 	}
-	c.answering = answering{what: c.commandKey.String(), run: handler, from: funcName(handler)}
+	c.answering = answering{what: c.String(), run: handler, from: funcName(handler)}
 	if c.deferral = oneDeferral("Command", deferral); c.deferral == wire.Deferral_DEFERRAL_UPDATE {
 		panic(fmt.Sprintf("Command: %s is to be deferred by an update: a command has no message to be updated", c.commandKey))
 	}

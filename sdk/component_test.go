@@ -66,7 +66,7 @@ func TestInputs(t *testing.T) {
 	p := sdk.New("forms")
 	p.Modal("form", func(_ context.Context, bot *sdk.Bot, _ *disgo.InteractionCreate) (*sdk.Reply, error) {
 		got = bot.Inputs()
-		return nil, nil
+		return sdk.Text("thank you"), nil
 	})
 	h := sdktest.Start(t, p, sdktest.Options{})
 	err := h.Send("INTERACTION_CREATE", `{"id":"7","token":"t","type":5,"data":{"custom_id":"form","components":[

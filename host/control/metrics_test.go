@@ -23,7 +23,7 @@ func TestMetrics(t *testing.T) {
 		Journal:    &Journal{Bytes: 100, LimitBytes: 200},
 
 		Interactions: &Interactions{Waiting: 1, Deferred: 5, Late: 4, Expired: 2},
-		Cache:      &Cache{Guilds: 6, Bytes: 600, Hits: 60, Loads: 5, Failed: 1, Missing: map[string]uint64{"guard open": 2}, Guard: "open", Tokens: 0.5},
+		Cache:        &Cache{Guilds: 6, Bytes: 600, Hits: 60, Loads: 5, Failed: 1, Missing: map[string]uint64{"guard open": 2}, Guard: "open", Tokens: 0.5},
 	}
 	m, err := ListenMetrics("127.0.0.1:0", func() Status { return status }, nil)
 	if err != nil {

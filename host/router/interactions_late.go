@@ -23,8 +23,8 @@ const original = "/messages/@original"
 //	message     edit of @original     follow-up
 //	update      refused               edit of @original
 //	deferral    taken as done         taken as done; a message's edits become a follow-up
-//	anything    refused               refused
-//	else
+//
+// All else is refused.
 //
 // A message for the user alone after a deferral that all see takes the place of
 // the deferral's message, which is deleted: an edit would show it to all.

@@ -52,8 +52,9 @@ func MergeOwners(manifests []*wire.Manifest) (*Owners, error) {
 		if err == nil {
 			o.readDeferrals(m)
 		}
-		faults = append(faults, o.claim(interactionComponent, "components", m.GetName(), m.GetComponents()))
-		faults = append(faults, o.claim(interactionModal, "modals", m.GetName(), m.GetModals()))
+		faults = append(faults,
+			o.claim(interactionComponent, "components", m.GetName(), m.GetComponents()),
+			o.claim(interactionModal, "modals", m.GetName(), m.GetModals()))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -36,7 +37,8 @@ func readCallback(r *wire.RestRequest, query string) (*callback, error) {
 	if values, err := url.ParseQuery(query); err == nil {
 		c.wants = values.Get("with_response") == "true"
 	}
-	return c, c.read(r, true)
+	err := c.read(r, true)
+	return c, err
 }
 
 // read takes the message of a body: of a whole callback, or the message itself.
@@ -102,9 +104,7 @@ func (c *callback) setFlags(flags int) {
 // has fewer fields.
 func (c *callback) request(method, path string) *wire.RestRequest {
 	message := callback{data: make(map[string]json.RawMessage, len(c.data))}
-	for key, value := range c.data {
-		message.data[key] = value
-	}
+	maps.Copy(message.data, c.data)
 	if method == http.MethodPatch {
 		delete(message.data, "tts")
 		message.setFlags(c.flags() & flagsThatEditSet)

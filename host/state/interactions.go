@@ -55,7 +55,8 @@ func (s *State) OpenInteractions() (*Interactions, map[uint64]byte, error) {
 		return nil, nil, fmt.Errorf("read %s: %w: remove it", path, reason(err))
 	}
 	k := &Interactions{file: file}
-	return k, k.read(raw), nil
+	steps := k.read(raw)
+	return k, steps, nil
 }
 
 func openRing(path string) (*os.File, error) {

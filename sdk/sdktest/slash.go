@@ -160,12 +160,12 @@ func (h *Host) commandData(name string, path []string, options []SlashOption) *c
 		option(&given)
 	}
 	below := given.options
-	for n := len(path) - 1; n >= 0; n-- {
+	for n, name := range slices.Backward(path) {
 		kind := subcommand
 		if n < len(path)-1 {
 			kind = subcommandGroup
 		}
-		below = []optionValue{{Name: path[n], Type: kind, Options: below}}
+		below = []optionValue{{Name: name, Type: kind, Options: below}}
 	}
 	return &commandData{ID: strconv.FormatUint(h.nextID(), 10), Name: name, Type: h.kindOf(name), Options: below}
 }

@@ -15,14 +15,11 @@ import (
 	"github.com/switchupcb/disgo"
 )
 
-var (
-	suffix   = os.Getenv("SUFFIX")
-	delay, _ = time.ParseDuration(os.Getenv("DELAY"))
-)
-
 type handler = func(context.Context, *sdk.Bot, *disgo.InteractionCreate) (*sdk.Reply, error)
 
 func main() {
+	suffix := os.Getenv("SUFFIX")
+	form := formOf(suffix)
 	p := sdk.New("answerer" + suffix)
 	command := func(name string, h handler, d ...sdk.Deferral) {
 		p.Command(json.RawMessage(`{"name":"`+name+suffix+`","description":"d"}`), h, d...)
@@ -65,8 +62,10 @@ func fail(context.Context, *sdk.Bot, *disgo.InteractionCreate) (*sdk.Reply, erro
 	return nil, errors.New("the tide is out")
 }
 
-func form(_ context.Context, _ *sdk.Bot, i *disgo.InteractionCreate) (*sdk.Reply, error) {
-	return sdk.ShowModal("form"+suffix+":"+i.ID, "Form", json.RawMessage(`[{"type":18,"label":"L","component":{"type":4,"custom_id":"text","style":1}}]`)), nil
+func formOf(suffix string) handler {
+	return func(_ context.Context, _ *sdk.Bot, i *disgo.InteractionCreate) (*sdk.Reply, error) {
+		return sdk.ShowModal("form"+suffix+":"+i.ID, "Form", json.RawMessage(`[{"type":18,"label":"L","component":{"type":4,"custom_id":"text","style":1}}]`)), nil
+	}
 }
 
 // twice answers by itself and by what it returns: the second is refused.
@@ -114,6 +113,10 @@ func late(h handler) handler {
 }
 
 func wait(ctx context.Context) {
+	delay, err := time.ParseDuration(os.Getenv("DELAY"))
+	if err != nil {
+		delay = 0
+	}
 	select {
 	case <-time.After(delay):
 	case <-ctx.Done():
