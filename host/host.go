@@ -64,6 +64,7 @@ type Host struct {
 	kept     *kept
 	budget   *budget
 	stateDir string
+	answers  *router.Interactions
 
 	reloads   chan struct{} // a place for the reload that runs and one that waits
 	reloading chan struct{} // held by what changes the plugins, or looks what intents they need
@@ -148,13 +149,15 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	h.set(func() { h.guilds, h.kept = guilds, kept })
 	calls := newGatewayCalls(h.log.Named("gateway"))
 	defer calls.Close()
-	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord, calls: calls}
-	commands, err := h.loadPlugins(ctx, r)
+	interactions := h.newInteractions(gate, kept, discord.bot.applicationID)
+	defer interactions.Close() // plugins have ended
+	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord, calls: calls, interactions: interactions}
+	owners, err := h.loadPlugins(ctx, r)
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
 	defer closing(&err, r.set.Close)
-	return stoppedOr(ctx, h.serve(ctx, r, commands))
+	return stoppedOr(ctx, h.serve(ctx, r, owners))
 }
 
 // rooms are what a host runs, in the order in which they are built.
@@ -166,6 +169,8 @@ type rooms struct {
 	kept    *kept
 	calls   *gatewayCalls
 	set     *plugins.Set
+
+	interactions *router.Interactions
 }
 
 // kept is what outlives the host.
@@ -173,6 +178,9 @@ type kept struct {
 	journal  *journal
 	sessions *state.Sessions
 	guilds   *state.Guilds
+
+	interactions *state.Interactions
+	answered     map[uint64]byte // what the host before has done with interactions
 }
 
 func (h *Host) openKept(folder *state.State) (*kept, error) {
@@ -188,16 +196,20 @@ func (h *Host) openKept(folder *state.State) (*kept, error) {
 	if err != nil {
 		return nil, errors.Join(err, events.events.Close(), sessions.Close())
 	}
-	return &kept{events, sessions, guilds}, nil
+	interactions, answered, err := folder.OpenInteractions()
+	if err != nil {
+		return nil, errors.Join(err, events.events.Close(), sessions.Close())
+	}
+	return &kept{events, sessions, guilds, interactions, answered}, nil
 }
 
 func (k *kept) close() error {
-	return errors.Join(k.journal.events.Close(), k.sessions.Close())
+	return errors.Join(k.journal.events.Close(), k.sessions.Close(), k.interactions.Close())
 }
 
 // serve runs sessions and router until ctx ends or one of them fails, and then
 // lets the plugins finish what they have.
-func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet) error {
+func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error {
 	set := r.set
 	events := make(chan gateway.Event, eventQueue)
 	routed := make(chan struct{})
@@ -211,7 +223,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	sessions.begin(first)
 	route := router.New(router.Config{
 		Plugins: targets(set),
-		Owner:   h.placed(commands).Owner,
+		Owners:  h.placed(owners),
 		Journal: r.kept.journal.append,
 		Apply: func(e *gateway.Event) uint64 {
 			sessions.apply(e)
@@ -220,8 +232,9 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		Admit:   sessions.admit,
 		Ready:   sessions.ready,
 		Handled: sessions.handled,
-		REST:    restFor(r.gate, "host"),
 		Log:     h.log.Named("router"),
+
+		Interactions: r.interactions,
 	})
 	h.set(func() { h.sessions, h.router, h.budget = sessions, route, budget })
 	r.calls.begin(first.set, first.count, first.intents)

@@ -16,7 +16,7 @@ import (
 func (h *Host) Status() control.Status {
 	h.mu.Lock()
 	owner, gate, set, route, sessions, dir, phase := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir, h.phase
-	guilds, kept, budget := h.guilds, h.kept, h.budget
+	guilds, kept, budget, answers := h.guilds, h.kept, h.budget, h.answers
 	h.mu.Unlock()
 	out := control.Status{
 		Version:       Version(),
@@ -64,6 +64,9 @@ func (h *Host) Status() control.Status {
 	if kept != nil {
 		events := kept.journal.events
 		out.Journal = &control.Journal{Bytes: events.Bytes(), LimitBytes: int64(h.config.Settings.JournalBytes), Oldest: events.Oldest()}
+	}
+	if answers != nil {
+		out.Interactions = interactionsStatus(answers.Status())
 	}
 	if guilds != nil {
 		out.Cache = guilds.Status()

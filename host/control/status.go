@@ -27,6 +27,8 @@ type Status struct {
 	// Journal and Cache are nil until they are open.
 	Journal *Journal `json:"journal,omitempty"`
 	Cache   *Cache   `json:"cache,omitempty"`
+	// Interactions is nil until plugins are loaded.
+	Interactions *Interactions `json:"interactions,omitempty"`
 }
 
 // User is the bot's account and application.
