@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -31,7 +32,8 @@ func outcomes(c *Cache, guild uint64, readers int) (read func() map[string]int) 
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				got[string(err.(*MissingError).Reason)]++
+				missing, _ := errors.AsType[*MissingError](err)
+				got[string(missing.Reason)]++
 				return
 			}
 			got[fmt.Sprint("version ", s.Version)]++
