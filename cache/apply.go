@@ -178,7 +178,7 @@ func (c *Cache) changeAbsent(sh *shard, guild uint64, l *load, ev event) {
 	case ev.name == "GUILD_CREATE" && unavailable(ev.data):
 		c.isMissing(sh, guild, Outage)
 	case ev.name == "GUILD_CREATE":
-		switch sh.records.byGuild[guild].reason {
+		switch sh.records.of(guild).reason {
 		case Removed, Outage, Forbidden:
 			sh.records.forget(guild)
 		}

@@ -40,7 +40,7 @@ func (c *Cache) expect(guild uint64) {
 	sh := c.shard(guild)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if sh.records.byGuild[guild].reason != Memory {
+	if sh.records.of(guild).reason != Memory {
 		sh.records.forget(guild) // of the session before
 	}
 	sh.await(guild)

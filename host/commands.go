@@ -9,7 +9,6 @@ import (
 
 	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/router"
-	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
 // commandsOff is the value of the setting commands with which nothing is written.
@@ -84,30 +83,24 @@ func (h *Host) declared(r *rooms) (commands *router.CommandSet, options router.S
 	for _, m := range all {
 		options.Present = append(options.Present, m.GetName())
 	}
-	commands, err = router.Merge(commandsOf(all))
-	if err == nil && h.config.Settings.DevGuild != 0 {
+	owners, err := router.MergeOwners(all)
+	if err != nil {
+		return nil, options, nil, err
+	}
+	commands = owners.Commands()
+	if h.config.Settings.DevGuild != 0 {
 		commands, left = commands.In(uint64(h.config.Settings.DevGuild))
 	}
-	return commands, options, left, err
+	return commands, options, left, nil
 }
 
 // placed puts all commands into the one guild that a bot in development has, if
 // the settings name one.
-func (h *Host) placed(commands *router.CommandSet) *router.CommandSet {
+func (h *Host) placed(owners *router.Owners) *router.Owners {
 	if h.config.Settings.DevGuild != 0 {
-		commands, _ = commands.In(uint64(h.config.Settings.DevGuild))
+		owners = owners.In(uint64(h.config.Settings.DevGuild))
 	}
-	return commands
-}
-
-func commandsOf(all []*wire.Manifest) []router.Command {
-	var out []router.Command
-	for _, m := range all {
-		for _, c := range m.GetCommands() {
-			out = append(out, router.Command{Plugin: m.GetName(), Guild: c.GetGuild(), JSON: c.GetJson()})
-		}
-	}
-	return out
+	return owners
 }
 
 // idText is an id in words; "" stands for none.

@@ -38,6 +38,9 @@ type Config struct {
 	// those that they shall replace, and HandoverSkew the 10 s by which Discord may
 	// tell two sessions of one event apart. 0 keeps them.
 	BesideTimeout, HandoverSkew time.Duration
+	// InvalidLimit overrides the 10,000 refused requests (401, 403, 429) in ten minutes
+	// at which Discord bans an address. 0 keeps them.
+	InvalidLimit int
 	// Ready, if not nil, is called once, when all sessions have been started
 	// and the control socket answers.
 	Ready func()
@@ -61,6 +64,7 @@ type Host struct {
 	kept     *kept
 	budget   *budget
 	stateDir string
+	answers  *router.Interactions
 
 	reloads   chan struct{} // a place for the reload that runs and one that waits
 	reloading chan struct{} // held by what changes the plugins, or looks what intents they need
@@ -104,22 +108,28 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, closeMetrics)
-	gate, err := rest.New(rest.Config{Token: h.config.Token, BaseURL: h.config.Settings.APIURL, Log: h.log.Named("rest")})
+	gate, closeGate, err := h.openGate(folder)
 	if err != nil {
 		return err
 	}
-	defer gate.Close()
-	discord, err := introduce(ctx, gate, h.config.Settings.APIURL)
+	defer closing(&err, closeGate)
+	h.set(func() { h.gate = gate })
+	discord, err := h.introduce(ctx, gate)
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
 	gate.SetApplication(discord.bot.applicationID)
-	h.set(func() { h.gate, h.bot = gate, &discord.bot })
+	h.set(func() { h.bot = &discord.bot })
 	h.log.Info("bot known", "name", discord.bot.name, "id", discord.bot.id)
 	if err := folder.Claim(discord.bot.id, discord.bot.name); err != nil {
 		return err
 	}
 
+	closeProxy, err := h.openProxy(folder, gate, discord.bot)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, closeProxy)
 	warm := newWarm(h.config.Settings, folder, h.log.Named("cache"))
 	guilds, err := newGuilds(h.config.Settings, gate, discord.bot.id, warm.wants, h.log.Named("cache"))
 	if err != nil {
@@ -139,13 +149,15 @@ func (h *Host) Run(ctx context.Context) (err error) {
 	h.set(func() { h.guilds, h.kept = guilds, kept })
 	calls := newGatewayCalls(h.log.Named("gateway"))
 	defer calls.Close()
-	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord, calls: calls}
-	commands, err := h.loadPlugins(ctx, r)
+	interactions := h.newInteractions(gate, kept, discord.bot.applicationID)
+	defer interactions.Close() // plugins have ended
+	r := &rooms{folder: folder, gate: gate, guilds: guilds, kept: kept, discord: discord, calls: calls, interactions: interactions}
+	owners, err := h.loadPlugins(ctx, r)
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
 	defer closing(&err, r.set.Close)
-	return stoppedOr(ctx, h.serve(ctx, r, commands))
+	return stoppedOr(ctx, h.serve(ctx, r, owners))
 }
 
 // rooms are what a host runs, in the order in which they are built.
@@ -157,6 +169,8 @@ type rooms struct {
 	kept    *kept
 	calls   *gatewayCalls
 	set     *plugins.Set
+
+	interactions *router.Interactions
 }
 
 // kept is what outlives the host.
@@ -164,6 +178,9 @@ type kept struct {
 	journal  *journal
 	sessions *state.Sessions
 	guilds   *state.Guilds
+
+	interactions *state.Interactions
+	answered     map[uint64]byte // what the host before has done with interactions
 }
 
 func (h *Host) openKept(folder *state.State) (*kept, error) {
@@ -179,16 +196,20 @@ func (h *Host) openKept(folder *state.State) (*kept, error) {
 	if err != nil {
 		return nil, errors.Join(err, events.events.Close(), sessions.Close())
 	}
-	return &kept{events, sessions, guilds}, nil
+	interactions, answered, err := folder.OpenInteractions()
+	if err != nil {
+		return nil, errors.Join(err, events.events.Close(), sessions.Close())
+	}
+	return &kept{events, sessions, guilds, interactions, answered}, nil
 }
 
 func (k *kept) close() error {
-	return errors.Join(k.journal.events.Close(), k.sessions.Close())
+	return errors.Join(k.journal.events.Close(), k.sessions.Close(), k.interactions.Close())
 }
 
 // serve runs sessions and router until ctx ends or one of them fails, and then
 // lets the plugins finish what they have.
-func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet) error {
+func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error {
 	set := r.set
 	events := make(chan gateway.Event, eventQueue)
 	routed := make(chan struct{})
@@ -202,7 +223,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 	sessions.begin(first)
 	route := router.New(router.Config{
 		Plugins: targets(set),
-		Owner:   h.placed(commands).Owner,
+		Owners:  h.placed(owners),
 		Journal: r.kept.journal.append,
 		Apply: func(e *gateway.Event) uint64 {
 			sessions.apply(e)
@@ -211,8 +232,9 @@ func (h *Host) serve(ctx context.Context, r *rooms, commands *router.CommandSet)
 		Admit:   sessions.admit,
 		Ready:   sessions.ready,
 		Handled: sessions.handled,
-		REST:    restFor(r.gate, "host"),
 		Log:     h.log.Named("router"),
+
+		Interactions: r.interactions,
 	})
 	h.set(func() { h.sessions, h.router, h.budget = sessions, route, budget })
 	r.calls.begin(first.set, first.count, first.intents)

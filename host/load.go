@@ -11,8 +11,8 @@ import (
 )
 
 // loadPlugins brings the folder's plugins up as far as their manifests, and
-// merges their commands. A plugin whose commands cannot be merged is left out.
-func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.CommandSet, error) {
+// merges what they answer. A plugin whose commands or custom IDs are those of another one is left out.
+func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.Owners, error) {
 	staging, err := r.folder.Dir("staged")
 	if err != nil {
 		return nil, err
@@ -38,13 +38,14 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.CommandSet, e
 		ApplicationID:  r.discord.bot.applicationID,
 		BotUserID:      r.discord.bot.id,
 		HandlerTimeout: h.config.Settings.HandlerTimeout,
-		REST:           pluginREST(r.gate),
+		REST:           r.interactions.Carry,
 		Guilds:         r.guilds,
 		GuildWait:      h.config.Settings.GuildWait,
 		Gateway:        r.calls,
 		Journal:        r.kept.journal,
 		Cursors:        r.kept.journal,
 		Claims:         h.claims,
+		Interactions:   r.interactions,
 		Log:            h.log.Named("plugins"),
 	})
 	if err != nil {
@@ -52,13 +53,13 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.CommandSet, e
 	}
 	h.set(func() { h.plugins = set })
 	var accepted []*wire.Manifest
-	var merged *router.CommandSet
+	var merged *router.Owners
 	err = set.Load(ctx, func(m *wire.Manifest) error {
 		if err := refuseDenied(m, h.config.Settings.DenyIntents); err != nil {
 			return err
 		}
 		with := append(slices.Clone(accepted), m)
-		all, err := router.Merge(commandsOf(with))
+		all, err := router.MergeOwners(with)
 		if err == nil {
 			accepted, merged = with, all
 		}

@@ -79,7 +79,7 @@ func (l *live) check(others []*wire.Manifest, m *wire.Manifest, reidentify bool)
 		return err
 	}
 	all := slices.Concat(others, []*wire.Manifest{m})
-	if _, err := router.Merge(commandsOf(all)); err != nil {
+	if _, err := router.MergeOwners(all); err != nil {
 		return err
 	}
 	missing := l.missing(all)
@@ -118,9 +118,9 @@ func (h *Host) widen(l *live) (done, failed string) {
 
 // reroute lets the router follow the plugins as they are now.
 func (h *Host) reroute(l *live) {
-	commands, err := router.Merge(commandsOf(manifests(l.set)))
+	owners, err := router.MergeOwners(manifests(l.set))
 	if err != nil {
-		h.log.Error("commands of the plugins not merged", "error", err) // each was checked before
+		h.log.Error("commands and custom IDs of the plugins not merged", "error", err) // each was checked before
 	}
-	l.route.Change(targets(l.set), h.placed(commands).Owner)
+	l.route.Change(targets(l.set), h.placed(owners))
 }

@@ -33,6 +33,9 @@ type Settings struct {
 	// TokenFile is a file that holds the bot's token and is private to its owner.
 	// Without one the token comes from DISCORD_TOKEN.
 	TokenFile string `yaml:"token_file" name:"token-file" placeholder:"FILE" kind:"path" help:"File that holds the bot token (else DISCORD_TOKEN)."`
+	// GlobalRate is Discord's global limit for this bot, in requests a second over all
+	// routes. Default 50; Discord raises it for very large bots.
+	GlobalRate Count `yaml:"global_rate" name:"global-rate" default:"50" help:"Requests a second that Discord allows this bot over all routes."`
 	// LogLevel is trace, debug, info, warn or error. Default info.
 	LogLevel string `yaml:"log_level" name:"log-level" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}."`
 	// LogFormat is text or json. Default text.
@@ -123,6 +126,13 @@ type Settings struct {
 	// Metrics is the address, such as 127.0.0.1:9464, where Prometheus may read what the
 	// host counts. Default none.
 	Metrics string `yaml:"metrics" name:"metrics" placeholder:"ADDRESS" kind:"address" help:"Address for Prometheus to read from, such as 127.0.0.1:9464."`
+	// RestProxy is the address, such as 127.0.0.1:8080, where other programs may use the
+	// gate as if it were Discord's API. They send the key in the state folder's file
+	// proxy.key as their bot token. Default none.
+	RestProxy string `yaml:"rest_proxy" name:"rest-proxy" placeholder:"ADDRESS" kind:"address" help:"Address where other programs may use the gate as Discord's API, such as 127.0.0.1:8080."`
+	// RestProxyReach says who may reach that address: programs of this machine, or any.
+	// Default loopback.
+	RestProxyReach string `yaml:"rest_proxy_reach" name:"rest-proxy-reach" default:"loopback" enum:"loopback,any" help:"From where that address may be reached: ${enum}."`
 	// Plugins holds what concerns one plugin, by its name. Only the file sets it.
 	Plugins map[string]PluginSettings `yaml:"plugins" kong:"-"`
 }
@@ -167,7 +177,7 @@ func (s Settings) Validate() error {
 			}
 		}
 	}
-	return errors.Join(append(faults, s.checkGuard(), s.CachePeople.checkDenied(s.DenyIntents))...)
+	return errors.Join(append(faults, s.checkGuard(), s.CachePeople.checkDenied(s.DenyIntents), s.checkProxy())...)
 }
 
 // checkGuard judges the guard's numbers together.

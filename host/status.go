@@ -16,7 +16,7 @@ import (
 func (h *Host) Status() control.Status {
 	h.mu.Lock()
 	owner, gate, set, route, sessions, dir, phase := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir, h.phase
-	guilds, kept, budget := h.guilds, h.kept, h.budget
+	guilds, kept, budget, answers := h.guilds, h.kept, h.budget, h.answers
 	h.mu.Unlock()
 	out := control.Status{
 		Version:       Version(),
@@ -65,12 +65,14 @@ func (h *Host) Status() control.Status {
 		events := kept.journal.events
 		out.Journal = &control.Journal{Bytes: events.Bytes(), LimitBytes: int64(h.config.Settings.JournalBytes), Oldest: events.Oldest()}
 	}
+	if answers != nil {
+		out.Interactions = interactionsStatus(answers.Status())
+	}
 	if guilds != nil {
 		out.Cache = guilds.Status()
 	}
 	if gate != nil {
-		s := gate.Status()
-		out.REST = control.REST{Requests: s.Requests, Limited: s.Limited, Invalid: uint64(s.Invalid), Queued: s.Queued}
+		out.REST = restStatus(gate)
 	}
 	return out
 }

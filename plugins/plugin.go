@@ -197,6 +197,7 @@ func (p *Plugin) live(ctx context.Context, in *instance) (removed bool) {
 // open gives the plugin its place in the journal: what comes from now on, and
 // what it has missed. It comes before run.
 func (p *Plugin) open() {
+	p.queue.asked = p.set.config.Interactions
 	p.queue.guilds, p.queue.guildWait = p.set.config.Guilds, p.set.config.GuildWait
 	p.queue.keep(wants(p.Manifest()))
 	p.queue.kept.fault = p.fault()

@@ -77,6 +77,7 @@ type queue struct {
 	wake      chan struct{}  // something may be sendable; capacity 1
 	hungry    chan struct{}  // something may be read from the journal; capacity 1
 	closing   chan struct{}  // closed by close
+	asked     Interactions   // nil: nobody knows of them
 	guilds    Guilds         // nil: nobody waits for guilds
 	guildWait time.Duration  // how long an event may wait for its guild
 	parked    sync.WaitGroup // of lanes and interactions that do
@@ -236,6 +237,7 @@ func (q *queue) pop(l *lane) *item {
 
 // drop counts an event that nobody will handle as acknowledged, and by name.
 func (q *queue) drop(i *item) {
+	q.lose(i)
 	q.count.dropped[i.event.Name]++
 	q.acknowledge(i)
 	q.release(i)

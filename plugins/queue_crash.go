@@ -41,6 +41,7 @@ func (q *queue) crashed() (dead []wire.Event) {
 			again = append(again, i)
 			continue
 		}
+		q.lose(i)
 		dead = append(dead, *i.event)
 		q.count.deadLetters++
 		q.acknowledge(i)

@@ -111,7 +111,7 @@ func (q *queue) receive(e *wire.Event, lost uint64, mine bool) {
 	case k.cursor != nil && k.cursor.Acked(e.Index):
 	case !mine || !q.wanted.takes(e):
 		q.acknowledged(e.Index, e.Index)
-	case e.Name == interactionCreate && e.Index > k.maybe && q.now().Sub(time.Unix(0, e.Received)) > interactionAnswer:
+	case e.Name == interactionCreate && q.tooOld(e):
 		q.count.dropped[e.Name]++
 		q.acknowledged(e.Index, e.Index)
 	default:
@@ -123,6 +123,13 @@ func (q *queue) receive(e *wire.Event, lost uint64, mine bool) {
 		q.append(i)
 		q.signal(q.wake)
 	}
+}
+
+// tooOld says of an interaction that waited in the journal whether it is too old to
+// be handled, where nobody knows better. What an earlier life of the host may have
+// handed to a process comes again all the same.
+func (q *queue) tooOld(e *wire.Event) bool {
+	return q.asked == nil && e.Index > q.kept.maybe && q.now().Sub(time.Unix(0, e.Received)) > interactionAnswer
 }
 
 // countLost counts what the journal had to let go before the plugin came to it.

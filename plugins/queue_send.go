@@ -48,15 +48,20 @@ func (q *queue) takeRedelivered(b *wire.Batch) (done bool) {
 	if len(q.inFlight) > 0 {
 		return false
 	}
-	if len(q.redeliver) == 0 {
-		q.recovering, q.redeliver = false, nil
-		return true
+	for len(q.redeliver) > 0 {
+		i := q.redeliver[0]
+		q.redeliver[0] = nil
+		q.redeliver = q.redeliver[1:]
+		if !q.stale(i) {
+			q.fly(b, i)
+			return false
+		}
+		q.count.dropped[i.event.Name]++
+		q.acknowledge(i)
+		q.land(i)
 	}
-	i := q.redeliver[0]
-	q.redeliver[0] = nil
-	q.redeliver = q.redeliver[1:]
-	q.fly(b, i)
-	return false
+	q.recovering, q.redeliver = false, nil
+	return true
 }
 
 func (q *queue) takeInteractions(b *wire.Batch) {
@@ -72,7 +77,12 @@ func (q *queue) takeInteractions(b *wire.Batch) {
 			q.hold(q.pop(l))
 			continue
 		}
-		q.send(b, q.pop(l))
+		i := q.pop(l)
+		if q.stale(i) { // asked last of all: from here on it is with a process
+			q.drop(i)
+			continue
+		}
+		q.send(b, i)
 	}
 }
 

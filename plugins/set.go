@@ -55,7 +55,10 @@ type Config struct {
 	// is for every plugin that takes interactions. It is asked only about those
 	// that waited in the journal.
 	Claims func(plugin string, e *wire.Event) bool
-	Log    hclog.Logger
+	// Interactions may be nil: then each goes to its plugin as long as its token
+	// works.
+	Interactions Interactions
+	Log          hclog.Logger
 
 	hangMargin time.Duration // tests have less patience
 }
@@ -78,6 +81,12 @@ type Set struct {
 	cancel  context.CancelFunc
 	enter   func(p *Plugin, in *instance) bool // starts a plugin's run; false when the set is closed
 	closed  sync.Once
+}
+
+// Available says whether the plugin of this name takes events, or will in a
+// moment.
+func (s *Set) Available(name string) bool {
+	return slices.ContainsFunc(s.Plugins(), func(p *Plugin) bool { return p.Name() == name && p.Available() })
 }
 
 // New prepares a Set. Close it.

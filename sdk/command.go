@@ -6,19 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/holdfast-bot/holdfast/sdk/wire"
 	"github.com/switchupcb/disgo"
 )
 
-// CommandHandler answers a command. Its reply is sent as the interaction's
-// callback. A nil reply without an error says that the handler answered by
-// itself. An error is logged with a reference, which the user is told in a
-// short apology that only they see.
+// CommandHandler answers a command, a component or a modal. Its reply is sent as
+// the interaction's callback, once: a second answer is refused with an error. A nil
+// reply without an error says that the handler answered by itself. An error is
+// logged with a reference, which the user is told in a short apology that only they
+// see.
 type CommandHandler func(ctx context.Context, bot *Bot, interaction *disgo.InteractionCreate) (*Reply, error)
 
 // commandKey is what Discord keeps unique.
@@ -30,9 +31,10 @@ type commandKey struct {
 
 type command struct {
 	commandKey
-	json []byte
-	run  CommandHandler
-	from string // the handler's name
+	json     []byte
+	deferral wire.Deferral
+	answering
+	suggest *answering // of Autocomplete, nil for none
 }
 
 // Kinds of commands (Discord's documentation, "Application Command Types").
@@ -47,9 +49,10 @@ const (
 // disgo; in JSON a guild_id makes it a guild's command. The host registers the
 // commands of all plugins with Discord together.
 //
-// The handler runs at once, beside those of other events, and should return
-// within 3 s (Discord's limit for a first answer).
-func (p *Plugin) Command(command any, handler CommandHandler) {
+// The handler runs at once, beside those of other events, and may take its time:
+// when it takes longer than 2 s the host defers, see Deferral. For subcommands see
+// Subcommands.
+func (p *Plugin) Command(command any, handler CommandHandler, deferral ...Deferral) {
 	p.mustBeOpen("Command")
 	c, err := parseCommand(command)
 	if err != nil {
@@ -63,9 +66,11 @@ func (p *Plugin) Command(command any, handler CommandHandler) {
 			panic(fmt.Sprintf("Command: %s is registered twice: names are unique for each type and guild", c.commandKey))
 		}
 	}
-	c.run, c.from = handler, funcName(handler)
-	r := p.routeOf(interactionCreate)
-	r.hasCommands, r.commandSlot = true, r.slot(reflect.TypeFor[disgo.InteractionCreate]())
+	c.answering = answering{what: c.String(), run: handler, from: funcName(handler)}
+	if c.deferral = oneDeferral("Command", deferral); c.deferral == wire.Deferral_DEFERRAL_UPDATE {
+		panic(fmt.Sprintf("Command: %s is to be deferred by an update: a command has no message to be updated", c.commandKey))
+	}
+	p.answers()
 	p.commands = append(p.commands, c)
 }
 

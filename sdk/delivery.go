@@ -60,6 +60,7 @@ type delivery struct {
 	routes   map[string]*route
 	names    map[string]string // the routes' names, interned
 	commands map[commandKey]*command
+	plugin   *Plugin
 	line     *line
 	log      hclog.Logger
 	timeout  time.Duration
@@ -81,6 +82,7 @@ func newDelivery(p *Plugin, l *line, log hclog.Logger, timeout time.Duration) *d
 		routes:   p.routes,
 		names:    make(map[string]string),
 		commands: make(map[commandKey]*command),
+		plugin:   p,
 		line:     l,
 		log:      log,
 		timeout:  timeout,

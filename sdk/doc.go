@@ -27,6 +27,16 @@
 // An event whose acknowledgement is missing when the plugin ends is delivered
 // again to the next process, with Bot.Redelivered set.
 //
+// # Interactions
+//
+// Command, Component and Modal register who answers commands, buttons and select
+// menus, and modals; Autocomplete who suggests values. The answer is what the
+// handler returns: Text, Embeds, ShowModal or RawReply. Discord wants one within
+// 3 s. Authors need not care: at 2 s the host defers, and sends what comes later as
+// the edit or follow-up that Discord takes then (Deferral says what users see
+// meanwhile). An answer is given once: a second one is an error. An error of a
+// handler becomes a short apology with a reference that is in the log, too.
+//
 // # Guilds
 //
 // The host keeps the guilds that are active: roles, emojis, channels, active

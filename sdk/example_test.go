@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -419,4 +421,51 @@ func ExampleSend() {
 		return nil
 	})
 	p.Run()
+}
+
+// A button's handler changes the message that it belongs to, however long it
+// takes: the host defers.
+func ExamplePlugin_Component() {
+	p := sdk.New("poll")
+	p.Component("vote:", func(_ context.Context, _ *sdk.Bot, i *disgo.InteractionCreate) (*sdk.Reply, error) {
+		choice := strings.TrimPrefix(i.MessageComponent().CustomID, "vote:")
+		return sdk.Text("You have voted for " + choice + ".").Update(), nil
+	})
+}
+
+// A button opens a modal, which must not come late, and the modal's handler reads
+// what was typed.
+func ExamplePlugin_Modal() {
+	p := sdk.New("feedback")
+	p.Component("feedback", func(context.Context, *sdk.Bot, *disgo.InteractionCreate) (*sdk.Reply, error) {
+		return sdk.ShowModal("feedback:", "Feedback", json.RawMessage(`[
+			{"type": 18, "label": "What do you think?", "component": {"type": 4, "custom_id": "text", "style": 2}}
+		]`)), nil
+	}, sdk.DeferNever)
+	p.Modal("feedback:", func(_ context.Context, bot *sdk.Bot, _ *disgo.InteractionCreate) (*sdk.Reply, error) {
+		return sdk.Text("Thank you for your " + strconv.Itoa(len(bot.Inputs()["text"])) + " letters.").Ephemeral(), nil
+	}, sdk.DeferEphemeral)
+}
+
+// A command with subcommands, and suggestions for one of its options.
+func ExampleSubcommands() {
+	p := sdk.New("config")
+	p.Command(json.RawMessage(`{"name": "config", "description": "Settings", "options": [
+		{"type": 1, "name": "list", "description": "Shows all"},
+		{"type": 1, "name": "set", "description": "Changes one", "options": [
+			{"type": 3, "name": "key", "description": "Which", "required": true, "autocomplete": true},
+			{"type": 3, "name": "value", "description": "To what", "required": true}
+		]}
+	]}`), sdk.Subcommands(map[string]sdk.CommandHandler{
+		"list": func(context.Context, *sdk.Bot, *disgo.InteractionCreate) (*sdk.Reply, error) {
+			return sdk.Text("There are none."), nil
+		},
+		"set": func(_ context.Context, _ *sdk.Bot, i *disgo.InteractionCreate) (*sdk.Reply, error) {
+			given := sdk.Arguments(i)
+			return sdk.Text(given["key"] + " is " + given["value"] + " now."), nil
+		},
+	}), sdk.DeferEphemeral)
+	p.Autocomplete("config", func(_ context.Context, _ *sdk.Bot, _ *disgo.InteractionCreate, typing sdk.Typing) ([]sdk.Choice, error) {
+		return []sdk.Choice{{Name: typing.Value + " color", Value: "color"}}, nil
+	})
 }

@@ -36,8 +36,8 @@ func (d *delivery) prepare(j *job) {
 	}
 }
 
-// handle runs the event's handlers one after another: the command's that it
-// calls, then the others in the order of their registration.
+// handle runs the event's handlers one after another: the one that answers it,
+// then the others in the order of their registration.
 func (d *delivery) handle(stream context.Context, j *job) {
 	if j.route == nil {
 		return // not asked for; acknowledged all the same
@@ -52,8 +52,8 @@ func (d *delivery) handle(stream context.Context, j *job) {
 	j.bot.ticket = ticket
 	d.line.fillClient(&j.client, clientHeader(ticket, j.event.Name))
 	if j.route.hasCommands {
-		if e, c := d.commandFor(j); c != nil {
-			d.note(j, c.from, d.runCommand(ctx, j, e, c))
+		if e, a := d.answeringFor(j); a != nil {
+			d.note(j, a.from, d.runAnswering(ctx, j, e, a))
 		}
 	}
 	for n := range j.route.handlers {

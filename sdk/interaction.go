@@ -14,8 +14,11 @@ import (
 )
 
 const (
-	// applicationCommand is the type of the interactions that Command handles.
+	// applicationCommand, messageComponent and modalSubmit are the types of the
+	// interactions that Command, Component and Modal handle.
 	applicationCommand = 2
+	messageComponent   = 3
+	modalSubmit        = 5
 	// callbackTimeout bounds sending an answer; Discord takes first answers for
 	// 3 s, the host's gate may need a little longer to say so.
 	callbackTimeout = 10 * time.Second
@@ -32,13 +35,22 @@ type envelope struct {
 	Token string `json:"token"`
 	Type  int    `json:"type"`
 	Data  struct {
-		Name    string `json:"name"`
-		Type    int    `json:"type"`
-		GuildID string `json:"guild_id"`
+		Name     string `json:"name"`
+		Type     int    `json:"type"`
+		GuildID  string `json:"guild_id"`
+		CustomID string `json:"custom_id"`
 	} `json:"data"`
 }
 
-// commandError is a command that failed; the user was told the reference.
+// answering is a handler that answers interactions.
+type answering struct {
+	what     string // a command or custom IDs, for messages
+	run      CommandHandler
+	from     string // the handler's name
+	suggests bool   // it is of an autocomplete, which has no messages
+}
+
+// commandError is an answer that failed; the user was told the reference.
 type commandError struct {
 	command   string
 	reference string
@@ -48,30 +60,48 @@ type commandError struct {
 func (e *commandError) Error() string { return e.err.Error() }
 func (e *commandError) Unwrap() error { return e.err }
 
+// answeringFor finds who answers the interaction.
+func (d *delivery) answeringFor(j *job) (*envelope, *answering) {
+	e := new(envelope)
+	if err := guarded(func() error { return goccy.Unmarshal(j.event.Data, e) }); err != nil {
+		return nil, nil
+	}
+	switch e.Type {
+	case applicationCommand:
+		if c := d.commandFor(e); c != nil {
+			return e, &c.answering
+		}
+	case autocompletion:
+		if c := d.commandFor(e); c != nil {
+			return e, c.suggest
+		}
+	case messageComponent:
+		return e, longest(d.plugin.components, e.Data.CustomID)
+	case modalSubmit:
+		return e, longest(d.plugin.modals, e.Data.CustomID)
+	}
+	return e, nil
+}
+
 // commandFor finds the command that the interaction calls. Data's guild is the
 // one where the command is registered: a host may have registered a global
 // command in a guild, then the global one is meant, or another guild's.
-func (d *delivery) commandFor(j *job) (*envelope, *command) {
-	e := new(envelope)
-	err := guarded(func() error { return goccy.Unmarshal(j.event.Data, e) })
-	if err != nil || e.Type != applicationCommand {
-		return nil, nil
-	}
+func (d *delivery) commandFor(e *envelope) *command {
 	guild, _ := strconv.ParseUint(e.Data.GuildID, 10, 64)
 	key := commandKey{guild: guild, kind: max(e.Data.Type, chatInput), name: e.Data.Name}
 	if c, ok := d.commands[key]; ok {
-		return e, c
+		return c
 	}
 	key.guild = 0
 	if c, ok := d.commands[key]; ok || guild == 0 {
-		return e, c
+		return c
 	}
-	return e, d.elsewhere(key)
+	return d.elsewhere(key)
 }
 
-// runCommand runs the handler of a command and sends what it returns.
-func (d *delivery) runCommand(ctx context.Context, j *job, e *envelope, c *command) error {
-	reply, err := d.askCommand(ctx, j, c)
+// runAnswering runs the handler and sends what it returns.
+func (d *delivery) runAnswering(ctx context.Context, j *job, e *envelope, a *answering) error {
+	reply, err := d.ask(ctx, j, a)
 	if j.state.Load() != running {
 		return nil // too late: nobody waits for this answer
 	}
@@ -88,8 +118,11 @@ func (d *delivery) runCommand(ctx context.Context, j *job, e *envelope, c *comma
 		}
 		err = wrapAnswer(err)
 	}
-	failed := &commandError{command: c.String(), reference: rand.Text()[:8], err: err}
+	failed := &commandError{command: a.what, reference: rand.Text()[:8], err: err}
 	apology := Text("Something went wrong (reference " + failed.reference + ").").Ephemeral()
+	if a.suggests {
+		apology = choicesReply(nil)
+	}
 	if err := d.answer(ctx, e, apology); err != nil {
 		j.bot.Log.Debug("apology not sent", "reference", failed.reference, "error", tell(err))
 	}
@@ -103,14 +136,14 @@ func wrapAnswer(err error) error {
 	return fmt.Errorf("answer the interaction: %w", err)
 }
 
-// askCommand decodes the interaction and calls the handler.
-func (d *delivery) askCommand(ctx context.Context, j *job, c *command) (reply *Reply, err error) {
+// ask decodes the interaction and calls the handler.
+func (d *delivery) ask(ctx context.Context, j *job, a *answering) (reply *Reply, err error) {
 	interaction, err := decoded[disgo.InteractionCreate](j, j.route.commandSlot)
 	if err != nil {
 		return nil, err
 	}
 	err = protected(func() (err error) {
-		reply, err = c.run(ctx, &j.bot, interaction)
+		reply, err = a.run(ctx, &j.bot, interaction)
 		return err
 	})
 	return reply, err

@@ -24,9 +24,12 @@ type Plugin struct {
 	routes   map[string]*route
 	order    []*route // as registered
 	commands []*command
+	deferral wire.Deferral
 	onStart  []func(context.Context, *Bot) error
 	state    *stateForm // nil if none is kept
 	serving  bool
+
+	components, modals []*customIDs
 }
 
 // New begins a plugin. Its name is 1 to 64 letters, digits, '-' or '_'. The
@@ -86,15 +89,16 @@ func (p *Plugin) routeOf(event string) *route {
 
 // manifest is what the plugin says of itself.
 func (p *Plugin) manifest() *wire.Manifest {
-	m := &wire.Manifest{Name: p.name, Version: p.version, Sdk: sdkName + " " + moduleVersion(), Intents: p.intents, HasState: p.state != nil}
+	m := &wire.Manifest{Name: p.name, Version: p.version, Sdk: sdkName + " " + moduleVersion(), Intents: p.intents, HasState: p.state != nil, Deferral: p.deferral}
 	for _, r := range p.order {
 		if r.subscribed {
 			m.Events = append(m.Events, &wire.Subscription{Event: r.event, WithGuild: r.guild != 0, GuildParts: uint32(r.guild)})
 		}
 	}
 	for _, c := range p.commands {
-		m.Commands = append(m.Commands, &wire.Command{Guild: c.guild, Json: c.json})
+		m.Commands = append(m.Commands, &wire.Command{Guild: c.guild, Json: c.json, Deferral: c.deferral})
 	}
+	m.Components, m.Modals = customIDsOf(p.components), customIDsOf(p.modals)
 	return m
 }
 

@@ -35,6 +35,9 @@ func (m metrics) Collect(out chan<- prometheus.Metric) {
 	to.gauge("start_time_seconds", "When the host started, Unix time.", float64(s.Started.UnixMilli())/1000)
 	to.events(s.Events)
 	to.requests(s.REST)
+	if s.Interactions != nil {
+		to.interactions(*s.Interactions)
+	}
 	if i := s.Identifies; i != nil {
 		to.gauge("identifies_remaining", "How often the bot may still identify before the reset.", float64(i.Remaining))
 		to.gauge("identifies_total_a_day", "How often the bot may identify a day.", float64(i.Total))

@@ -15,13 +15,17 @@ func TestMetrics(t *testing.T) {
 	seven := 7
 	status := Status{
 		Version: "v1", Phase: "running", Started: time.Unix(1_700_000_000, 0),
-		Events:     Events{Received: 10, Delivered: 9, Dropped: 3, DroppedByName: map[string]uint64{"TYPING_START": 3}},
-		REST:       REST{Requests: 5, Limited: 1, Invalid: 2, Queued: 4},
+		Events: Events{Received: 10, Delivered: 9, Dropped: 3, DroppedByName: map[string]uint64{"TYPING_START": 3}},
+		REST: REST{Requests: 5, Limited: 1, Invalid: 2, Queued: 4, Banned: true, Callers: []Caller{
+			{Name: "hello", Requests: 5, Invalid: 2, Stopped: 3, Standing: "stopped"}, {Name: "guild cache", Standing: "good"},
+		}},
 		Identifies: &Identifies{Total: 1000, Remaining: 990},
 		Shards:     []Shard{{Shard: 0, State: "ready", LatencyMS: 40, Guilds: &seven, Resumes: 2}, {Shard: 1, State: "waiting"}},
 		Plugins:    []Plugin{{Name: "hello", State: "running", Generation: 3, Acked: 8, Restarts: 1}},
 		Journal:    &Journal{Bytes: 100, LimitBytes: 200},
-		Cache:      &Cache{Guilds: 6, Bytes: 600, Hits: 60, Loads: 5, Failed: 1, Missing: map[string]uint64{"guard open": 2}, Guard: "open", Tokens: 0.5},
+
+		Interactions: &Interactions{Waiting: 1, Deferred: 5, Late: 4, Expired: 2},
+		Cache:        &Cache{Guilds: 6, Bytes: 600, Hits: 60, Loads: 5, Failed: 1, Missing: map[string]uint64{"guard open": 2}, Guard: "open", Tokens: 0.5},
 	}
 	m, err := ListenMetrics("127.0.0.1:0", func() Status { return status }, nil)
 	if err != nil {
@@ -41,11 +45,15 @@ func TestMetrics(t *testing.T) {
 		`holdfast_info{phase="running",version="v1"} 1`, `holdfast_start_time_seconds 1.7e+09`,
 		`holdfast_events_received_total 10`, `holdfast_events_dropped_total{event="TYPING_START"} 3`,
 		`holdfast_requests_invalid 2`, `holdfast_identifies_remaining 990`,
+		`holdfast_requests_banned 1`, `holdfast_requests_stopped 0`, `holdfast_caller_requests_total{caller="hello"} 5`,
+		`holdfast_caller_requests_invalid{caller="hello"} 2`, `holdfast_caller_requests_not_sent_total{caller="hello"} 3`,
+		`holdfast_caller_throttled{caller="guild cache"} 0`, `holdfast_caller_throttled{caller="hello"} 1`,
 		`holdfast_shard_ready{shard="0"} 1`, `holdfast_shard_ready{shard="1"} 0`, `holdfast_shard_latency_seconds{shard="0"} 0.04`,
 		`holdfast_shard_guilds{shard="0"} 7`, `holdfast_shard_resumes_total{shard="0"} 2`,
 		`holdfast_plugin_acknowledged_total{plugin="hello"} 8`, `holdfast_plugin_generation{plugin="hello"} 3`,
 		`holdfast_journal_bytes 100`, `holdfast_cache_guilds 6`, `holdfast_cache_failed_loads_total 1`,
 		`holdfast_cache_missing_total{reason="guard open"} 2`, `holdfast_guard_state{state="open"} 1`, `holdfast_guard_state{state="closed"} 0`,
+		`holdfast_interactions_waiting 1`, `holdfast_interactions_deferred_total 5`, `holdfast_interactions_expired_total 2`,
 		`holdfast_guard_tokens 0.5`, `go_goroutines `,
 	} {
 		if !strings.Contains(body, "\n"+want) {

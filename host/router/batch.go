@@ -1,8 +1,6 @@
 package router
 
 import (
-	"context"
-
 	"github.com/holdfast-bot/holdfast/host/gateway"
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
@@ -25,7 +23,7 @@ type batch struct {
 
 // take routes an event and what has come behind it, up to a batch. One event may
 // stand for more than that.
-func (r *Router) take(ctx context.Context, first *gateway.Event, events <-chan gateway.Event) {
+func (r *Router) take(first *gateway.Event, events <-chan gateway.Event) {
 	b := &r.batch
 	bytes := r.admit(first)
 	for more := true; more && len(b.came) < maxBatch && bytes < maxBatchBytes; {
@@ -41,7 +39,7 @@ func (r *Router) take(ctx context.Context, first *gateway.Event, events <-chan g
 	for rest := b.came; len(rest) > 0; {
 		n := batchOf(rest)
 		b.events, rest = rest[:n], rest[n:]
-		r.route(ctx)
+		r.route()
 	}
 	clear(b.came) // what was routed is the plugins' to keep
 	if b.came = b.came[:0]; cap(b.came) > 4*maxBatch {
@@ -78,7 +76,7 @@ func batchOf(events []gateway.Event) int {
 }
 
 // route takes a batch through the cache and the journal to the plugins.
-func (r *Router) route(ctx context.Context) {
+func (r *Router) route() {
 	b := &r.batch
 	t := r.table.Load()
 	for n := range b.events {
@@ -87,7 +85,7 @@ func (r *Router) route(ctx context.Context) {
 		if r.config.Apply != nil {
 			version = r.config.Apply(e)
 		}
-		if targets := r.targets(ctx, t, e); len(targets) > 0 {
+		if targets := r.targets(t, e); len(targets) > 0 {
 			frame := frameOf(e)
 			frame.GuildVersion = version
 			b.frames, b.targets = append(b.frames, frame), append(b.targets, targets)
@@ -110,11 +108,11 @@ func (r *Router) route(ctx context.Context) {
 	b.events, b.frames, b.targets = nil, b.frames[:0], b.targets[:0]
 }
 
-func (r *Router) targets(ctx context.Context, t *table, e *gateway.Event) []Plugin {
+func (r *Router) targets(t *table, e *gateway.Event) []Plugin {
 	if e.Name != interactionCreate {
 		return t.byEvent[e.Name]
 	}
-	return r.interactionTargets(ctx, e, t)
+	return r.interactionTargets(e, t)
 }
 
 // settle tells up to where the shards' events are journaled or wanted by nobody.

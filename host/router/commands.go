@@ -58,10 +58,11 @@ func (k commandKey) String() string {
 
 // wanted is a command of the set, read once.
 type wanted struct {
-	key    commandKey
-	plugin string
-	raw    json.RawMessage
-	fields map[string]any // canonical
+	key      commandKey
+	declared commandKey // the same, but where the plugin wants it
+	plugin   string
+	raw      json.RawMessage
+	fields   map[string]any // canonical
 }
 
 // CommandSet is what all plugins declare, merged. It does not change and is
@@ -115,19 +116,26 @@ func byKindAndName(a, b *wanted) int {
 // Owner names the plugin that registered a command. A guild's own command goes
 // before a global one; guild 0 asks for the global one.
 func (s *CommandSet) Owner(kind int, name string, guild uint64) (plugin string, ok bool) {
+	_, plugin, ok = s.find(kind, name, guild)
+	return plugin, ok
+}
+
+// find is Owner with the command's key as its plugin has declared it.
+func (s *CommandSet) find(kind int, name string, guild uint64) (key commandKey, plugin string, ok bool) {
 	if s == nil {
-		return "", false
+		return key, "", false
 	}
-	if plugin, ok = s.base.Owner(kind, name, guild); ok {
-		return plugin, true // as declared, wherever it is registered
+	if key, plugin, ok = s.base.find(kind, name, guild); ok {
+		return key, plugin, true // as declared, wherever it is registered
 	}
 	name = strings.TrimSpace(name)
 	for _, scope := range []uint64{guild, 0} {
-		if w := s.byKey[commandKey{guild: scope, kind: kind, name: name}]; w != nil {
-			return w.plugin, true
+		key = commandKey{guild: scope, kind: kind, name: name}
+		if w := s.byKey[key]; w != nil {
+			return w.declared, w.plugin, true
 		}
 	}
-	return "", false
+	return commandKey{}, "", false
 }
 
 func readCommand(c Command) (*wanted, error) {
@@ -145,7 +153,7 @@ func readCommand(c Command) (*wanted, error) {
 	if err := checkCommand(c.JSON, c.Guild != 0, key.kind); err != nil {
 		return nil, fmt.Errorf("plugin %s: %s: %w", c.Plugin, key, err)
 	}
-	return &wanted{key: key, plugin: c.Plugin, raw: c.JSON, fields: fields}, nil
+	return &wanted{key: key, declared: key, plugin: c.Plugin, raw: c.JSON, fields: fields}, nil
 }
 
 func conflict(a, b *wanted) error {

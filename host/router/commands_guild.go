@@ -42,7 +42,7 @@ func (s *CommandSet) In(guild uint64) (in *CommandSet, left []string) {
 		case other != nil:
 			left = append(left, fmt.Sprintf("%s: there is one of plugin %s already", w.key, other.plugin))
 		default:
-			in.put(&wanted{key: key, plugin: w.plugin, raw: w.raw, fields: withoutGlobal(w.fields)})
+			in.put(&wanted{key: key, declared: w.declared, plugin: w.plugin, raw: w.raw, fields: withoutGlobal(w.fields)})
 		}
 	}
 	return in, left

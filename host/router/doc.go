@@ -11,6 +11,9 @@
 // A batch is what has come while the last one was routed; its events are
 // journaled with one write. Plugins never make the router wait. Only the disk
 // can; then its channel fills, and the sessions stop reading and go on beating.
-// Answers to interactions that no plugin takes are sent by at most 16 goroutines
-// that Run waits for.
+//
+// [Interactions] has every interaction in hand, from its arrival on: timers of its
+// own defer what no plugin answers within 2 s, and the plugins' answers pass it on
+// their way to Discord. What it sends by itself has a goroutine each, at most 64
+// under way, which Interactions.Close waits for.
 package router

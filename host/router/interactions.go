@@ -1,13 +1,13 @@
 package router
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/holdfast-bot/holdfast/host/gateway"
+	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
 // The events that the router knows.
@@ -16,18 +16,13 @@ const (
 	ready             = "READY"
 )
 
-// Interaction types and callback types, from Discord's documentation
-// ("Receiving and Responding").
+// Interaction types, from Discord's documentation ("Interaction Type").
 const (
 	interactionCommand      = 2
+	interactionComponent    = 3
 	interactionAutocomplete = 4
-	callbackMessage         = 4
-	callbackAutocomplete    = 8
-	ephemeral               = 1 << 6
+	interactionModal        = 5
 )
-
-// answerTimeout is Discord's limit for the first answer to an interaction.
-const answerTimeout = 3 * time.Second
 
 // interaction is the little of an interaction that the router reads.
 type interaction struct {
@@ -35,95 +30,87 @@ type interaction struct {
 	Token string `json:"token"`
 	Type  int    `json:"type"`
 	Data  struct {
-		Name    string `json:"name"`
-		Type    int    `json:"type"`
-		GuildID string `json:"guild_id"` // of the command, if it is a guild's own
+		Name     string `json:"name"`
+		Type     int    `json:"type"`
+		GuildID  string `json:"guild_id"` // of the command, if it is a guild's own
+		CustomID string `json:"custom_id"`
 	} `json:"data"`
+	Message *struct{} `json:"message"` // that a component belongs to, or that a modal was opened from
+}
+
+// snowflake is the interaction's id, 0 if it has none.
+func (i *interaction) snowflake() uint64 {
+	id, err := strconv.ParseUint(i.ID, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
 }
 
 // interactionTargets says who gets an interaction: the plugin that owns the
-// command, else those that registered for interactions, else nobody, and then
-// the host answers.
-func (r *Router) interactionTargets(ctx context.Context, e *gateway.Event, t *table) []Plugin {
-	targets, i, err := t.interactionTargets(e.Data, e.Guild)
-	switch {
-	case err != nil:
+// command or the custom ID, else those that registered for interactions, else
+// nobody, and then the host answers. From here on its time runs.
+func (r *Router) interactionTargets(e *gateway.Event, t *table) []Plugin {
+	targets, i, d, err := t.interactionTargets(e.Data, e.Guild)
+	if err != nil {
 		r.config.Log.Warn("interaction not readable", "shard", e.Shard, "seq", e.Seq, "error", err)
-	case len(targets) == 0:
+		return targets
+	}
+	if len(targets) == 0 {
 		r.unclaimed.Add(1)
-		r.answer(ctx, &i)
+	}
+	if r.config.Interactions != nil && !r.config.Interactions.open(arrivalOf(&i, d, targets, e.Received, e.Replayed)) {
+		return nil
 	}
 	return targets
 }
 
 // interactionTargets reads the interaction, too. One that cannot be read goes to
 // whoever asked for interactions: raw, he may.
-func (t *table) interactionTargets(data []byte, guild uint64) (targets []Plugin, i interaction, err error) {
+func (t *table) interactionTargets(data []byte, guild uint64) (targets []Plugin, i interaction, d wire.Deferral, err error) {
 	targets = t.byEvent[interactionCreate]
 	if err := json.Unmarshal(data, &i); err != nil {
-		return targets, i, fmt.Errorf("read interaction: %w", err)
+		return targets, i, 0, fmt.Errorf("read interaction: %w", err)
 	}
-	if owner := t.ownerOf(&i, guild); owner != nil {
-		return []Plugin{owner}, i, nil
+	if name, d, ok := t.owners.of(&i, guild); ok && t.byName[name] != nil {
+		return []Plugin{t.byName[name]}, i, d, nil
 	}
-	return targets, i, nil
+	if len(targets) == 1 {
+		d = t.owners.deferral(d, targets[0].Manifest().GetName())
+	}
+	return targets, i, d, nil
 }
 
-func (t *table) ownerOf(i *interaction, guild uint64) Plugin {
-	if t.owner == nil || i.Type != interactionCommand && i.Type != interactionAutocomplete {
-		return nil
-	}
-	if i.Data.GuildID == "" {
-		guild = 0
-	}
-	name, ok := t.owner(max(i.Data.Type, 1), i.Data.Name, guild)
-	if !ok {
-		return nil
-	}
-	return t.byName[name]
-}
-
-// answer tells the user that nobody takes the interaction, instead of leaving
-// him with a failure after three seconds.
-func (r *Router) answer(ctx context.Context, i *interaction) {
-	if r.config.REST == nil {
-		return
-	}
-	select {
-	case r.answerer <- struct{}{}:
-	default:
-		r.config.Log.Warn("interaction not answered: too many at once that no plugin takes", "command", i.Data.Name)
-		return
-	}
-	id, token, autocomplete := i.ID, i.Token, i.Type == interactionAutocomplete
-	r.config.Log.Warn("interaction that no plugin takes", "type", i.Type, "command", i.Data.Name)
-	r.answers.Go(func() {
-		defer func() { <-r.answerer }()
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-		defer cancel()
-		if err := r.sendAnswer(ctx, id, token, autocomplete); err != nil {
-			r.config.Log.Warn("answer an interaction that no plugin takes", "error", err)
+// Owns says whether an interaction that waited in the journal is for the plugin
+// of this name, as the plugins are now, and not too old. Its time runs from here on,
+// too.
+func (r *Router) Owns(plugin string, e *wire.Event) bool {
+	t := r.table.Load()
+	targets, i, d, err := t.interactionTargets(e.Data, e.Guild)
+	for _, p := range targets {
+		if p.Manifest().GetName() != plugin {
+			continue
 		}
-	})
+		return err != nil || r.config.Interactions == nil ||
+			r.config.Interactions.open(arrivalOf(&i, d, targets, time.Unix(0, e.Received), true))
+	}
+	return false
 }
 
-func (r *Router) sendAnswer(ctx context.Context, id, token string, autocomplete bool) error {
-	callback := map[string]any{"type": callbackMessage, "data": map[string]any{
-		"content": "Nothing answers this at the moment.", "flags": ephemeral,
-	}}
-	if autocomplete {
-		callback = map[string]any{"type": callbackAutocomplete, "data": map[string]any{"choices": []any{}}}
+// arrival is an interaction that has come, and for whom.
+type arrival struct {
+	interaction
+
+	deferral wire.Deferral
+	plugins  []string
+	received time.Time
+	replayed bool // after a RESUME, or from the journal: it may be late by any time
+}
+
+func arrivalOf(i *interaction, d wire.Deferral, targets []Plugin, received time.Time, replayed bool) *arrival {
+	a := &arrival{interaction: *i, deferral: d, received: received, replayed: replayed}
+	for _, p := range targets {
+		a.plugins = append(a.plugins, p.Manifest().GetName())
 	}
-	body, err := json.Marshal(callback)
-	if err != nil {
-		return err
-	}
-	status, _, err := r.config.REST.Do(ctx, http.MethodPost, "/interactions/"+id+"/"+token+"/callback", body)
-	if err != nil {
-		return err
-	}
-	if status >= http.StatusMultipleChoices {
-		return fmt.Errorf("discord answered %d", status)
-	}
-	return nil
+	return a
 }

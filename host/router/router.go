@@ -2,8 +2,6 @@ package router
 
 import (
 	"context"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +23,8 @@ type Plugin interface {
 // Config of a Router. Journal and Log are needed.
 type Config struct {
 	Plugins []Plugin
-	// Owner may be nil: then commands go to those that register for interactions.
-	Owner Owner
+	// Owners may be nil: then interactions go to those that register for them.
+	Owners *Owners
 	// Admit, if not nil, appends to out what is to be routed for an event that came:
 	// itself, nothing, or others before it.
 	Admit func(e *gateway.Event, out []gateway.Event) []gateway.Event
@@ -43,21 +41,20 @@ type Config struct {
 	// Handled, if not nil, is told the last event of a shard that is journaled or
 	// wanted by nobody.
 	Handled func(e *gateway.Event)
-	// REST answers interactions that nobody takes. Nil leaves them alone.
-	REST REST
-	Log  hclog.Logger
+	// Interactions sees to it that each interaction is answered or deferred in
+	// time. Nil leaves that to the plugins.
+	Interactions *Interactions
+	Log          hclog.Logger
 }
 
 // Router takes events from the sessions to the plugins that ask for them. It
 // has one goroutine, Run's, so that every plugin sees a shard's events in
 // order; Status is for any goroutine.
 type Router struct {
-	config   Config
-	table    atomic.Pointer[table]
-	batch    batch
-	index    uint64 // the last that the journal gave
-	answers  sync.WaitGroup
-	answerer chan struct{} // a place for each answer that is under way
+	config Config
+	table  atomic.Pointer[table]
+	batch  batch
+	index  uint64 // the last that the journal gave
 
 	received, delivered, unclaimed atomic.Uint64
 }
@@ -75,34 +72,24 @@ type Status struct {
 // passInterval is how often plugins are told of events that are not theirs.
 const passInterval = time.Second
 
-// maxAnswers bounds the answers to unclaimed interactions under way.
-const maxAnswers = 16
-
 // table says who gets what. It does not change.
 type table struct {
 	byEvent map[string][]Plugin
 	byName  map[string]Plugin
-	owner   Owner
+	owners  *Owners
 }
-
-// Owner names the plugin that registered an application command of a kind
-// (1 chat input, 2 user, 3 message), in a guild or globally.
-type Owner func(kind int, name string, guild uint64) (plugin string, ok bool)
 
 // New builds a router over the plugins' manifests.
 func New(c Config) *Router {
-	r := &Router{
-		config:   c,
-		answerer: make(chan struct{}, maxAnswers),
-	}
-	r.Change(c.Plugins, c.Owner)
+	r := &Router{config: c}
+	r.Change(c.Plugins, c.Owners)
 	return r
 }
 
 // Change routes the next event by these plugins' manifests as they are now, and
-// by that owner of commands. It may be called at any time.
-func (r *Router) Change(plugins []Plugin, owner Owner) {
-	t := &table{byEvent: make(map[string][]Plugin), byName: make(map[string]Plugin), owner: owner}
+// by those owners of interactions. It may be called at any time.
+func (r *Router) Change(plugins []Plugin, owners *Owners) {
+	t := &table{byEvent: make(map[string][]Plugin), byName: make(map[string]Plugin), owners: owners}
 	for _, p := range plugins {
 		t.byName[p.Manifest().GetName()] = p
 		seen := make(map[string]bool)
@@ -116,11 +103,9 @@ func (r *Router) Change(plugins []Plugin, owner Owner) {
 	r.table.Store(t)
 }
 
-// Run routes events until the channel is closed or ctx ends, and returns when
-// everything that it began has ended. It waits for the journal and for nothing
-// else.
+// Run routes events until the channel is closed or ctx ends. It waits for the
+// journal and for nothing else.
 func (r *Router) Run(ctx context.Context, events <-chan gateway.Event) error {
-	defer r.answers.Wait()
 	defer r.pass()
 	tick := time.NewTicker(passInterval)
 	defer tick.Stop()
@@ -130,21 +115,13 @@ func (r *Router) Run(ctx context.Context, events <-chan gateway.Event) error {
 			if !open {
 				return nil
 			}
-			r.take(ctx, &e, events)
+			r.take(&e, events)
 		case <-tick.C:
 			r.pass()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-}
-
-// Owns says whether an interaction is for the plugin of this name, as the
-// plugins are now.
-func (r *Router) Owns(plugin string, e *wire.Event) bool {
-	t := r.table.Load()
-	targets, _, _ := t.interactionTargets(e.Data, e.Guild)
-	return slices.ContainsFunc(targets, func(p Plugin) bool { return p.Manifest().GetName() == plugin })
 }
 
 // pass lets plugins forget of events that are not theirs, so that they need not

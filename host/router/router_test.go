@@ -59,21 +59,6 @@ func numbers() func([]*wire.Event) {
 	}
 }
 
-// answers keeps the requests that the router makes itself.
-type answers struct {
-	mu    sync.Mutex
-	paths []string
-	body  []string
-}
-
-func (a *answers) Do(_ context.Context, method, path string, body []byte) (int, []byte, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.paths = append(a.paths, method+" "+path)
-	a.body = append(a.body, string(body))
-	return 204, nil, nil
-}
-
 // route runs a router over the events and returns when all are routed.
 func route(t *testing.T, c router.Config, events ...gateway.Event) *router.Router {
 	t.Helper()
@@ -147,10 +132,15 @@ func command(t *testing.T, kind int, name string, data map[string]any) gateway.E
 }
 
 func TestInteractionsGoToTheirOwner(t *testing.T) {
-	set, err := router.Merge([]router.Command{
-		{Plugin: "a", JSON: json.RawMessage(`{"name":"ping","description":"x"}`)},
-		{Plugin: "b", JSON: json.RawMessage(`{"name":"ping","type":2}`)},
-		{Plugin: "b", Guild: 42, JSON: json.RawMessage(`{"name":"ping","description":"x"}`)},
+	owners, err := router.MergeOwners([]*wire.Manifest{
+		{
+			Name: "a", Commands: []*wire.Command{{Json: []byte(`{"name":"ping","description":"x"}`)}},
+			Components: []*wire.CustomIDs{{Prefix: "vote:"}},
+		},
+		{
+			Name: "b", Commands: []*wire.Command{{Json: []byte(`{"name":"ping","type":2}`)}, {Guild: 42, Json: []byte(`{"name":"ping","description":"x"}`)}},
+			Modals: []*wire.CustomIDs{{Prefix: "vote:"}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -164,32 +154,21 @@ func TestInteractionsGoToTheirOwner(t *testing.T) {
 		"user command":         {command(t, 2, "ping", map[string]any{"type": 2}), "b"},
 		"command of the guild": {command(t, 2, "ping", map[string]any{"type": 1, "guild_id": "42"}), "b"},
 		"autocomplete":         {command(t, 4, "ping", map[string]any{"type": 1}), "a"},
-		"component":            {command(t, 3, "ping", map[string]any{"custom_id": "x"}), "listener"},
+		"component":            {command(t, 3, "", map[string]any{"custom_id": "vote:1"}), "a"},
+		"modal":                {command(t, 5, "", map[string]any{"custom_id": "vote:"}), "b"},
+		"unknown component":    {command(t, 3, "ping", map[string]any{"custom_id": "vote"}), "listener"},
 		"unknown command":      {command(t, 2, "pong", map[string]any{"type": 1}), "listener"},
 		"not readable":         {gateway.Event{Name: "INTERACTION_CREATE", Data: []byte(`{"type":"two"}`)}, "listener"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := []*target{{name: "a"}, {name: "b"}, {name: "listener", events: []string{"INTERACTION_CREATE"}}}
-			route(t, router.Config{Plugins: []router.Plugin{all[0], all[1], all[2]}, Owner: set.Owner}, test.event)
+			route(t, router.Config{Plugins: []router.Plugin{all[0], all[1], all[2]}, Owners: owners}, test.event)
 			for _, p := range all {
 				if got := len(p.got) == 1; got != (p.name == test.want) {
 					t.Errorf("%s got %d, the owner is %s", p.name, len(p.got), test.want)
 				}
 			}
 		})
-	}
-}
-
-func TestUnclaimedInteractionIsAnswered(t *testing.T) {
-	for kind, want := range map[int]string{2: `"flags":64`, 3: `"flags":64`, 4: `"choices":[]`} {
-		rest := new(answers)
-		r := route(t, router.Config{REST: rest}, command(t, kind, "gone", map[string]any{"type": 1}))
-		if len(rest.paths) != 1 || rest.paths[0] != "POST /interactions/11/tok/callback" || !strings.Contains(rest.body[0], want) {
-			t.Errorf("type %d: %v %v", kind, rest.paths, rest.body)
-		}
-		if r.Status().Unclaimed != 1 {
-			t.Errorf("type %d: status %+v", kind, r.Status())
-		}
 	}
 }
 
@@ -255,11 +234,11 @@ func TestEventsOutsideOfTheJournal(t *testing.T) {
 }
 
 func TestOwns(t *testing.T) {
-	set, err := router.Merge([]router.Command{{Plugin: "a", JSON: json.RawMessage(`{"name":"ping","description":"x"}`)}})
+	owners, err := router.MergeOwners([]*wire.Manifest{{Name: "a", Commands: []*wire.Command{{Json: []byte(`{"name":"ping","description":"x"}`)}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := route(t, router.Config{Plugins: []router.Plugin{&target{name: "a"}, &target{name: "b", events: []string{"INTERACTION_CREATE"}}}, Owner: set.Owner})
+	r := route(t, router.Config{Plugins: []router.Plugin{&target{name: "a"}, &target{name: "b", events: []string{"INTERACTION_CREATE"}}}, Owners: owners})
 	ping, pong := command(t, 2, "ping", map[string]any{"type": 1}), command(t, 2, "pong", map[string]any{"type": 1})
 	for _, test := range []struct {
 		plugin string

@@ -160,11 +160,22 @@ func (h *Host) asksFor(event string, body []byte) bool {
 		return true
 	}
 	var interaction struct {
+		Type int `json:"type"`
 		Data struct {
-			Name string `json:"name"`
+			Name     string `json:"name"`
+			CustomID string `json:"custom_id"`
 		} `json:"data"`
 	}
-	return event == "INTERACTION_CREATE" && json.Unmarshal(body, &interaction) == nil && h.hasCommand(interaction.Data.Name)
+	if event != "INTERACTION_CREATE" || json.Unmarshal(body, &interaction) != nil {
+		return false
+	}
+	switch interaction.Type {
+	case componentInteraction:
+		return owns(h.manifest.GetComponents(), interaction.Data.CustomID)
+	case modalInteraction:
+		return owns(h.manifest.GetModals(), interaction.Data.CustomID)
+	}
+	return h.hasCommand(interaction.Data.Name)
 }
 
 // placeOf finds the guild and the lane of an event as the host does.

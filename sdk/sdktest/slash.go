@@ -13,6 +13,9 @@ import (
 // Types of command options (Discord's documentation, "Application Command
 // Option Type").
 const (
+	subcommand      = 1
+	subcommandGroup = 2
+
 	stringOption  = 3
 	integerOption = 4
 	booleanOption = 5
@@ -21,8 +24,7 @@ const (
 )
 
 const (
-	commandInteraction = 2
-	ephemeral          = 1 << 6
+	ephemeral = 1 << 6
 	// UserID is who calls the commands of Slash.
 	UserID = "1000000000000000003"
 	// GuildID is where, unless In says otherwise.
@@ -51,7 +53,7 @@ func User(name, id string) SlashOption { return option(name, userOption, id) }
 
 func option(name string, kind int, value any) SlashOption {
 	return func(i *interaction) {
-		i.Data.Options = append(i.Data.Options, optionValue{Name: name, Type: kind, Value: value})
+		i.options = append(i.options, optionValue{Name: name, Type: kind, Value: value})
 	}
 }
 
@@ -84,48 +86,95 @@ type interaction struct {
 	Locale        string `json:"locale"`
 	Permissions   string `json:"app_permissions"`
 	Member        any    `json:"member"`
-	Data          struct {
-		ID      string        `json:"id"`
-		Name    string        `json:"name"`
-		Type    int           `json:"type"`
-		GuildID string        `json:"guild_id,omitempty"`
-		Options []optionValue `json:"options,omitempty"`
-	} `json:"data"`
+	Message       any    `json:"message,omitempty"`
+	Data          any    `json:"data"`
+
+	options []optionValue // of the command or the subcommand
+}
+
+type commandData struct {
+	ID      string        `json:"id"`
+	Name    string        `json:"name"`
+	Type    int           `json:"type"`
+	GuildID string        `json:"guild_id,omitempty"`
+	Options []optionValue `json:"options,omitempty"`
 }
 
 type optionValue struct {
-	Name  string `json:"name"`
-	Type  int    `json:"type"`
-	Value any    `json:"value"`
+	Name    string        `json:"name"`
+	Type    int           `json:"type"`
+	Value   any           `json:"value,omitempty"`
+	Focused bool          `json:"focused,omitempty"`
+	Options []optionValue `json:"options,omitempty"`
 }
 
 // Slash calls one of the plugin's commands as a user would, waits for its
-// handler and returns the answer. A command that the plugin does not have fails
-// the test.
+// handler and returns the answer; "config set" calls a subcommand, "config color
+// set" one of a group. A command that the plugin does not have fails the test.
 func (h *Host) Slash(name string, options ...SlashOption) Callback {
 	h.t.Helper()
-	if !h.hasCommand(name) {
-		h.t.Fatalf("the plugin has no command %q: it has %v", name, h.commandNames())
+	command, path := h.called(name)
+	i := h.newInteraction(commandInteraction, nil)
+	for _, option := range options {
+		option(i)
 	}
+	data := h.commandData(command, path, options)
+	if c := h.guildCommand(command, i.GuildID); c != nil {
+		data.GuildID = i.GuildID
+	}
+	i.Data = data
+	return h.interact(i)
+}
+
+// called finds the command of a name and the way to its subcommand.
+func (h *Host) called(name string) (command string, path []string) {
+	h.t.Helper()
+	if h.hasCommand(name) {
+		return name, nil
+	}
+	if path = strings.Fields(name); len(path) > 1 && h.hasCommand(path[0]) {
+		return path[0], path[1:]
+	}
+	h.t.Fatalf("the plugin has no command %q: it has %v", name, h.commandNames())
+	return "", nil
+}
+
+func (h *Host) newInteraction(kind int, data any) *interaction {
 	id := strconv.FormatUint(h.nextID(), 10)
-	i := &interaction{
-		ID: id, ApplicationID: ApplicationID, Type: commandInteraction, Token: "token-of-" + id, Version: 1,
+	return &interaction{
+		ID: id, ApplicationID: ApplicationID, Type: kind, Token: "token-of-" + id, Version: 1,
 		GuildID: GuildID, ChannelID: ChannelID, Locale: "en-US", Permissions: "0",
 		Member: map[string]any{
 			"user":      map[string]any{"id": UserID, "username": "user", "discriminator": "0"},
 			"roles":     []string{},
 			"joined_at": "2020-01-01T00:00:00Z",
 		},
+		Data: data,
 	}
-	i.Data.ID, i.Data.Name, i.Data.Type = strconv.FormatUint(h.nextID(), 10), name, h.kindOf(name)
+}
+
+// commandData has the options below the subcommand that the path leads to.
+func (h *Host) commandData(name string, path []string, options []SlashOption) *commandData {
+	var given interaction
 	for _, option := range options {
-		option(i)
+		option(&given)
 	}
-	if c := h.guildCommand(name, i.GuildID); c != nil {
-		i.Data.GuildID = i.GuildID
+	below := given.options
+	for n, name := range slices.Backward(path) {
+		kind := subcommand
+		if n < len(path)-1 {
+			kind = subcommandGroup
+		}
+		below = []optionValue{{Name: name, Type: kind, Options: below}}
 	}
+	return &commandData{ID: strconv.FormatUint(h.nextID(), 10), Name: name, Type: h.kindOf(name), Options: below}
+}
+
+// interact delivers the interaction and waits for its handler.
+func (h *Host) interact(i *interaction) Callback {
+	h.t.Helper()
 	err := h.Send("INTERACTION_CREATE", i)
-	callback := h.callbackOf(id)
+	callback := h.callbackOf(i.ID)
 	callback.Err = err
 	return callback
 }

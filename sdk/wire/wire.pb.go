@@ -28,6 +28,71 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Deferral is what the host tells Discord when an interaction has waited 2 s for
+// its answer: then the answer may take 15 minutes. Only the host defers.
+type Deferral int32
+
+const (
+	// As the plugin says; of a plugin: DEFERRAL_MESSAGE for commands, and
+	// DEFERRAL_UPDATE for components and the modals that they opened.
+	Deferral_DEFERRAL_DEFAULT Deferral = 0
+	// All see that the bot is thinking (callback type 5).
+	Deferral_DEFERRAL_MESSAGE Deferral = 1
+	// The user alone does, and nobody else will see the answer.
+	Deferral_DEFERRAL_EPHEMERAL Deferral = 2
+	// Nobody sees anything (type 6); where there is no message to be updated, as
+	// DEFERRAL_MESSAGE.
+	Deferral_DEFERRAL_UPDATE Deferral = 3
+	// It is not deferred: shortly before Discord gives up the host tells the user
+	// that it took too long.
+	Deferral_DEFERRAL_NEVER Deferral = 4
+)
+
+// Enum value maps for Deferral.
+var (
+	Deferral_name = map[int32]string{
+		0: "DEFERRAL_DEFAULT",
+		1: "DEFERRAL_MESSAGE",
+		2: "DEFERRAL_EPHEMERAL",
+		3: "DEFERRAL_UPDATE",
+		4: "DEFERRAL_NEVER",
+	}
+	Deferral_value = map[string]int32{
+		"DEFERRAL_DEFAULT":   0,
+		"DEFERRAL_MESSAGE":   1,
+		"DEFERRAL_EPHEMERAL": 2,
+		"DEFERRAL_UPDATE":    3,
+		"DEFERRAL_NEVER":     4,
+	}
+)
+
+func (x Deferral) Enum() *Deferral {
+	p := new(Deferral)
+	*p = x
+	return p
+}
+
+func (x Deferral) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Deferral) Descriptor() protoreflect.EnumDescriptor {
+	return file_wire_proto_enumTypes[0].Descriptor()
+}
+
+func (Deferral) Type() protoreflect.EnumType {
+	return &file_wire_proto_enumTypes[0]
+}
+
+func (x Deferral) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Deferral.Descriptor instead.
+func (Deferral) EnumDescriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{0}
+}
+
 type Failure_Reason int32
 
 const (
@@ -64,11 +129,11 @@ func (x Failure_Reason) String() string {
 }
 
 func (Failure_Reason) Descriptor() protoreflect.EnumDescriptor {
-	return file_wire_proto_enumTypes[0].Descriptor()
+	return file_wire_proto_enumTypes[1].Descriptor()
 }
 
 func (Failure_Reason) Type() protoreflect.EnumType {
-	return &file_wire_proto_enumTypes[0]
+	return &file_wire_proto_enumTypes[1]
 }
 
 func (x Failure_Reason) Number() protoreflect.EnumNumber {
@@ -77,7 +142,7 @@ func (x Failure_Reason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Failure_Reason.Descriptor instead.
 func (Failure_Reason) EnumDescriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8, 0}
+	return file_wire_proto_rawDescGZIP(), []int{9, 0}
 }
 
 type DescribeRequest struct {
@@ -131,7 +196,13 @@ type Manifest struct {
 	// Intents beyond those that the events need, as Discord's bit set.
 	Intents uint64 `protobuf:"varint,6,opt,name=intents,proto3" json:"intents,omitempty"`
 	// Has_state says that SaveState and RestoreState are there.
-	HasState      bool `protobuf:"varint,7,opt,name=has_state,json=hasState,proto3" json:"has_state,omitempty"`
+	HasState bool `protobuf:"varint,7,opt,name=has_state,json=hasState,proto3" json:"has_state,omitempty"`
+	// Components and modals are told apart by the beginning of their custom IDs:
+	// interactions with those are this plugin's.
+	Components []*CustomIDs `protobuf:"bytes,8,rep,name=components,proto3" json:"components,omitempty"`
+	Modals     []*CustomIDs `protobuf:"bytes,9,rep,name=modals,proto3" json:"modals,omitempty"`
+	// Deferral is for interactions of which nothing else says it.
+	Deferral      Deferral `protobuf:"varint,10,opt,name=deferral,proto3,enum=holdfast.v1.Deferral" json:"deferral,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -215,6 +286,81 @@ func (x *Manifest) GetHasState() bool {
 	return false
 }
 
+func (x *Manifest) GetComponents() []*CustomIDs {
+	if x != nil {
+		return x.Components
+	}
+	return nil
+}
+
+func (x *Manifest) GetModals() []*CustomIDs {
+	if x != nil {
+		return x.Modals
+	}
+	return nil
+}
+
+func (x *Manifest) GetDeferral() Deferral {
+	if x != nil {
+		return x.Deferral
+	}
+	return Deferral_DEFERRAL_DEFAULT
+}
+
+// CustomIDs are all that begin with a prefix of 1 to 100 characters. Those of
+// two plugins must not overlap; of one plugin's the longest counts.
+type CustomIDs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Prefix        string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Deferral      Deferral               `protobuf:"varint,2,opt,name=deferral,proto3,enum=holdfast.v1.Deferral" json:"deferral,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CustomIDs) Reset() {
+	*x = CustomIDs{}
+	mi := &file_wire_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CustomIDs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CustomIDs) ProtoMessage() {}
+
+func (x *CustomIDs) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CustomIDs.ProtoReflect.Descriptor instead.
+func (*CustomIDs) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CustomIDs) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *CustomIDs) GetDeferral() Deferral {
+	if x != nil {
+		return x.Deferral
+	}
+	return Deferral_DEFERRAL_DEFAULT
+}
+
 type Subscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Event is Discord's dispatch name, such as MESSAGE_CREATE.
@@ -229,7 +375,7 @@ type Subscription struct {
 
 func (x *Subscription) Reset() {
 	*x = Subscription{}
-	mi := &file_wire_proto_msgTypes[2]
+	mi := &file_wire_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -241,7 +387,7 @@ func (x *Subscription) String() string {
 func (*Subscription) ProtoMessage() {}
 
 func (x *Subscription) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[2]
+	mi := &file_wire_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -254,7 +400,7 @@ func (x *Subscription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subscription.ProtoReflect.Descriptor instead.
 func (*Subscription) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{2}
+	return file_wire_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Subscription) GetEvent() string {
@@ -283,14 +429,15 @@ type Command struct {
 	// Guild is 0 for a global command.
 	Guild uint64 `protobuf:"varint,1,opt,name=guild,proto3" json:"guild,omitempty"`
 	// Json is the command as Discord's create endpoint takes it.
-	Json          []byte `protobuf:"bytes,2,opt,name=json,proto3" json:"json,omitempty"`
+	Json          []byte   `protobuf:"bytes,2,opt,name=json,proto3" json:"json,omitempty"`
+	Deferral      Deferral `protobuf:"varint,3,opt,name=deferral,proto3,enum=holdfast.v1.Deferral" json:"deferral,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_wire_proto_msgTypes[3]
+	mi := &file_wire_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -302,7 +449,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[3]
+	mi := &file_wire_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -315,7 +462,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{3}
+	return file_wire_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Command) GetGuild() uint64 {
@@ -330,6 +477,13 @@ func (x *Command) GetJson() []byte {
 		return x.Json
 	}
 	return nil
+}
+
+func (x *Command) GetDeferral() Deferral {
+	if x != nil {
+		return x.Deferral
+	}
+	return Deferral_DEFERRAL_DEFAULT
 }
 
 type StartRequest struct {
@@ -352,7 +506,7 @@ type StartRequest struct {
 
 func (x *StartRequest) Reset() {
 	*x = StartRequest{}
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -364,7 +518,7 @@ func (x *StartRequest) String() string {
 func (*StartRequest) ProtoMessage() {}
 
 func (x *StartRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[4]
+	mi := &file_wire_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -377,7 +531,7 @@ func (x *StartRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartRequest.ProtoReflect.Descriptor instead.
 func (*StartRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{4}
+	return file_wire_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StartRequest) GetHostSocket() string {
@@ -430,7 +584,7 @@ type StartResponse struct {
 
 func (x *StartResponse) Reset() {
 	*x = StartResponse{}
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +596,7 @@ func (x *StartResponse) String() string {
 func (*StartResponse) ProtoMessage() {}
 
 func (x *StartResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[5]
+	mi := &file_wire_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +609,7 @@ func (x *StartResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartResponse.ProtoReflect.Descriptor instead.
 func (*StartResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{5}
+	return file_wire_proto_rawDescGZIP(), []int{6}
 }
 
 // EventBatch carries frames one after another. The layout of a frame is
@@ -469,7 +623,7 @@ type EventBatch struct {
 
 func (x *EventBatch) Reset() {
 	*x = EventBatch{}
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -481,7 +635,7 @@ func (x *EventBatch) String() string {
 func (*EventBatch) ProtoMessage() {}
 
 func (x *EventBatch) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[6]
+	mi := &file_wire_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -494,7 +648,7 @@ func (x *EventBatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventBatch.ProtoReflect.Descriptor instead.
 func (*EventBatch) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{6}
+	return file_wire_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EventBatch) GetFrames() []byte {
@@ -518,7 +672,7 @@ type Acks struct {
 
 func (x *Acks) Reset() {
 	*x = Acks{}
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -530,7 +684,7 @@ func (x *Acks) String() string {
 func (*Acks) ProtoMessage() {}
 
 func (x *Acks) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[7]
+	mi := &file_wire_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -543,7 +697,7 @@ func (x *Acks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Acks.ProtoReflect.Descriptor instead.
 func (*Acks) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{7}
+	return file_wire_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Acks) GetShards() []uint32 {
@@ -579,7 +733,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +745,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[8]
+	mi := &file_wire_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +758,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{8}
+	return file_wire_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Failure) GetShard() uint32 {
@@ -643,7 +797,7 @@ type SaveStateRequest struct {
 
 func (x *SaveStateRequest) Reset() {
 	*x = SaveStateRequest{}
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +809,7 @@ func (x *SaveStateRequest) String() string {
 func (*SaveStateRequest) ProtoMessage() {}
 
 func (x *SaveStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[9]
+	mi := &file_wire_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +822,7 @@ func (x *SaveStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveStateRequest.ProtoReflect.Descriptor instead.
 func (*SaveStateRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{9}
+	return file_wire_proto_rawDescGZIP(), []int{10}
 }
 
 // State of a plugin in memory, in a form that only the plugin reads.
@@ -684,7 +838,7 @@ type State struct {
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -696,7 +850,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[10]
+	mi := &file_wire_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -709,7 +863,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{10}
+	return file_wire_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *State) GetSchema() uint32 {
@@ -734,7 +888,7 @@ type RestoreStateResponse struct {
 
 func (x *RestoreStateResponse) Reset() {
 	*x = RestoreStateResponse{}
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +900,7 @@ func (x *RestoreStateResponse) String() string {
 func (*RestoreStateResponse) ProtoMessage() {}
 
 func (x *RestoreStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[11]
+	mi := &file_wire_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +913,7 @@ func (x *RestoreStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreStateResponse.ProtoReflect.Descriptor instead.
 func (*RestoreStateResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{11}
+	return file_wire_proto_rawDescGZIP(), []int{12}
 }
 
 type StopRequest struct {
@@ -772,7 +926,7 @@ type StopRequest struct {
 
 func (x *StopRequest) Reset() {
 	*x = StopRequest{}
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -784,7 +938,7 @@ func (x *StopRequest) String() string {
 func (*StopRequest) ProtoMessage() {}
 
 func (x *StopRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[12]
+	mi := &file_wire_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -797,7 +951,7 @@ func (x *StopRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRequest.ProtoReflect.Descriptor instead.
 func (*StopRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{12}
+	return file_wire_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StopRequest) GetGraceMs() uint64 {
@@ -815,7 +969,7 @@ type StopResponse struct {
 
 func (x *StopResponse) Reset() {
 	*x = StopResponse{}
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -827,7 +981,7 @@ func (x *StopResponse) String() string {
 func (*StopResponse) ProtoMessage() {}
 
 func (x *StopResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[13]
+	mi := &file_wire_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -840,7 +994,7 @@ func (x *StopResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopResponse.ProtoReflect.Descriptor instead.
 func (*StopResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{13}
+	return file_wire_proto_rawDescGZIP(), []int{14}
 }
 
 type RestRequest struct {
@@ -859,7 +1013,7 @@ type RestRequest struct {
 
 func (x *RestRequest) Reset() {
 	*x = RestRequest{}
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +1025,7 @@ func (x *RestRequest) String() string {
 func (*RestRequest) ProtoMessage() {}
 
 func (x *RestRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[14]
+	mi := &file_wire_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1038,7 @@ func (x *RestRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestRequest.ProtoReflect.Descriptor instead.
 func (*RestRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{14}
+	return file_wire_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RestRequest) GetMethod() string {
@@ -926,7 +1080,7 @@ type RestResponse struct {
 
 func (x *RestResponse) Reset() {
 	*x = RestResponse{}
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1092,7 @@ func (x *RestResponse) String() string {
 func (*RestResponse) ProtoMessage() {}
 
 func (x *RestResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[15]
+	mi := &file_wire_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1105,7 @@ func (x *RestResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestResponse.ProtoReflect.Descriptor instead.
 func (*RestResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{15}
+	return file_wire_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RestResponse) GetStatus() uint32 {
@@ -996,7 +1150,7 @@ type GuildRequest struct {
 
 func (x *GuildRequest) Reset() {
 	*x = GuildRequest{}
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1162,7 @@ func (x *GuildRequest) String() string {
 func (*GuildRequest) ProtoMessage() {}
 
 func (x *GuildRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[16]
+	mi := &file_wire_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1175,7 @@ func (x *GuildRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GuildRequest.ProtoReflect.Descriptor instead.
 func (*GuildRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{16}
+	return file_wire_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GuildRequest) GetGuild() uint64 {
@@ -1083,7 +1237,7 @@ type GuildResponse struct {
 
 func (x *GuildResponse) Reset() {
 	*x = GuildResponse{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1249,7 @@ func (x *GuildResponse) String() string {
 func (*GuildResponse) ProtoMessage() {}
 
 func (x *GuildResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1108,7 +1262,7 @@ func (x *GuildResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GuildResponse.ProtoReflect.Descriptor instead.
 func (*GuildResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GuildResponse) GetVersion() uint64 {
@@ -1176,7 +1330,7 @@ type GuildMissing struct {
 
 func (x *GuildMissing) Reset() {
 	*x = GuildMissing{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1342,7 @@ func (x *GuildMissing) String() string {
 func (*GuildMissing) ProtoMessage() {}
 
 func (x *GuildMissing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1355,7 @@ func (x *GuildMissing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GuildMissing.ProtoReflect.Descriptor instead.
 func (*GuildMissing) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GuildMissing) GetReason() string {
@@ -1238,7 +1392,7 @@ type MemberRequest struct {
 
 func (x *MemberRequest) Reset() {
 	*x = MemberRequest{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1250,7 +1404,7 @@ func (x *MemberRequest) String() string {
 func (*MemberRequest) ProtoMessage() {}
 
 func (x *MemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1417,7 @@ func (x *MemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRequest.ProtoReflect.Descriptor instead.
 func (*MemberRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MemberRequest) GetGuild() uint64 {
@@ -1307,7 +1461,7 @@ type MemberResponse struct {
 
 func (x *MemberResponse) Reset() {
 	*x = MemberResponse{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1319,7 +1473,7 @@ func (x *MemberResponse) String() string {
 func (*MemberResponse) ProtoMessage() {}
 
 func (x *MemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1332,7 +1486,7 @@ func (x *MemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberResponse.ProtoReflect.Descriptor instead.
 func (*MemberResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MemberResponse) GetMember() []byte {
@@ -1387,7 +1541,7 @@ type PresenceRequest struct {
 
 func (x *PresenceRequest) Reset() {
 	*x = PresenceRequest{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1399,7 +1553,7 @@ func (x *PresenceRequest) String() string {
 func (*PresenceRequest) ProtoMessage() {}
 
 func (x *PresenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1412,7 +1566,7 @@ func (x *PresenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceRequest.ProtoReflect.Descriptor instead.
 func (*PresenceRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *PresenceRequest) GetShards() []uint32 {
@@ -1467,7 +1621,7 @@ type Activity struct {
 
 func (x *Activity) Reset() {
 	*x = Activity{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1633,7 @@ func (x *Activity) String() string {
 func (*Activity) ProtoMessage() {}
 
 func (x *Activity) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1646,7 @@ func (x *Activity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activity.ProtoReflect.Descriptor instead.
 func (*Activity) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Activity) GetName() string {
@@ -1531,7 +1685,7 @@ type PresenceResponse struct {
 
 func (x *PresenceResponse) Reset() {
 	*x = PresenceResponse{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1543,7 +1697,7 @@ func (x *PresenceResponse) String() string {
 func (*PresenceResponse) ProtoMessage() {}
 
 func (x *PresenceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1556,7 +1710,7 @@ func (x *PresenceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceResponse.ProtoReflect.Descriptor instead.
 func (*PresenceResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 type VoiceStateRequest struct {
@@ -1572,7 +1726,7 @@ type VoiceStateRequest struct {
 
 func (x *VoiceStateRequest) Reset() {
 	*x = VoiceStateRequest{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1584,7 +1738,7 @@ func (x *VoiceStateRequest) String() string {
 func (*VoiceStateRequest) ProtoMessage() {}
 
 func (x *VoiceStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1597,7 +1751,7 @@ func (x *VoiceStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoiceStateRequest.ProtoReflect.Descriptor instead.
 func (*VoiceStateRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *VoiceStateRequest) GetGuild() uint64 {
@@ -1636,7 +1790,7 @@ type VoiceStateResponse struct {
 
 func (x *VoiceStateResponse) Reset() {
 	*x = VoiceStateResponse{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1648,7 +1802,7 @@ func (x *VoiceStateResponse) String() string {
 func (*VoiceStateResponse) ProtoMessage() {}
 
 func (x *VoiceStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1661,7 +1815,7 @@ func (x *VoiceStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoiceStateResponse.ProtoReflect.Descriptor instead.
 func (*VoiceStateResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 // MembersRequest asks for users, or for those whose name begins with query, or,
@@ -1682,7 +1836,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1694,7 +1848,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1707,7 +1861,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MembersRequest) GetGuild() uint64 {
@@ -1755,7 +1909,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +1921,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +1934,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MembersResponse) GetChunks() [][]byte {
@@ -1796,7 +1950,7 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
 	"wire.proto\x12\vholdfast.v1\"\x11\n" +
-	"\x0fDescribeRequest\"\xe6\x01\n" +
+	"\x0fDescribeRequest\"\x81\x03\n" +
 	"\bManifest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x10\n" +
@@ -1804,16 +1958,26 @@ const file_wire_proto_rawDesc = "" +
 	"\x06events\x18\x04 \x03(\v2\x19.holdfast.v1.SubscriptionR\x06events\x120\n" +
 	"\bcommands\x18\x05 \x03(\v2\x14.holdfast.v1.CommandR\bcommands\x12\x18\n" +
 	"\aintents\x18\x06 \x01(\x04R\aintents\x12\x1b\n" +
-	"\thas_state\x18\a \x01(\bR\bhasState\"d\n" +
+	"\thas_state\x18\a \x01(\bR\bhasState\x126\n" +
+	"\n" +
+	"components\x18\b \x03(\v2\x16.holdfast.v1.CustomIDsR\n" +
+	"components\x12.\n" +
+	"\x06modals\x18\t \x03(\v2\x16.holdfast.v1.CustomIDsR\x06modals\x121\n" +
+	"\bdeferral\x18\n" +
+	" \x01(\x0e2\x15.holdfast.v1.DeferralR\bdeferral\"V\n" +
+	"\tCustomIDs\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x121\n" +
+	"\bdeferral\x18\x02 \x01(\x0e2\x15.holdfast.v1.DeferralR\bdeferral\"d\n" +
 	"\fSubscription\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x1d\n" +
 	"\n" +
 	"with_guild\x18\x02 \x01(\bR\twithGuild\x12\x1f\n" +
 	"\vguild_parts\x18\x03 \x01(\rR\n" +
-	"guildParts\"3\n" +
+	"guildParts\"f\n" +
 	"\aCommand\x12\x14\n" +
 	"\x05guild\x18\x01 \x01(\x04R\x05guild\x12\x12\n" +
-	"\x04json\x18\x02 \x01(\fR\x04json\"\xdc\x01\n" +
+	"\x04json\x18\x02 \x01(\fR\x04json\x121\n" +
+	"\bdeferral\x18\x03 \x01(\x0e2\x15.holdfast.v1.DeferralR\bdeferral\"\xdc\x01\n" +
 	"\fStartRequest\x12\x1f\n" +
 	"\vhost_socket\x18\x01 \x01(\tR\n" +
 	"hostSocket\x12\x16\n" +
@@ -1921,7 +2085,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x1c\n" +
 	"\tpresences\x18\x05 \x01(\bR\tpresences\")\n" +
 	"\x0fMembersResponse\x12\x16\n" +
-	"\x06chunks\x18\x01 \x03(\fR\x06chunks2\x87\x03\n" +
+	"\x06chunks\x18\x01 \x03(\fR\x06chunks*w\n" +
+	"\bDeferral\x12\x14\n" +
+	"\x10DEFERRAL_DEFAULT\x10\x00\x12\x14\n" +
+	"\x10DEFERRAL_MESSAGE\x10\x01\x12\x16\n" +
+	"\x12DEFERRAL_EPHEMERAL\x10\x02\x12\x13\n" +
+	"\x0fDEFERRAL_UPDATE\x10\x03\x12\x12\n" +
+	"\x0eDEFERRAL_NEVER\x10\x042\x87\x03\n" +
 	"\x06Plugin\x12?\n" +
 	"\bDescribe\x12\x1c.holdfast.v1.DescribeRequest\x1a\x15.holdfast.v1.Manifest\x12>\n" +
 	"\x05Start\x12\x19.holdfast.v1.StartRequest\x1a\x1a.holdfast.v1.StartResponse\x128\n" +
@@ -1950,81 +2120,88 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_wire_proto_goTypes = []any{
-	(Failure_Reason)(0),          // 0: holdfast.v1.Failure.Reason
-	(*DescribeRequest)(nil),      // 1: holdfast.v1.DescribeRequest
-	(*Manifest)(nil),             // 2: holdfast.v1.Manifest
-	(*Subscription)(nil),         // 3: holdfast.v1.Subscription
-	(*Command)(nil),              // 4: holdfast.v1.Command
-	(*StartRequest)(nil),         // 5: holdfast.v1.StartRequest
-	(*StartResponse)(nil),        // 6: holdfast.v1.StartResponse
-	(*EventBatch)(nil),           // 7: holdfast.v1.EventBatch
-	(*Acks)(nil),                 // 8: holdfast.v1.Acks
-	(*Failure)(nil),              // 9: holdfast.v1.Failure
-	(*SaveStateRequest)(nil),     // 10: holdfast.v1.SaveStateRequest
-	(*State)(nil),                // 11: holdfast.v1.State
-	(*RestoreStateResponse)(nil), // 12: holdfast.v1.RestoreStateResponse
-	(*StopRequest)(nil),          // 13: holdfast.v1.StopRequest
-	(*StopResponse)(nil),         // 14: holdfast.v1.StopResponse
-	(*RestRequest)(nil),          // 15: holdfast.v1.RestRequest
-	(*RestResponse)(nil),         // 16: holdfast.v1.RestResponse
-	(*GuildRequest)(nil),         // 17: holdfast.v1.GuildRequest
-	(*GuildResponse)(nil),        // 18: holdfast.v1.GuildResponse
-	(*GuildMissing)(nil),         // 19: holdfast.v1.GuildMissing
-	(*MemberRequest)(nil),        // 20: holdfast.v1.MemberRequest
-	(*MemberResponse)(nil),       // 21: holdfast.v1.MemberResponse
-	(*PresenceRequest)(nil),      // 22: holdfast.v1.PresenceRequest
-	(*Activity)(nil),             // 23: holdfast.v1.Activity
-	(*PresenceResponse)(nil),     // 24: holdfast.v1.PresenceResponse
-	(*VoiceStateRequest)(nil),    // 25: holdfast.v1.VoiceStateRequest
-	(*VoiceStateResponse)(nil),   // 26: holdfast.v1.VoiceStateResponse
-	(*MembersRequest)(nil),       // 27: holdfast.v1.MembersRequest
-	(*MembersResponse)(nil),      // 28: holdfast.v1.MembersResponse
-	nil,                          // 29: holdfast.v1.RestRequest.HeaderEntry
-	nil,                          // 30: holdfast.v1.RestResponse.HeaderEntry
+	(Deferral)(0),                // 0: holdfast.v1.Deferral
+	(Failure_Reason)(0),          // 1: holdfast.v1.Failure.Reason
+	(*DescribeRequest)(nil),      // 2: holdfast.v1.DescribeRequest
+	(*Manifest)(nil),             // 3: holdfast.v1.Manifest
+	(*CustomIDs)(nil),            // 4: holdfast.v1.CustomIDs
+	(*Subscription)(nil),         // 5: holdfast.v1.Subscription
+	(*Command)(nil),              // 6: holdfast.v1.Command
+	(*StartRequest)(nil),         // 7: holdfast.v1.StartRequest
+	(*StartResponse)(nil),        // 8: holdfast.v1.StartResponse
+	(*EventBatch)(nil),           // 9: holdfast.v1.EventBatch
+	(*Acks)(nil),                 // 10: holdfast.v1.Acks
+	(*Failure)(nil),              // 11: holdfast.v1.Failure
+	(*SaveStateRequest)(nil),     // 12: holdfast.v1.SaveStateRequest
+	(*State)(nil),                // 13: holdfast.v1.State
+	(*RestoreStateResponse)(nil), // 14: holdfast.v1.RestoreStateResponse
+	(*StopRequest)(nil),          // 15: holdfast.v1.StopRequest
+	(*StopResponse)(nil),         // 16: holdfast.v1.StopResponse
+	(*RestRequest)(nil),          // 17: holdfast.v1.RestRequest
+	(*RestResponse)(nil),         // 18: holdfast.v1.RestResponse
+	(*GuildRequest)(nil),         // 19: holdfast.v1.GuildRequest
+	(*GuildResponse)(nil),        // 20: holdfast.v1.GuildResponse
+	(*GuildMissing)(nil),         // 21: holdfast.v1.GuildMissing
+	(*MemberRequest)(nil),        // 22: holdfast.v1.MemberRequest
+	(*MemberResponse)(nil),       // 23: holdfast.v1.MemberResponse
+	(*PresenceRequest)(nil),      // 24: holdfast.v1.PresenceRequest
+	(*Activity)(nil),             // 25: holdfast.v1.Activity
+	(*PresenceResponse)(nil),     // 26: holdfast.v1.PresenceResponse
+	(*VoiceStateRequest)(nil),    // 27: holdfast.v1.VoiceStateRequest
+	(*VoiceStateResponse)(nil),   // 28: holdfast.v1.VoiceStateResponse
+	(*MembersRequest)(nil),       // 29: holdfast.v1.MembersRequest
+	(*MembersResponse)(nil),      // 30: holdfast.v1.MembersResponse
+	nil,                          // 31: holdfast.v1.RestRequest.HeaderEntry
+	nil,                          // 32: holdfast.v1.RestResponse.HeaderEntry
 }
 var file_wire_proto_depIdxs = []int32{
-	3,  // 0: holdfast.v1.Manifest.events:type_name -> holdfast.v1.Subscription
-	4,  // 1: holdfast.v1.Manifest.commands:type_name -> holdfast.v1.Command
-	9,  // 2: holdfast.v1.Acks.failures:type_name -> holdfast.v1.Failure
-	0,  // 3: holdfast.v1.Failure.reason:type_name -> holdfast.v1.Failure.Reason
-	29, // 4: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
-	30, // 5: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
-	19, // 6: holdfast.v1.GuildResponse.missing:type_name -> holdfast.v1.GuildMissing
-	16, // 7: holdfast.v1.MemberResponse.refused:type_name -> holdfast.v1.RestResponse
-	19, // 8: holdfast.v1.MemberResponse.missing:type_name -> holdfast.v1.GuildMissing
-	23, // 9: holdfast.v1.PresenceRequest.activities:type_name -> holdfast.v1.Activity
-	1,  // 10: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
-	5,  // 11: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
-	7,  // 12: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
-	10, // 13: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
-	11, // 14: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
-	13, // 15: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
-	15, // 16: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
-	17, // 17: holdfast.v1.Host.Guild:input_type -> holdfast.v1.GuildRequest
-	20, // 18: holdfast.v1.Host.Member:input_type -> holdfast.v1.MemberRequest
-	22, // 19: holdfast.v1.Host.Presence:input_type -> holdfast.v1.PresenceRequest
-	25, // 20: holdfast.v1.Host.VoiceState:input_type -> holdfast.v1.VoiceStateRequest
-	27, // 21: holdfast.v1.Host.Members:input_type -> holdfast.v1.MembersRequest
-	2,  // 22: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
-	6,  // 23: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
-	8,  // 24: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
-	11, // 25: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
-	12, // 26: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
-	14, // 27: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
-	16, // 28: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
-	18, // 29: holdfast.v1.Host.Guild:output_type -> holdfast.v1.GuildResponse
-	21, // 30: holdfast.v1.Host.Member:output_type -> holdfast.v1.MemberResponse
-	24, // 31: holdfast.v1.Host.Presence:output_type -> holdfast.v1.PresenceResponse
-	26, // 32: holdfast.v1.Host.VoiceState:output_type -> holdfast.v1.VoiceStateResponse
-	28, // 33: holdfast.v1.Host.Members:output_type -> holdfast.v1.MembersResponse
-	22, // [22:34] is the sub-list for method output_type
-	10, // [10:22] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	5,  // 0: holdfast.v1.Manifest.events:type_name -> holdfast.v1.Subscription
+	6,  // 1: holdfast.v1.Manifest.commands:type_name -> holdfast.v1.Command
+	4,  // 2: holdfast.v1.Manifest.components:type_name -> holdfast.v1.CustomIDs
+	4,  // 3: holdfast.v1.Manifest.modals:type_name -> holdfast.v1.CustomIDs
+	0,  // 4: holdfast.v1.Manifest.deferral:type_name -> holdfast.v1.Deferral
+	0,  // 5: holdfast.v1.CustomIDs.deferral:type_name -> holdfast.v1.Deferral
+	0,  // 6: holdfast.v1.Command.deferral:type_name -> holdfast.v1.Deferral
+	11, // 7: holdfast.v1.Acks.failures:type_name -> holdfast.v1.Failure
+	1,  // 8: holdfast.v1.Failure.reason:type_name -> holdfast.v1.Failure.Reason
+	31, // 9: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
+	32, // 10: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
+	21, // 11: holdfast.v1.GuildResponse.missing:type_name -> holdfast.v1.GuildMissing
+	18, // 12: holdfast.v1.MemberResponse.refused:type_name -> holdfast.v1.RestResponse
+	21, // 13: holdfast.v1.MemberResponse.missing:type_name -> holdfast.v1.GuildMissing
+	25, // 14: holdfast.v1.PresenceRequest.activities:type_name -> holdfast.v1.Activity
+	2,  // 15: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
+	7,  // 16: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
+	9,  // 17: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
+	12, // 18: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
+	13, // 19: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
+	15, // 20: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
+	17, // 21: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
+	19, // 22: holdfast.v1.Host.Guild:input_type -> holdfast.v1.GuildRequest
+	22, // 23: holdfast.v1.Host.Member:input_type -> holdfast.v1.MemberRequest
+	24, // 24: holdfast.v1.Host.Presence:input_type -> holdfast.v1.PresenceRequest
+	27, // 25: holdfast.v1.Host.VoiceState:input_type -> holdfast.v1.VoiceStateRequest
+	29, // 26: holdfast.v1.Host.Members:input_type -> holdfast.v1.MembersRequest
+	3,  // 27: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
+	8,  // 28: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
+	10, // 29: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
+	13, // 30: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
+	14, // 31: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
+	16, // 32: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
+	18, // 33: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
+	20, // 34: holdfast.v1.Host.Guild:output_type -> holdfast.v1.GuildResponse
+	23, // 35: holdfast.v1.Host.Member:output_type -> holdfast.v1.MemberResponse
+	26, // 36: holdfast.v1.Host.Presence:output_type -> holdfast.v1.PresenceResponse
+	28, // 37: holdfast.v1.Host.VoiceState:output_type -> holdfast.v1.VoiceStateResponse
+	30, // 38: holdfast.v1.Host.Members:output_type -> holdfast.v1.MembersResponse
+	27, // [27:39] is the sub-list for method output_type
+	15, // [15:27] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2037,8 +2214,8 @@ func file_wire_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   30,
+			NumEnums:      2,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
