@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/holdfast-bot/holdfast/cache"
 	"github.com/holdfast-bot/holdfast/host/rest"
 	"github.com/holdfast-bot/holdfast/host/simulator"
+	"github.com/holdfast-bot/holdfast/sdk"
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
@@ -273,6 +275,21 @@ func TestMembersAreAskedForInThePluginsName(t *testing.T) {
 		_, _ = g.Member(t.Context(), "reader", &wire.MemberRequest{Guild: 7, User: user}) // this Discord knows only 9
 		if want += `route="GET /guilds/{}/members/{}"`; strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), want) {
 			t.Errorf("user %d: the gate said\n%swant %s", user, out.String(), want)
+		}
+	}
+}
+
+// TestReasonsAreAuthorsReasons: what the cache says is what the SDK has names for.
+func TestReasonsAreAuthorsReasons(t *testing.T) {
+	for ours, theirs := range map[cache.Reason]sdk.GuildReason{
+		cache.Removed: sdk.GuildRemoved, cache.Outage: sdk.GuildOutage, cache.Forbidden: sdk.GuildForbidden, cache.Failed: sdk.GuildFailed,
+		cache.BackingOff: sdk.GuildBackingOff, cache.GuardOpen: sdk.GuildGuardOpen, cache.Refused: sdk.GuildRefused,
+		cache.Timeout: sdk.GuildTimeout, cache.Memory: sdk.GuildMemory, cache.Closed: sdk.GuildClosed,
+	} {
+		until := time.UnixMilli(1_800_000_000_000)
+		missing := missingGuild(&cache.MissingError{Guild: 7, Reason: ours, Until: until})
+		if missing.GetReason() != string(theirs) || missing.GetUntilMs() != until.UnixMilli() || !strings.Contains(missing.GetMessage(), string(theirs)) {
+			t.Errorf("%s is %v, want %s", ours, missing, theirs)
 		}
 	}
 }

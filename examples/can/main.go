@@ -34,34 +34,24 @@ func newPlugin() *sdk.Plugin {
 }
 
 func can(ctx context.Context, bot *sdk.Bot, i *disgo.InteractionCreate) (*sdk.Reply, error) {
-	user := option(i, "user")
-	may, err := bot.Permissions(ctx, bot.GuildID(), user, option(i, "channel"))
+	given := sdk.Arguments(i)
+	may, err := bot.Permissions(ctx, bot.GuildID(), given["user"], given["channel"])
 	if err != nil {
 		return excuse(err)
 	}
-	return sdk.Text("<@" + user + "> may: " + may.String()).Ephemeral(), nil
+	return sdk.Text("<@" + given["user"] + "> may: " + may.String()).Ephemeral(), nil
 }
 
 func gives(ctx context.Context, bot *sdk.Bot, i *disgo.InteractionCreate) (*sdk.Reply, error) {
-	role, err := bot.Role(ctx, bot.GuildID(), option(i, "role"))
+	role, err := bot.Role(ctx, bot.GuildID(), sdk.Arguments(i)["role"])
 	if err != nil {
 		return excuse(err)
 	}
-	given, err := sdk.ParsePermissions(role.Permissions)
+	permissions, err := sdk.ParsePermissions(role.Permissions)
 	if err != nil {
 		return nil, err
 	}
-	return sdk.Text(role.Name + " gives: " + given.String()).Ephemeral(), nil
-}
-
-// option is the value of one of the command's options, empty if it was not given.
-func option(i *disgo.InteractionCreate, name string) string {
-	for _, o := range i.ApplicationCommand().Options {
-		if o.Name == name && o.Value != nil {
-			return string(*o.Value)
-		}
-	}
-	return ""
+	return sdk.Text(role.Name + " gives: " + permissions.String()).Ephemeral(), nil
 }
 
 // excuse tells the user what stands in the way, where it is no fault of ours.
