@@ -156,7 +156,7 @@ func trouble(sim *simulator.Server, dice *rand.Rand, shard int, loads bool) {
 }
 
 // atRest has the plugins look at every guild until each has the guild, or, of those
-// that the bot is out of, is told so. A few are looked at at a time: a plugin that
+// that the bot is out of, is told so. They are looked at by a few: a plugin that
 // wants all guilds at once is refused most of them.
 func atRest(t *testing.T, h *running, a *actor, gone map[uint64]bool, files []string) []map[string]*sight {
 	t.Helper()

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// blockSize is how much is looked at at once: a bit of a word for each byte.
+// blockSize is how many bytes are looked at together: a bit of a word for each.
 const blockSize = 64
 
 const (
