@@ -43,7 +43,7 @@ func TestSkipByBlocks(t *testing.T) {
 		`y_Y`, "\x7f", "é", ` `, `"{[\"]}"`, `[[[[[[[[[[[[[[[[`, `]]]]]]]]]]]]]]]]`, `{"a":{"b":[]}}`, `"` + "\x00" + `"`,
 	}
 	skipped := 0
-	for range 200_000 {
+	for range 50_000 {
 		b := []byte(`{`)
 		for range dice.IntN(30) {
 			b = append(b, pieces[dice.IntN(len(pieces))]...)
@@ -60,7 +60,7 @@ func TestSkipByBlocks(t *testing.T) {
 			skipped++
 		}
 	}
-	if skipped < 1000 {
+	if skipped < 300 {
 		t.Errorf("only %d values were longer than a block", skipped)
 	}
 	raw, err := os.ReadFile("testdata/captured/gateway_guild_create.json")
