@@ -243,6 +243,22 @@ func asAPIError(t *testing.T, err error) error {
 	return api
 }
 
+// TestComponentsOfDisgoLackTheirType holds what the README says of disgo v1.10.1.
+func TestComponentsOfDisgoLackTheirType(t *testing.T) {
+	h, err := handle(t, nil, func(ctx context.Context, bot *sdk.Bot) error {
+		button := disgo.Button{Style: disgo.FlagButtonStylePRIMARY, Label: disgo.Pointer("press"), CustomID: disgo.Pointer("x")}
+		row := disgo.ActionsRow{Components: []disgo.Component{button}}
+		_, err := sdk.Send(ctx, bot, &disgo.CreateMessage{ChannelID: "3", Components: []disgo.Component{row}})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := string(h.Requests()[0].Body); !strings.Contains(body, `"custom_id":"x"`) || strings.Contains(body, `"type"`) {
+		t.Errorf("sent %s: if the types are there now, say so in the README", body)
+	}
+}
+
 // TestSendDecodesAndCarriesReasons compares Send with what disgo does alone.
 func TestSendDecodesAndCarriesReasons(t *testing.T) {
 	h, err := handle(t, func(h *sdktest.Host) {
