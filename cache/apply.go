@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 )
 
@@ -14,20 +15,35 @@ import (
 func (c *Cache) Apply(name string, guild uint64, data []byte) (version uint64) {
 	if guild == 0 {
 		if name == "READY" {
-			if id := idOf(field(data, "user")); id != 0 {
-				c.know(id)
-			}
+			c.ready(data)
 		}
 		return 0
 	}
-	if _, changes := touches(name); changes && (!ofOneMember(name) || c.mayBeMe(data)) {
-		return c.change(guild, event{name, data})
+	ev := event{name, data}
+	if c.asking.Load() > 0 && ofMembers(name) {
+		c.meanwhile(guild, ev)
+	}
+	if c.concerns(name, data) {
+		return c.change(guild, ev)
 	}
 	if e := c.store.get(guild); e != nil {
 		c.active(e)
 		return e.version()
 	}
 	return 0
+}
+
+// concerns reports whether an event may change what is kept.
+func (c *Cache) concerns(name string, data []byte) bool {
+	if _, changes := touches(name); changes && (!ofOneMember(name) || c.mayBeMe(data)) {
+		return true
+	}
+	return c.people != 0 && c.people.concerns(name)
+}
+
+// world is a guild with nothing in it yet.
+func (c *Cache) world(guild uint64) world {
+	return world{guild: guild, self: c.me(), keep: c.keeps}
 }
 
 // active re-arms the expiry when an eighth of the idle time is gone: so a guild
@@ -41,48 +57,92 @@ func (c *Cache) active(e *entry) {
 }
 
 func (c *Cache) change(guild uint64, ev event) (version uint64) {
+	if ev.name == "GUILD_CREATE" {
+		c.makeRoom(int64(len(ev.data)))
+	}
 	sh := c.shard(guild)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	l := sh.loads[guild]
-	if l != nil {
+	_, changes := touches(ev.name)
+	if l != nil && changes {
 		l.remember(ev) // for the parts that are on their way
 	}
 	e := c.find(sh, guild)
 	if e == nil {
-		if l == nil {
-			c.changeAbsent(sh, guild, ev)
-		}
+		c.changeAbsent(sh, guild, l, ev)
 		return 0
 	}
-	h, changed := e.held.Load().edited(guild, c.me(), ev)
-	if !changed {
-		c.active(e)
-		return e.version()
+	h, changed := *e.held.Load(), false
+	if changes {
+		h, changed = h.edited(c.world(guild), ev)
 	}
-	c.counts.applied.Add(1)
+	moved := c.populate(e.people, ev)
+	if changed {
+		c.counts.applied.Add(1)
+	}
 	if h.removed {
 		e.left = true
 		e.die()
-		sh.records.fail(guild, Removed, 0, c.guard.options)
 		c.keeper.enqueue(e)
+		c.isMissing(sh, guild, Removed)
 		return 0
 	}
-	if ev.name == "GUILD_CREATE" && !h.down {
-		e.failed = false // nothing is missing any more
-		sh.records.forget(guild)
+	if changed {
+		h.Version = c.version.Add(1)
+		e.held.Store(&h)
 	}
-	h.Version = c.version.Add(1)
-	e.held.Store(&h)
-	if !c.resized(sh, e, e.size()) {
-		// It goes as a whole: the next reader loads it.
-		if e.die() {
-			c.store.evicted.Add(1)
-		}
-		c.keeper.enqueue(e)
+	if changed || moved {
+		c.fit(sh, e)
 	}
 	c.active(e)
+	switch {
+	case h.down && ofAvailability(ev.name) && unavailable(ev.data):
+		e.failed = false
+		c.isMissing(sh, guild, Outage)
+	case ev.name == "GUILD_CREATE" && !h.down:
+		e.failed = false // nothing is missing any more
+		sh.records.forget(guild)
+		sh.settle(guild, &e.held.Load().Snapshot, nil)
+	}
 	return e.version()
+}
+
+// populate applies an event to people, and reports whether it may have changed
+// them.
+func (c *Cache) populate(p *people, ev event) bool {
+	if p == nil || !c.people.concerns(ev.name) || !json.Valid(ev.data) {
+		return false
+	}
+	p.apply(ev, c.me())
+	return true
+}
+
+// ofAvailability are the names whose events say whether a guild is available.
+func ofAvailability(name string) bool { return name == "GUILD_CREATE" || name == "GUILD_DELETE" }
+
+// fit brings an entry's charge up to date after a change. For what does not fit
+// people go, or, if that does not help, the guild as a whole: the next reader
+// loads it.
+func (c *Cache) fit(sh *shard, e *entry) {
+	few := func(bytes int64) bool {
+		e.people.shed(bytes)
+		e.beside = e.people.size()
+		return c.resized(sh, e, e.size())
+	}
+	if few(c.roomFor(e.size()-e.beside)) || e.beside > 0 && few(e.beside-(e.size()-e.charge.Load())) {
+		return
+	}
+	if e.die() {
+		c.store.evicted.Add(1)
+	}
+	c.keeper.enqueue(e)
+}
+
+// roomFor is how many bytes of people a guild of this size may have: half of
+// what an entry may at most, and no more than leaves room for the guild.
+func (c *Cache) roomFor(size int64) int64 {
+	return max(0, min(c.books.limit/2, c.books.limit-c.books.limit/16-size))
 }
 
 // resized brings an entry's charge up to date. False: it would grow beyond what
@@ -111,31 +171,26 @@ func (c *Cache) resized(sh *shard, e *entry, size int64) bool {
 	return true
 }
 
-// changeAbsent remembers what an event says of a guild that is not loaded.
-func (c *Cache) changeAbsent(sh *shard, guild uint64, ev event) {
-	why := Reason("")
-	switch ev.name {
-	case "GUILD_CREATE":
-		if unavailable(ev.data) {
-			why = Outage
-			break
-		}
-		switch sh.records.byGuild[guild].reason {
+// changeAbsent remembers what an event says of a guild that is not there, or
+// makes it be there.
+func (c *Cache) changeAbsent(sh *shard, guild uint64, l *load, ev event) {
+	switch {
+	case ev.name == "GUILD_CREATE" && unavailable(ev.data):
+		c.isMissing(sh, guild, Outage)
+	case ev.name == "GUILD_CREATE":
+		switch sh.records.of(guild).reason {
 		case Removed, Outage, Forbidden:
 			sh.records.forget(guild)
 		}
-	case "GUILD_DELETE":
-		if why = Removed; unavailable(ev.data) {
-			why = Outage
-		}
-	case "GUILD_MEMBER_REMOVE":
-		w := world{self: c.me()}
-		if w.own(ev.data) {
-			why = Removed
-		}
-	}
-	if why != "" {
-		sh.records.fail(guild, why, 0, c.guard.options)
+		c.created(sh, guild, l, ev)
+	case ev.name == "GUILD_DELETE" && unavailable(ev.data):
+		c.isMissing(sh, guild, Outage)
+	case ev.name == "GUILD_DELETE":
+		c.isMissing(sh, guild, Removed)
+	case ev.name == "GUILD_MEMBER_REMOVE" && new(c.world(guild)).own(ev.data):
+		c.isMissing(sh, guild, Removed)
+	case l != nil && c.people.concerns(ev.name):
+		c.populate(l.others(c), ev)
 	}
 }
 

@@ -19,7 +19,13 @@ type Options struct {
 	Load    Loader
 	Self    uint64 // the bot's user id if it is known; else READY or the first own member tells it
 	Guard   GuardOptions
-	Log     hclog.Logger // none
+	Keep    Keep   // which fields are kept; all
+	People  People // what is kept of others than the bot itself; nothing
+	// Warm is asked whether a guild that READY has listed is to be kept when its
+	// GUILD_CREATE comes although nobody waits for it; nil: none is. It must be
+	// quick and not call the cache.
+	Warm func(guild uint64) bool
+	Log  hclog.Logger // none
 }
 
 // Cache keeps guilds. All of it is for any goroutine, but for Close.
@@ -40,6 +46,11 @@ type Cache struct {
 	running sync.WaitGroup // loads
 	closed  atomic.Bool
 	counts  counts
+
+	keeps  keeps
+	people People
+	warm   func(guild uint64) bool
+	asking atomic.Int64 // members that Discord is being asked for
 }
 
 // shards divide the locks.
@@ -50,6 +61,9 @@ type shard struct {
 	loads   map[uint64]*load
 	overlay map[uint64]*entry
 	records records
+	awaited map[uint64]struct{} // guilds whose GUILD_CREATE is to come
+	waits   map[uint64]*load    // for those of them that somebody wants
+	asks    map[whose]*asking
 }
 
 // identity is the bot's user id, as a number and as it stands in JSON.
@@ -72,6 +86,10 @@ func New(o Options) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
+	keep, err := newKeeps(o.Keep)
+	if err != nil {
+		return nil, fmt.Errorf("make a guild cache: %w", err)
+	}
 	// Ristretto has 15/16, what is on its way to it at most 1/10: never above 1.04.
 	s, err := newStore(o.Bytes - o.Bytes/16)
 	if err != nil {
@@ -81,7 +99,7 @@ func New(o Options) (*Cache, error) {
 		packing: k,
 		idle:    o.Idle, timeout: orDefault(o.Timeout, 10*time.Second), load: o.Load, log: o.Log, began: time.Now(),
 		store: s, keeper: newKeeper(), guard: newGuard(o.Guard.withDefaults()),
-		books: books{limit: o.Bytes / 10},
+		books: books{limit: o.Bytes / 10}, keeps: keep, people: o.People, warm: o.Warm,
 	}
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()
@@ -110,6 +128,7 @@ func (c *Cache) Close() {
 		for _, l := range sh.loads {
 			l.cancel() // the one after it sees that the cache is closed
 		}
+		c.endWaits(sh)
 		sh.mu.Unlock()
 	}
 	c.running.Wait()
@@ -128,25 +147,31 @@ const rounds = 3
 // parts that are there stay what they are.
 func (c *Cache) Guild(ctx context.Context, guild uint64, want Parts, why Cause) (*Snapshot, error) {
 	want = want.wanted()
+	var missing error
 	for range rounds {
 		s, l, err := c.look(ctx, guild, want, why)
 		if l == nil {
 			return s, err
 		}
+		again := true
 		select {
 		case <-l.done:
-			err, s = l.err, l.snapshot
+			s, missing, again = l.snapshot, l.err, l.again
 		case <-ctx.Done():
-			err = &MissingError{Guild: guild, Reason: Timeout, Err: ctx.Err()}
+			missing, again = &MissingError{Guild: guild, Reason: Timeout, Err: ctx.Err()}, false
 		}
-		if err != nil || s.Has(want) {
-			c.counts.refuse(err)
-			return s, err
+		switch {
+		case missing == nil && s.Has(want):
+			return s, nil
+		case missing == nil: // it went while more of it was being loaded
+			missing = &MissingError{Guild: guild, Reason: Memory}
+		case !again:
+			c.counts.refuse(missing)
+			return nil, missing
 		}
 	}
-	err := &MissingError{Guild: guild, Reason: Memory}
-	c.counts.refuse(err)
-	return nil, err
+	c.counts.refuse(missing)
+	return nil, missing
 }
 
 // Want is Guild without waiting: it returns the guild's version, or, when parts
@@ -166,7 +191,7 @@ func (c *Cache) Want(ctx context.Context, guild uint64, want Parts, why Cause) (
 // none.
 func (c *Cache) look(ctx context.Context, guild uint64, want Parts, why Cause) (*Snapshot, *load, error) {
 	if e := c.store.get(guild); e != nil {
-		if h := e.held.Load(); h.answers(want) {
+		if h := e.held.Load(); h.answers(want) && !h.down {
 			s, err := c.hit(e, h)
 			return s, nil, err
 		}
@@ -191,7 +216,7 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 	var have Parts
 	if e := c.find(sh, guild); e != nil {
 		h := e.held.Load()
-		if h.answers(want) {
+		if h.answers(want) && !(h.down && sh.awaits(guild)) {
 			s, err := c.hit(e, h)
 			return s, nil, err
 		}
@@ -199,6 +224,9 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 		have = h.Parts()
 	}
 	c.counts.misses.Add(1)
+	if sh.awaits(guild) && !c.closed.Load() {
+		return nil, c.await(sh, guild), nil
+	}
 	for l := sh.loads[guild]; l != nil; l = l.next {
 		if !l.begun {
 			l.want |= want

@@ -133,12 +133,12 @@ func TestOutageIsNotRemoval(t *testing.T) {
 		expect("", 4)
 		c.Apply("GUILD_DELETE", 7, removed)
 		expect(Removed, 4)
-		create() // invited again
-		expect("", 8)
+		create() // invited again: it is kept
+		expect("", 4)
 		c.Apply("GUILD_MEMBER_REMOVE", 7, []byte(`{"guild_id":"7","user":{"id":"900"}}`))
-		expect(Removed, 8)
+		expect(Removed, 4)
 		c.Apply("GUILD_CREATE", 7, []byte(`{"id":"7","unavailable":true}`))
-		expect(Outage, 8)
+		expect(Outage, 4)
 	})
 }
 

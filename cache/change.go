@@ -19,7 +19,11 @@ func touches(name string) (over Parts, changes bool) {
 		return AllParts, true // replaced, but what it does not change makes no new version
 	case "GUILD_ROLE_DELETE":
 		return PartsOf(PartGuild, PartMember), true
-	case "GUILD_UPDATE", "GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_EMOJIS_UPDATE", "GUILD_STICKERS_UPDATE":
+	case "GUILD_UPDATE", "GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_EMOJIS_UPDATE", "GUILD_STICKERS_UPDATE",
+		"GUILD_SCHEDULED_EVENT_CREATE", "GUILD_SCHEDULED_EVENT_UPDATE", "GUILD_SCHEDULED_EVENT_DELETE",
+		"STAGE_INSTANCE_CREATE", "STAGE_INSTANCE_UPDATE", "STAGE_INSTANCE_DELETE",
+		"GUILD_SOUNDBOARD_SOUND_CREATE", "GUILD_SOUNDBOARD_SOUND_UPDATE", "GUILD_SOUNDBOARD_SOUND_DELETE",
+		"GUILD_SOUNDBOARD_SOUNDS_UPDATE", "SOUNDBOARD_SOUNDS":
 		return PartsOf(PartGuild), true
 	case "CHANNEL_CREATE", "CHANNEL_UPDATE":
 		return PartsOf(PartChannels), true
@@ -48,6 +52,7 @@ type world struct {
 	bodies
 
 	guild, self uint64
+	keep        keeps
 	down        bool // Discord says that it is unavailable
 	removed     bool // the bot is out
 }
@@ -83,25 +88,25 @@ func (w *world) edit(e event) {
 	switch e.name {
 	case "GUILD_UPDATE":
 		if w.Guild != nil && isObject(e.data) {
-			w.Guild = merge(w.Guild, e.data, beside()...)
+			w.Guild = merge(w.Guild, w.keep.ofGuild(e.data), beside()...)
 		}
 	case "GUILD_EMOJIS_UPDATE":
-		w.list("emojis", e.data)
+		w.list("emojis", e.data, w.keep.emoji)
 	case "GUILD_STICKERS_UPDATE":
-		w.list("stickers", e.data)
+		w.list("stickers", e.data, w.keep.sticker)
 	case "GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE":
 		if role := field(e.data, "role"); w.Guild != nil && idOf(role) != 0 {
-			w.Guild = with(w.Guild, "roles", upsert(field(w.Guild, "roles"), idOf(role), role))
+			w.Guild = with(w.Guild, "roles", upsert(field(w.Guild, "roles"), idOf(role), w.keep.role.of(role)))
 		}
 	case "GUILD_ROLE_DELETE":
 		w.roleDeleted(snowflake(field(e.data, "role_id")))
 	case "GUILD_MEMBER_UPDATE":
 		if w.Member != nil && w.own(e.data) {
-			w.Member = merge(w.Member, e.data, "guild_id")
+			w.Member = w.keep.ofMember(merge(w.Member, e.data, "guild_id"))
 		}
 	case "CHANNEL_CREATE", "CHANNEL_UPDATE":
 		if id := idOf(e.data); w.Channels != nil && id != 0 {
-			w.Channels = upsert(w.Channels, id, trim(e.data))
+			w.Channels = upsert(w.Channels, id, w.keep.channel.of(trim(e.data)))
 		}
 	case "CHANNEL_DELETE":
 		if id := idOf(e.data); id != 0 {
@@ -109,14 +114,15 @@ func (w *world) edit(e event) {
 			w.Threads = or(without(w.Threads, has("parent_id", id)), w.Threads)
 		}
 	default:
+		w.counts(e)
 		if w.Threads != nil {
 			w.thread(e)
 		}
 	}
 }
 
-// beside are members of GUILD_CREATE that are parts of their own, or are not
-// kept.
+// beside are members of GUILD_CREATE that are parts of their own, are counted, or
+// are not kept.
 func beside() []string {
 	return []string{
 		"channels", "threads", "members", "presences", "voice_states", "stage_instances", "guild_scheduled_events",
@@ -136,11 +142,13 @@ func (w *world) created(d []byte) {
 	}
 	w.down, w.removed = false, false
 	w.Guild = merge(w.Guild, d, beside()...)
-	w.Channels = w.adopt(field(d, "channels"))
-	w.Threads = w.adopt(field(d, "threads"))
+	w.count(d)
+	w.Guild = w.keep.ofGuild(w.Guild)
+	w.Channels = w.adopt(field(d, "channels"), w.keep.channel)
+	w.Threads = w.adopt(field(d, "threads"), w.keep.thread)
 	elements(field(d, "members"), func(m []byte) bool {
 		if w.own(m) {
-			w.Member = merge(nil, m, "guild_id")
+			w.Member = w.keep.ofMember(strip(m, "guild_id"))
 			return false
 		}
 		return true
@@ -152,7 +160,7 @@ func (w *world) created(d []byte) {
 
 // adopt gives the channels of GUILD_CREATE the guild_id that they have
 // everywhere else.
-func (w *world) adopt(list []byte) json.RawMessage {
+func (w *world) adopt(list []byte, keep fields) json.RawMessage {
 	var all [][]byte
 	id := quoted(w.guild)
 	elements(list, func(e []byte) bool {
@@ -162,16 +170,16 @@ func (w *world) adopt(list []byte) json.RawMessage {
 		if field(e, "guild_id") == nil {
 			e = with(e, "guild_id", id)
 		}
-		all = append(all, e)
+		all = append(all, keep.of(e))
 		return true
 	})
 	return listOf(all)
 }
 
 // list replaces a list of the guild by that of an event.
-func (w *world) list(name string, data []byte) {
-	if l := field(data, name); w.Guild != nil && isList(l) {
-		w.Guild = with(w.Guild, name, l)
+func (w *world) list(name string, data []byte, keep fields) {
+	if l := field(data, name); w.Guild != nil && isList(l) && w.keep.guild.has(name) {
+		w.Guild = with(w.Guild, name, keep.all(l))
 	}
 }
 

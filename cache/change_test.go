@@ -25,8 +25,24 @@ func FuzzApply(f *testing.F) {
 	f.Add("CHANNEL_CREATE", []byte(`[{"id":"1"}]`))
 	f.Add("THREAD_CREATE", []byte(`{"id":"1","id":0}`))
 	f.Add("GUILD_ROLE_CREATE", []byte(`{"role":{"id":"1"},"role":5}`))
+	lists := Keep{"guild": {"name", "stickers"}, "channel": {"topic"}, "thread": {"name"}, "role": {"name"}, "emoji": {"name"}, "member": {"nick"}, "presence": {"activities"}}
+	keep, err := newKeeps(lists)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		first := fakeWorld(t)
+		pared := world{guild: 7, self: 900, keep: keep}
+		some := newPeople(7, everything, &keep)
+		for _, e := range []event{{"GUILD_CREATE", toJSON(newFake(1, 7).guilds[7].create())}, {name, bytes.Clone(data)}, {name, bytes.Clone(data)}} {
+			pared.apply(e)
+			checkParts(t, &pared.bodies)
+			checkKept(t, lists, &pared.bodies)
+			if json.Valid(e.data) {
+				some.apply(e, 900)
+				checkPeople(t, lists, some)
+			}
+		}
 		for _, loaded := range []bool{true, false} {
 			w := world{guild: 7, self: 900}
 			if loaded {
@@ -157,6 +173,24 @@ func TestRealGuildCreate(t *testing.T) {
 	decode(w.Channels, &gotChannels)
 	decode(w.Threads, &gotThreads)
 	decode(w.Member, &member)
+	counts := map[string]int{}
+	for _, c := range counted() {
+		var told, held []map[string]string
+		decode(guild[c.name], &held)
+		var all []map[string]json.RawMessage
+		decode(full[c.name], &all)
+		for _, o := range all {
+			told = append(told, map[string]string{c.id: string(o[c.id][1 : len(o[c.id])-1])})
+		}
+		if len(told) != len(held) || len(told) > 0 && !reflect.DeepEqual(told, held) {
+			t.Errorf("%s are %v, Discord sent %v", c.name, held, told)
+		}
+		counts[c.name] = len(held)
+		delete(guild, c.name)
+	}
+	if counts["soundboard_sounds"] != 4 {
+		t.Errorf("counted %v, a poor witness", counts)
+	}
 	for _, name := range beside() {
 		delete(full, name)
 	}

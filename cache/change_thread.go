@@ -20,11 +20,15 @@ func (w *world) thread(e event) {
 		w.threadsSynced(e.data)
 	case "THREAD_MEMBER_UPDATE":
 		if t := find(w.Threads, idOf(e.data)); t != nil {
-			w.Threads = upsert(w.Threads, idOf(t), with(t, "member", strip(e.data, "guild_id")))
+			w.putThread(idOf(t), with(t, "member", strip(e.data, "guild_id")))
 		}
 	case "THREAD_MEMBERS_UPDATE":
 		w.threadMembers(e.data)
 	}
+}
+
+func (w *world) putThread(id uint64, t []byte) {
+	w.Threads = upsert(w.Threads, id, w.keep.thread.of(t))
 }
 
 func (w *world) threadChanged(d []byte) {
@@ -42,7 +46,7 @@ func (w *world) threadChanged(d []byte) {
 			t = with(t, "member", m)
 		}
 	}
-	w.Threads = upsert(w.Threads, id, t)
+	w.putThread(id, t)
 }
 
 // threadsSynced replaces the threads of the channels that the event names, or
@@ -62,7 +66,7 @@ func (w *world) threadsSynced(d []byte) {
 	list := or(kept, w.Threads)
 	elements(joined(threads, field(d, "members")), func(t []byte) bool {
 		if id := idOf(t); id != 0 {
-			list = upsert(list, id, t)
+			list = upsert(list, id, w.keep.thread.of(t))
 		}
 		return true
 	})
@@ -90,7 +94,7 @@ func (w *world) threadMembers(d []byte) {
 		}
 		return true
 	})
-	w.Threads = upsert(w.Threads, id, t)
+	w.putThread(id, t)
 }
 
 // joined puts the bot's thread members, which REST and THREAD_LIST_SYNC list

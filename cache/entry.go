@@ -20,12 +20,13 @@ type entry struct {
 	charge atomic.Int64
 	queued atomic.Bool // waits for the keeper
 
-	beside  int64 // bytes that hang on it beside its snapshot; the shard's lock
-	pinned  bool  // in the overlay; the shard's lock
-	transit int64 // its share of the books' transit; the shard's lock
-	fresh   bool  // not yet taken for the first time; the shard's lock
-	failed  bool  // a load of further parts has failed, and its record holds; the shard's lock
-	left    bool  // its guild was removed; the shard's lock
+	people  *people // nil: none are kept; the shard's lock
+	beside  int64   // bytes that hang on it beside its snapshot, its people; the shard's lock
+	pinned  bool    // in the overlay; the shard's lock
+	transit int64   // its share of the books' transit; the shard's lock
+	fresh   bool    // not yet taken for the first time; the shard's lock
+	failed  bool    // a load of further parts has failed, and its record holds; the shard's lock
+	left    bool    // its guild was removed; the shard's lock
 
 	taken int64 // charge that ristretto knows, 0: none; the keeper's
 }
@@ -36,6 +37,7 @@ type books struct {
 	guilds  atomic.Int64
 	transit atomic.Int64 // bytes that ristretto does not know of yet
 	limit   int64        // of transit
+	index   index
 }
 
 func newEntry(b *books, guild uint64, h *held, charge, now int64) *entry {
@@ -45,6 +47,7 @@ func newEntry(b *books, guild uint64, h *held, charge, now int64) *entry {
 	e.charge.Store(charge)
 	b.bytes.Add(charge)
 	b.guilds.Add(1)
+	b.index.add(e)
 	return e
 }
 
@@ -72,6 +75,7 @@ func (e *entry) die() bool {
 	}
 	e.books.bytes.Add(-charge)
 	e.books.guilds.Add(-1)
+	e.books.index.remove(e)
 	return true
 }
 

@@ -42,7 +42,8 @@ func (c *Cache) overlaid(l *load, got bodies) held {
 	meantime := l.meantime
 	l.meantime = nil // bytes stay counted: they bound the whole load
 	sh.mu.Unlock()
-	w := world{bodies: got, guild: l.guild, self: c.me()}
+	w := c.world(l.guild)
+	w.bodies = got
 	for _, e := range meantime {
 		w.apply(e)
 	}
@@ -56,7 +57,7 @@ func (c *Cache) finished(l *load, h *held, err error, last bool) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for _, e := range l.meantime {
-		*h, _ = h.edited(l.guild, c.me(), e)
+		*h, _ = h.edited(c.world(l.guild), e)
 	}
 	l.meantime = nil
 	if err == nil && l.overflow {
@@ -70,6 +71,8 @@ func (c *Cache) finished(l *load, h *held, err error, last bool) bool {
 		l.err = &MissingError{Guild: l.guild, Reason: Closed}
 	case h.removed:
 		l.err = c.missing(l.guild, sh.records.fail(l.guild, Removed, 0, c.guard.options), nil)
+	case h.down && sh.awaits(l.guild):
+		l.err = &MissingError{Guild: l.guild, Reason: Outage}
 	case h.down:
 		l.err = c.missing(l.guild, sh.records.fail(l.guild, Outage, 0, c.guard.options), nil)
 	case h.Parts() == 0 || l.overflow:
@@ -86,6 +89,7 @@ func (c *Cache) finished(l *load, h *held, err error, last bool) bool {
 	case !c.take(sh, l, h, last):
 		return false
 	}
+	l.again = l.err != nil && sh.awaits(l.guild)
 	sh.ended(l)
 	return true
 }
@@ -95,7 +99,9 @@ var errTooMuchMeanwhile = errors.New("more events came during the load than are 
 // take keeps a loaded guild; the caller holds the shard's lock. Who waits gets
 // it even if it does not fit. False: there is no room now.
 func (c *Cache) take(sh *shard, l *load, h *held, last bool) bool {
-	charge := chargeFor(sizeOf(&h.Snapshot))
+	size := sizeOf(&h.Snapshot)
+	l.people.shed(c.roomFor(size))
+	charge := chargeFor(size + l.people.size())
 	fits := charge <= c.books.limit
 	if fits && !c.books.enter(charge) {
 		if !last {
@@ -110,6 +116,10 @@ func (c *Cache) take(sh *shard, l *load, h *held, last bool) bool {
 		return true
 	}
 	e := newEntry(&c.books, l.guild, h, charge, c.now())
+	if e.people = l.people; e.people == nil {
+		e.people = newPeople(l.guild, c.people, &c.keeps)
+	}
+	e.beside = e.people.size()
 	e.transit = charge
 	sh.pin(e)
 	c.keeper.enqueue(e)
@@ -125,7 +135,10 @@ func (c *Cache) complete(sh *shard, l *load, e *entry, h *held, last bool) bool 
 			h.pieces[p] = b
 		}
 	}
-	size := sizeOf(&h.Snapshot) + e.beside
+	size := sizeOf(&h.Snapshot)
+	e.people.shed(c.roomFor(size))
+	e.beside = e.people.size()
+	size += e.beside
 	fits := c.resized(sh, e, size)
 	if !fits && !last && chargeFor(size) <= c.books.limit {
 		return false

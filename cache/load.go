@@ -23,6 +23,10 @@ type load struct {
 	err      error
 	next     *load // for who came later and wants other parts; begins when this one has ended
 
+	again  bool        // there is none, and who looks again waits for GUILD_CREATE
+	timer  *time.Timer // of one that only waits for GUILD_CREATE
+	people *people     // heard of while it is under way
+
 	meantime []event // came while the answers were under way, in order
 	bytes    int
 	overflow bool
@@ -97,6 +101,7 @@ func (c *Cache) outcome(sh *shard, l *load) bool {
 		h := e.held.Load()
 		if h.answers(l.want) {
 			l.snapshot, l.err = h.answer(l.guild)
+			l.again = l.err != nil && sh.awaits(l.guild)
 			return true
 		}
 		l.want &^= h.Parts()
@@ -105,6 +110,8 @@ func (c *Cache) outcome(sh *shard, l *load) bool {
 		l.err = &MissingError{Guild: l.guild, Reason: Closed}
 	} else if rec, holds := sh.records.look(l.guild, time.Now()); holds {
 		l.err = refusal(l.guild, rec)
+	} else if sh.awaits(l.guild) {
+		l.err, l.again = &MissingError{Guild: l.guild, Reason: Outage}, true
 	}
 	return l.err != nil
 }
@@ -195,24 +202,24 @@ func (c *Cache) ask(ctx context.Context, guild uint64, p Part) (json.RawMessage,
 	switch p {
 	case PartGuild:
 		ok = ok && idOf(b) == guild
-		b = strip(b, "unavailable")
+		b = c.keeps.ofGuild(strip(b, "unavailable"))
 	case PartChannels:
 		ok = ok && isList(b)
-		b = joined(b, nil)
+		b = c.keeps.channel.all(joined(b, nil))
 	case PartThreads:
 		threads := b
 		if isObject(b) {
 			threads = field(b, "threads")
 		}
 		ok = ok && isList(threads)
-		b = joined(threads, field(b, "members"))
+		b = c.keeps.thread.all(joined(threads, field(b, "members")))
 	case PartMember:
 		user := idOf(field(b, "user"))
 		ok = ok && user != 0
 		if ok {
 			c.know(user)
 		}
-		b = strip(b, "guild_id")
+		b = c.keeps.ofMember(strip(b, "guild_id"))
 	}
 	if !ok {
 		return nil, fmt.Errorf("get %s: the answer of %d bytes is no such part", p, len(b))

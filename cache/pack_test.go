@@ -77,6 +77,20 @@ func TestPackedByItself(t *testing.T) {
 	}
 }
 
+// TestLargestParts: what is larger than any payload of Discord's is held as it is;
+// all else comes back.
+func TestLargestParts(t *testing.T) {
+	k := newTestPacking(t)
+	list := newMaker(2).guild(7, 900, 1_000_000).Channels
+	for _, size := range []int{packTo / 3, packTo, packTo + 1} {
+		raw := bytes.Repeat(list, size/len(list)+1)[:size]
+		b := k.pack(raw)
+		if b.packed() != (size <= packTo) || !bytes.Equal(k.unpack(b), raw) {
+			t.Errorf("%d bytes are held in %d, packed: %v", size, len(b), b.packed())
+		}
+	}
+}
+
 // TestPackingSaves: so much less is held, and no packer keeps what was large.
 func TestPackingSaves(t *testing.T) {
 	k := newTestPacking(t)

@@ -83,9 +83,10 @@ func (h *held) answer(guild uint64) (*Snapshot, error) {
 
 // edited returns what is held after an event, and whether that differs. Only the
 // parts that the event may touch are unpacked, only those that it changed are
-// packed. A part that cannot be unpacked is not there any more.
-func (h *held) edited(guild, self uint64, ev event) (after held, changed bool) {
-	w := world{guild: guild, self: self, down: h.down, removed: h.removed}
+// packed. A part that cannot be unpacked is not there any more. The world is
+// that of its guild, with nothing in it.
+func (h *held) edited(w world, ev event) (after held, changed bool) {
+	w.down, w.removed = h.down, h.removed
 	after = *h
 	over, _ := touches(ev.name)
 	for p, b := range h.pieces {

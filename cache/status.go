@@ -24,6 +24,7 @@ type Status struct {
 	Bytes      int64 // that they are charged
 	Loading    int   // loads under way or in line
 	Remembered int   // guilds whose failures are remembered
+	Awaited    int   // guilds whose GUILD_CREATE is to come
 
 	Guard      string    // closed (all is well), open, half-open
 	GuardUntil time.Time // while it is open
@@ -69,6 +70,7 @@ func (c *Cache) Status() Status {
 		sh := &c.shards[i]
 		sh.mu.Lock()
 		s.Remembered += len(sh.records.byGuild)
+		s.Awaited += len(sh.awaited)
 		sh.mu.Unlock()
 	}
 	c.guard.status(&s)

@@ -22,6 +22,7 @@ type told struct {
 var changeKinds = []string{
 	"guild", "guild", "create", "emojis", "stickers", "member", "other", "role+", "role~", "role-",
 	"channel+", "channel~", "channel~", "channel-", "thread+", "thread~", "thread-", "archive", "threadmember", "sync",
+	"join", "join", "leave", "member~", "voice", "voice", "presence", "presence", "chunk", "counted+", "counted~", "counted-", "sounds",
 }
 
 func pick(rnd *rand.Rand, m map[string]object) object {
@@ -86,11 +87,23 @@ func (g *fakeGuild) change(rnd *rand.Rand, kind string) told {
 				g.member = maps.Clone(g.member)
 				g.member["roles"] = []any{}
 			}
+			for _, p := range g.people {
+				if r := p.member["roles"].([]any); len(r) > 0 && r[0] == id {
+					p.member = maps.Clone(p.member)
+					p.member["roles"] = []any{}
+				}
+			}
 			t.gone = true
 			return say("GUILD_ROLE_DELETE", "roles", id, object{"guild_id": gid, "role_id": id})
 		}
 	default:
 		if out, ok := g.changeRoom(rnd, kind, &t, say, set, fresh); ok {
+			return out
+		}
+		if out, ok := g.changePerson(rnd, kind, &t, say, fresh); ok {
+			return out
+		}
+		if out, ok := g.changeCounted(rnd, kind, &t, say, fresh); ok {
 			return out
 		}
 	}

@@ -27,7 +27,15 @@ type fakeGuild struct {
 	channels map[string]object
 	threads  map[string]object
 	member   object
+	people   map[string]*fakePerson       // by user id
+	counted  map[string]map[string]object // by the list's name, then id
+	out      bool                         // the bot is not in it
+	down     bool                         // in an outage
+	unsent   bool                         // listed by READY, and its GUILD_CREATE is to come
 }
+
+// fakePerson is another user; nil is none.
+type fakePerson struct{ member, voice, presence object }
 
 type fakeDiscord struct {
 	mu     sync.Mutex
@@ -45,11 +53,14 @@ func newFake(seed uint64, guilds ...uint64) *fakeDiscord {
 				"name": "guild", "emojis": []any{}, "stickers": []any{}, "owner_id": "5",
 				"description": "a \\ \"quoted\" {brace] snowman ☃\n",
 			},
-			member: object{"user": object{"id": botID, "username": "bot"}, "nick": nil, "roles": []any{}},
+			member:  object{"user": object{"id": botID, "username": "bot"}, "nick": nil, "roles": []any{}},
+			people:  map[string]*fakePerson{},
+			counted: map[string]map[string]object{"guild_scheduled_events": {}, "stage_instances": {}, "soundboard_sounds": {}},
 		}
 		for range 3 {
 			g.change(d.rnd, "channel+")
 			g.change(d.rnd, "role+")
+			g.change(d.rnd, "join")
 		}
 		g.change(d.rnd, "thread+")
 		d.guilds[id] = g
@@ -84,8 +95,21 @@ func (g *fakeGuild) create() object {
 		bare = append(bare, c)
 	}
 	o["unavailable"], o["channels"], o["threads"] = false, bare, sorted(g.threads)
-	o["members"] = []any{object{"user": object{"id": "12"}, "roles": []any{}}, g.member}
-	o["presences"], o["voice_states"] = []any{}, []any{}
+	members, voices, presences := []object{g.member}, []object{}, []object{}
+	for _, id := range slices.Sorted(maps.Keys(g.people)) {
+		p := g.people[id]
+		members = append(members, p.member)
+		if p.voice != nil {
+			voices = append(voices, p.voice)
+		}
+		if p.presence != nil {
+			presences = append(presences, p.presence)
+		}
+	}
+	o["members"], o["voice_states"], o["presences"] = members, voices, presences
+	for name, list := range g.counted {
+		o[name] = sorted(list)
+	}
 	return o
 }
 
@@ -95,7 +119,7 @@ func (d *fakeDiscord) load(_ context.Context, guild uint64, p Part) (json.RawMes
 	defer d.mu.Unlock()
 	d.calls[p]++
 	g := d.guilds[guild]
-	if g == nil {
+	if g == nil || g.out {
 		return nil, &LoadError{Status: 404}
 	}
 	switch p {

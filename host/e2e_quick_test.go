@@ -43,12 +43,13 @@ func pluginSettings(env map[string]map[string]string) map[string]host.PluginSett
 type quickSettings struct {
 	PluginsDir, StateDir, APIURL string
 	Plugins                      map[string]host.PluginSettings
+	GlobalRate, InvalidLimit     int
 }
 
 // makeQuick makes of a command to run holdfast one to run a quick host.
-func makeQuick(t testing.TB, cmd *exec.Cmd, s host.Settings) {
+func makeQuick(t testing.TB, cmd *exec.Cmd, s host.Settings, invalidLimit int) {
 	t.Helper()
-	raw, err := json.Marshal(quickSettings{s.PluginsDir, s.StateDir, s.APIURL, s.Plugins})
+	raw, err := json.Marshal(quickSettings{s.PluginsDir, s.StateDir, s.APIURL, s.Plugins, int(s.GlobalRate), invalidLimit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +61,14 @@ func makeQuick(t testing.TB, cmd *exec.Cmd, s host.Settings) {
 func runQuickHost(settings string) (code int) {
 	var q quickSettings
 	err := json.Unmarshal([]byte(settings), &q)
-	s := host.Settings{PluginsDir: q.PluginsDir, StateDir: q.StateDir, APIURL: q.APIURL, Plugins: q.Plugins}
+	s := host.Settings{PluginsDir: q.PluginsDir, StateDir: q.StateDir, APIURL: q.APIURL, Plugins: q.Plugins, GlobalRate: host.Count(q.GlobalRate)}
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
 		var h *host.Host
-		if h, err = host.New(quickConfig(s, os.Getenv("DISCORD_TOKEN"), os.Stderr)); err == nil {
+		c := quickConfig(s, os.Getenv("DISCORD_TOKEN"), os.Stderr)
+		c.InvalidLimit = q.InvalidLimit
+		if h, err = host.New(c); err == nil {
 			err = h.Run(ctx)
 		}
 	}

@@ -149,6 +149,8 @@ type options struct {
 	prepare func(*exec.Cmd, *running)
 	again   *running // take its folders
 	quick   bool     // shorten the times that Discord and the host's own rules give
+	// Of a quick host: the invalid requests that bring a ban, and the requests a second.
+	invalid, rate int
 }
 
 type lockedBuffer struct {
@@ -192,7 +194,7 @@ func launch(t testing.TB, sim *simulator.Server, o options) *running {
 	r.cmd = exec.Command(program(t, "./host/holdfast"), args...)
 	r.cmd.Env = append(os.Environ(), "DISCORD_TOKEN="+sim.Token())
 	if o.quick {
-		makeQuick(t, r.cmd, host.Settings{PluginsDir: r.plugins, StateDir: r.state, APIURL: sim.URL(), Plugins: pluginSettings(o.env)})
+		makeQuick(t, r.cmd, host.Settings{PluginsDir: r.plugins, StateDir: r.state, APIURL: sim.URL(), Plugins: pluginSettings(o.env), GlobalRate: host.Count(o.rate)}, o.invalid)
 	}
 	r.cmd.Stdout, r.cmd.Stderr = r.log, r.log
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

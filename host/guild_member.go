@@ -14,8 +14,8 @@ import (
 
 // Member implements plugins.Guilds. It answers within 10 s. The bot's own member
 // comes with its guild, which is loaded for it behind the guard; who else is not
-// kept is asked for in the name of the plugin, so that the gate's turns and the
-// ledger see who asks.
+// kept is asked for once, in the name of the plugin that came first, so that the
+// gate's turns see who asks.
 func (g *guilds) Member(ctx context.Context, caller string, r *wire.MemberRequest) (*wire.MemberResponse, error) {
 	if r.GetGuild() == 0 || r.GetUser() == 0 {
 		return nil, fmt.Errorf("read member %d of guild %d: there is none: give the ids of both", r.GetUser(), r.GetGuild())
@@ -27,7 +27,8 @@ func (g *guilds) Member(ctx context.Context, caller string, r *wire.MemberReques
 		g.refusals.note(err, true)
 		return noMember(err)
 	}
-	return &wire.MemberResponse{Member: member}, nil
+	kept, _ := g.cache.Person(r.GetGuild(), r.GetUser()) // empty for who is not kept
+	return &wire.MemberResponse{Member: member, VoiceState: kept.VoiceState, Presence: kept.Presence}, nil
 }
 
 func (g *guilds) member(ctx context.Context, caller string, r *wire.MemberRequest) (json.RawMessage, error) {
@@ -40,7 +41,7 @@ func (g *guilds) member(ctx context.Context, caller string, r *wire.MemberReques
 			return own, nil
 		}
 	}
-	return g.memberAsker(caller, r.GetGuild(), r.GetUser())(ctx)
+	return g.cache.Member(ctx, r.GetGuild(), r.GetUser(), g.memberAsker(caller, r.GetGuild(), r.GetUser()))
 }
 
 // memberAsker asks Discord for a member.

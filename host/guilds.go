@@ -33,9 +33,9 @@ type guilds struct {
 	refusals *refusals
 }
 
-// newGuilds makes the cache of the guilds that this bot sees through the gate.
-// Close it.
-func newGuilds(s Settings, gate *rest.Gate, botID uint64, log hclog.Logger) (*guilds, error) {
+// newGuilds makes the cache of the guilds that this bot sees through the gate;
+// warm says which of those that a new session brings are kept. Close it.
+func newGuilds(s Settings, gate *rest.Gate, botID uint64, warm func(guild uint64) bool, log hclog.Logger) (*guilds, error) {
 	s = s.WithDefaults()
 	c, err := cache.New(cache.Options{
 		Idle:    s.CacheIdle,
@@ -44,6 +44,9 @@ func newGuilds(s Settings, gate *rest.Gate, botID uint64, log hclog.Logger) (*gu
 		Load:    loader(gate, botID),
 		Self:    botID,
 		Guard:   guardOptions(s, gate),
+		Keep:    cache.Keep(s.CacheKeep),
+		People:  cache.People(s.CachePeople),
+		Warm:    warm,
 		Log:     log,
 	})
 	if err != nil {

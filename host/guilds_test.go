@@ -50,7 +50,7 @@ func newGuildWorld(t *testing.T, world simulator.World, s Settings) *guildWorld 
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := newGuilds(s, gate, known.bot.id, nil)
+	g, err := newGuilds(s, gate, known.bot.id, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

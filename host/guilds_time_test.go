@@ -61,7 +61,7 @@ func bubbleGuilds(t *testing.T, d *brokenDiscord) *guilds {
 		t.Fatal(err)
 	}
 	t.Cleanup(gate.Close)
-	g, err := newGuilds(Settings{}, gate, 9, nil)
+	g, err := newGuilds(Settings{}, gate, 9, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

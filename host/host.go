@@ -38,6 +38,9 @@ type Config struct {
 	// those that they shall replace, and HandoverSkew the 10 s by which Discord may
 	// tell two sessions of one event apart. 0 keeps them.
 	BesideTimeout, HandoverSkew time.Duration
+	// InvalidLimit overrides the 10,000 refused requests (401, 403, 429) in ten minutes
+	// at which Discord bans an address. 0 keeps them.
+	InvalidLimit int
 	// Ready, if not nil, is called once, when all sessions have been started
 	// and the control socket answers.
 	Ready func()
@@ -105,27 +108,36 @@ func (h *Host) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(&err, closeMetrics)
-	gate, err := rest.New(rest.Config{Token: h.config.Token, BaseURL: h.config.Settings.APIURL, Log: h.log.Named("rest")})
+	gate, closeGate, err := h.openGate(folder)
 	if err != nil {
 		return err
 	}
-	defer gate.Close()
-	discord, err := introduce(ctx, gate, h.config.Settings.APIURL)
+	defer closing(&err, closeGate)
+	h.set(func() { h.gate = gate })
+	discord, err := h.introduce(ctx, gate)
 	if err != nil {
 		return stoppedOr(ctx, err)
 	}
 	gate.SetApplication(discord.bot.applicationID)
-	h.set(func() { h.gate, h.bot = gate, &discord.bot })
+	h.set(func() { h.bot = &discord.bot })
 	h.log.Info("bot known", "name", discord.bot.name, "id", discord.bot.id)
 	if err := folder.Claim(discord.bot.id, discord.bot.name); err != nil {
 		return err
 	}
 
-	guilds, err := newGuilds(h.config.Settings, gate, discord.bot.id, h.log.Named("cache"))
+	closeProxy, err := h.openProxy(folder, gate, discord.bot)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, closeProxy)
+	warm := newWarm(h.config.Settings, folder, h.log.Named("cache"))
+	guilds, err := newGuilds(h.config.Settings, gate, discord.bot.id, warm.wants, h.log.Named("cache"))
 	if err != nil {
 		return err
 	}
 	defer guilds.Close() // plugins and router have ended
+	warm.begin(guilds.cache.Kept)
+	defer warm.close()
 	kept, err := h.openKept(folder)
 	if err != nil {
 		return err
@@ -211,7 +223,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error
 	sessions.begin(first)
 	route := router.New(router.Config{
 		Plugins: targets(set),
-		Owners:  owners,
+		Owners:  h.placed(owners),
 		Journal: r.kept.journal.append,
 		Apply: func(e *gateway.Event) uint64 {
 			sessions.apply(e)
@@ -230,7 +242,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error
 	h.set(func() {
 		if h.phase == "starting" { // and not stopping already
 			h.phase = "running"
-			h.live = &live{ctx: ctx, rooms: r, sessions: sessions, route: route, budget: budget, denied: h.config.Settings.DenyIntents}
+			h.live = &live{ctx: ctx, rooms: r, sessions: sessions, route: route, budget: budget, denied: h.config.Settings.DenyIntents, people: h.config.Settings.CachePeople}
 		}
 	})
 
@@ -240,7 +252,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error
 	defer stopDelivering()
 	group.Go(func() error {
 		// Beside everything else: Discord may keep a write waiting for minutes.
-		h.syncCommands(running, r.gate, r.folder, &r.discord.bot, owners.Commands(), false)
+		h.syncCommands(running, r, false)
 		return nil
 	})
 	group.Go(func() error {
@@ -262,7 +274,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error
 	if h.config.Ready != nil {
 		h.config.Ready()
 	}
-	return explainIntents(group.Wait(), manifests(set))
+	return explainIntents(group.Wait(), manifests(set), h.config.Settings.CachePeople)
 }
 
 // drain gives the plugins drain_timeout to finish what they were given. What

@@ -16,6 +16,12 @@ const (
 	codeDisallowedIntents = 4014
 )
 
+// intentsFor are those that plugins need, and those that bring what the guild
+// cache keeps of people.
+func intentsFor(all []*wire.Manifest, people KeepPeople) uint64 {
+	return router.Intents(all) | uint64(people.intents())
+}
+
 // refuseDenied refuses a plugin that needs an intent which deny_intents names, and
 // says which line would let it in.
 func refuseDenied(m *wire.Manifest, denied Intents) error {
@@ -34,8 +40,9 @@ func refuseDenied(m *wire.Manifest, denied Intents) error {
 	return fmt.Errorf("%s, which deny_intents denies: %s, or remove the plugin", sentence(needs), remedy)
 }
 
-// explainIntents adds to Discord's refusal of the intents which plugins want them.
-func explainIntents(err error, all []*wire.Manifest) error {
+// explainIntents adds to Discord's refusal of the intents which plugins want them,
+// or that the guild cache does.
+func explainIntents(err error, all []*wire.Manifest, people KeepPeople) error {
 	refusal, ok := errors.AsType[*gateway.CloseError](err)
 	if !ok {
 		return err
@@ -49,11 +56,13 @@ func explainIntents(err error, all []*wire.Manifest) error {
 	case codeDisallowedIntents:
 		intents = router.PrivilegedIntents()
 	}
-	needs := router.Needs(all, intents)
-	if len(needs) == 0 {
-		return err
+	if needs := router.Needs(all, intents); len(needs) > 0 {
+		err = fmt.Errorf("%w: %s (deny_intents keeps such plugins out)", err, sentence(needs))
 	}
-	return fmt.Errorf("%w: %s (deny_intents keeps such plugins out)", err, sentence(needs))
+	if wanted := people.intents() & Intents(intents); wanted != 0 {
+		err = fmt.Errorf("%w: the setting cache_people (%s) needs %s", err, people, wanted)
+	}
+	return err
 }
 
 func sentence(needs []router.Need) string {

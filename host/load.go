@@ -4,11 +4,8 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
-	"github.com/holdfast-bot/holdfast/host/rest"
 	"github.com/holdfast-bot/holdfast/host/router"
-	"github.com/holdfast-bot/holdfast/host/state"
 	"github.com/holdfast-bot/holdfast/plugins"
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
@@ -98,28 +95,4 @@ func (h *Host) pluginEnv() (map[string][]string, error) {
 		env[name] = pairs
 	}
 	return env, nil
-}
-
-// syncCommands makes Discord's commands those of the plugins. The bot runs
-// without, so a fault here is told and does not stop it. It returns what was
-// done, in words.
-func (h *Host) syncCommands(ctx context.Context, gate *rest.Gate, folder *state.State, owner *bot, commands *router.CommandSet, prune bool) string {
-	mode := h.config.Settings.Commands
-	if mode == "off" {
-		return "commands: off"
-	}
-	h.syncing.Lock()
-	defer h.syncing.Unlock()
-	report, err := router.SyncCommands(ctx, restFor(gate, "host"), folder, owner.applicationID, commands,
-		router.SyncOptions{Exclusive: mode == "exclusive", Prune: prune})
-	var told []string
-	for _, scope := range report.Scopes {
-		h.log.Info("commands compared", "result", scope.String())
-		told = append(told, scope.String())
-	}
-	if err != nil && ctx.Err() == nil {
-		h.log.Error("commands not registered", "error", err)
-		told = append(told, "commands not registered: "+err.Error())
-	}
-	return strings.Join(told, "; ")
 }

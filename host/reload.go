@@ -22,6 +22,7 @@ type live struct {
 	sessions *sessionSets
 	budget   *budget
 	denied   Intents
+	people   KeepPeople // kept by the guild cache
 }
 
 // Reload brings the running plugins into line with the folder and returns when
@@ -62,7 +63,7 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 		})
 	}
 	if !o.DryRun {
-		report.Commands = h.resyncCommands(l, o.Prune)
+		report.Commands = h.syncCommands(l.ctx, l.rooms, o.Prune)
 	}
 	if !o.DryRun && o.Reidentify {
 		report.Sessions, report.SessionsError = h.widen(l)
@@ -97,7 +98,7 @@ func (l *live) check(others []*wire.Manifest, m *wire.Manifest, reidentify bool)
 // missing are the intents that plugins need and the sessions do not have, or those
 // that are about to take over.
 func (l *live) missing(all []*wire.Manifest) Intents {
-	return Intents(router.Intents(all) &^ l.sessions.intents())
+	return Intents(intentsFor(all, l.people) &^ l.sessions.intents())
 }
 
 // widen lets sessions with the intents that the plugins need take over, and says
@@ -121,14 +122,5 @@ func (h *Host) reroute(l *live) {
 	if err != nil {
 		h.log.Error("commands and custom IDs of the plugins not merged", "error", err) // each was checked before
 	}
-	l.route.Change(targets(l.set), owners)
-}
-
-// resyncCommands tells Discord what has changed and the operator what was done.
-func (h *Host) resyncCommands(l *live, prune bool) string {
-	owners, err := router.MergeOwners(manifests(l.set))
-	if err != nil {
-		return err.Error()
-	}
-	return h.syncCommands(l.ctx, l.gate, l.folder, &l.discord.bot, owners.Commands(), prune)
+	l.route.Change(targets(l.set), h.placed(owners))
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/gateway"
-	"github.com/holdfast-bot/holdfast/host/router"
 	"github.com/holdfast-bot/holdfast/host/state"
 )
 
@@ -108,7 +107,7 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	if err != nil {
 		s.rollBack(next)
 		l.budget.drop(next.number)
-		return explainIntents(fmt.Errorf("the sessions of before go on: %w", err), manifests(l.set))
+		return explainIntents(fmt.Errorf("the sessions of before go on: %w", err), manifests(l.set), l.people)
 	}
 	l.budget.resize(next.count)
 	tell(fmt.Sprintf("%d sessions have taken over; those of before are closed in %s", next.count, s.skew))
@@ -163,7 +162,7 @@ func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell f
 	if want.count < 1 || want.count > maxShards {
 		return nil, fmt.Errorf("nothing changed: %d shards: give a number from 1 to %d", want.count, maxShards)
 	}
-	intents := router.Intents(manifests(l.set))
+	intents := intentsFor(manifests(l.set), l.people)
 	if want.count == old.count && intents == old.intents {
 		tell(fmt.Sprintf("nothing to change: there are %d shards with these intents", old.count))
 		return nil, errNothingToChange

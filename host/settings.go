@@ -33,6 +33,9 @@ type Settings struct {
 	// TokenFile is a file that holds the bot's token and is private to its owner.
 	// Without one the token comes from DISCORD_TOKEN.
 	TokenFile string `yaml:"token_file" name:"token-file" placeholder:"FILE" kind:"path" help:"File that holds the bot token (else DISCORD_TOKEN)."`
+	// GlobalRate is Discord's global limit for this bot, in requests a second over all
+	// routes. Default 50; Discord raises it for very large bots.
+	GlobalRate Count `yaml:"global_rate" name:"global-rate" default:"50" help:"Requests a second that Discord allows this bot over all routes."`
 	// LogLevel is trace, debug, info, warn or error. Default info.
 	LogLevel string `yaml:"log_level" name:"log-level" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: ${enum}."`
 	// LogFormat is text or json. Default text.
@@ -43,6 +46,10 @@ type Settings struct {
 	// merge registers the plugins' commands and carries all others along,
 	// exclusive removes all others, off never writes. Default merge.
 	Commands string `yaml:"commands" name:"commands" default:"merge" enum:"merge,exclusive,off" help:"Registration of application commands: ${enum}."`
+	// DevGuild is the one guild in which all commands are registered while a bot is
+	// developed: there a change shows at once. Nothing is registered elsewhere, and
+	// what is registered elsewhere is left alone. Default none.
+	DevGuild GuildID `yaml:"dev_guild" name:"dev-guild" placeholder:"ID" help:"Guild in which all commands are registered, and nowhere else, while a bot is developed."`
 	// DenyIntents are gateway intents that no plugin gets: one that needs any of them
 	// is refused. Default none: plugins get what their events need.
 	DenyIntents Intents `yaml:"deny_intents" name:"deny-intents" placeholder:"NAMES" kind:"list" help:"Intents that no plugin may need, such as MESSAGE_CONTENT,GUILD_MEMBERS."`
@@ -97,6 +104,16 @@ type Settings struct {
 	// without; an interaction waits 1 s at most, because its answer is due after 3 s.
 	// Default 3 s, at most 1 min.
 	GuildWait time.Duration `yaml:"guild_wait" name:"guild-wait" default:"3s" most:"1m" help:"Time an event may wait for its guild, up to 1m (an interaction 1s at most)."`
+	// CacheKeep names the fields that the guild cache keeps, by kind of object; a
+	// kind without a list is kept whole. Default: all of all kinds.
+	CacheKeep KeepLists `yaml:"cache_keep" name:"cache-keep" placeholder:"KIND=NAMES" kind:"lists" help:"Fields that the guild cache keeps of a kind of object, such as channel=name,topic; once for each kind."`
+	// CachePeople is what the guild cache keeps beside the bot's own member. Its
+	// intents are added to those that the plugins' events need. Default nothing.
+	CachePeople KeepPeople `yaml:"cache_people" name:"cache-people" placeholder:"WHAT" kind:"list" help:"What is kept of people in loaded guilds: members, voice_states, presences."`
+	// Warm says which guilds the cache keeps that Discord sends when a session
+	// begins: none, those that were active when the host last stopped, or all.
+	// Default none: they are loaded when somebody wants them.
+	Warm string `yaml:"warm" name:"warm" default:"none" enum:"none,active,all" help:"Guilds that are kept when a session begins: ${enum}."`
 	// Journal says where events are kept until they are handled: on disk, or in
 	// memory, which leaves no message content on the disk and loses what is there
 	// with the host. Default disk.
@@ -109,6 +126,13 @@ type Settings struct {
 	// Metrics is the address, such as 127.0.0.1:9464, where Prometheus may read what the
 	// host counts. Default none.
 	Metrics string `yaml:"metrics" name:"metrics" placeholder:"ADDRESS" kind:"address" help:"Address for Prometheus to read from, such as 127.0.0.1:9464."`
+	// RestProxy is the address, such as 127.0.0.1:8080, where other programs may use the
+	// gate as if it were Discord's API. They send the key in the state folder's file
+	// proxy.key as their bot token. Default none.
+	RestProxy string `yaml:"rest_proxy" name:"rest-proxy" placeholder:"ADDRESS" kind:"address" help:"Address where other programs may use the gate as Discord's API, such as 127.0.0.1:8080."`
+	// RestProxyReach says who may reach that address: programs of this machine, or any.
+	// Default loopback.
+	RestProxyReach string `yaml:"rest_proxy_reach" name:"rest-proxy-reach" default:"loopback" enum:"loopback,any" help:"From where that address may be reached: ${enum}."`
 	// Plugins holds what concerns one plugin, by its name. Only the file sets it.
 	Plugins map[string]PluginSettings `yaml:"plugins" kong:"-"`
 }
@@ -153,7 +177,7 @@ func (s Settings) Validate() error {
 			}
 		}
 	}
-	return errors.Join(append(faults, s.checkGuard())...)
+	return errors.Join(append(faults, s.checkGuard(), s.CachePeople.checkDenied(s.DenyIntents), s.checkProxy())...)
 }
 
 // checkGuard judges the guard's numbers together.

@@ -20,7 +20,7 @@ const environmentPrefix = "HOLDFAST_"
 type settingField struct {
 	index    []int
 	key      string // in the file
-	kind     string // "", path, url, address or list
+	kind     string // "", path, url, address, list or lists
 	fallback string // the default's text
 	enum     []string
 	least    string // the least value's text
@@ -35,7 +35,7 @@ func settingFields() iter.Seq[settingField] {
 func fieldsOf(t reflect.Type) iter.Seq[settingField] {
 	return func(yield func(settingField) bool) {
 		for f := range t.Fields() {
-			if f.Type.Kind() == reflect.Map {
+			if f.Tag.Get("name") == "" {
 				continue
 			}
 			one := settingField{index: f.Index, key: f.Tag.Get("yaml"), kind: f.Tag.Get("kind"), fallback: f.Tag.Get("default"), least: f.Tag.Get("least"), most: f.Tag.Get("most")}
@@ -119,6 +119,8 @@ func (f settingField) check(value reflect.Value) error {
 	case Intents:
 		return v.checkDenied()
 	case Shards:
+		return v.check()
+	case KeepLists:
 		return v.check()
 	}
 	return f.checkBounds(value)

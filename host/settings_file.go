@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+	"github.com/holdfast-bot/holdfast/cache"
 )
 
 const (
@@ -119,8 +120,11 @@ func (r *fileReader) settings(node ast.Node, s *Settings) {
 		}
 		f := fields[key]
 		read := r.scalar
-		if f.kind == "list" {
+		switch f.kind {
+		case "list":
 			read = r.list
+		case "lists":
+			read = r.lists
 		}
 		read(key, value, func(text string) error {
 			return f.parse(f.beside(r.folder, text), v.FieldByIndex(f.index))
@@ -248,6 +252,29 @@ func (r *fileReader) list(path string, node ast.Node, set func(text string) erro
 		all = append(all, text)
 	}
 	if err := set(strings.Join(all, ",")); err != nil {
+		r.faultf(node.GetToken(), "setting %s: %w", path, err)
+	}
+}
+
+// lists is scalar for a value that may also be lists by kind of object.
+func (r *fileReader) lists(path string, node ast.Node, set func(text string) error) {
+	if _, plain := scalarText(node); plain || node.Type() == ast.NullType {
+		r.scalar(path, node, set)
+		return
+	}
+	var all []string
+	before := len(r.faults)
+	r.each(node, path, cache.KeepKinds(), func(kind string, value ast.Node) {
+		r.list(joinPath(path, kind), value, func(text string) error {
+			one := kind + "=" + strings.ReplaceAll(text, " ", "")
+			all = append(all, one)
+			return new(KeepLists).UnmarshalText([]byte(one))
+		})
+	})
+	if len(r.faults) > before {
+		return
+	}
+	if err := set(strings.Join(all, " ")); err != nil {
 		r.faultf(node.GetToken(), "setting %s: %w", path, err)
 	}
 }

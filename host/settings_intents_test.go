@@ -80,19 +80,22 @@ func TestExplainIntents(t *testing.T) {
 	all := []*wire.Manifest{plugin("hello", 0, "MESSAGE_CREATE"), plugin("quiet", 0, "GUILD_CREATE"), plugin("modern", 1<<40)}
 	other := errors.New("another fault")
 	for _, test := range []struct {
-		err  error
-		all  []*wire.Manifest
-		want string // behind the error's own text
+		err    error
+		all    []*wire.Manifest
+		people KeepPeople
+		want   string // behind the error's own text
 	}{
-		{nil, all, ""},
-		{other, all, ""},
-		{&gateway.CloseError{Code: 4004}, all, ""},
-		{&gateway.CloseError{Code: 4014}, all, ": hello needs MESSAGE_CONTENT for MESSAGE_CREATE (deny_intents keeps such plugins out)"},
-		{&gateway.CloseError{Code: 4013}, all, ": modern asks for 1<<40 (deny_intents keeps such plugins out)"},
-		{&gateway.CloseError{Code: 4013}, all[1:2], ""},
-		{&gateway.CloseError{Code: 4014}, all[1:2], ""},
+		{nil, all, 0, ""},
+		{other, all, 3, ""},
+		{&gateway.CloseError{Code: 4004}, all, 3, ""},
+		{&gateway.CloseError{Code: 4014}, all, 0, ": hello needs MESSAGE_CONTENT for MESSAGE_CREATE (deny_intents keeps such plugins out)"},
+		{&gateway.CloseError{Code: 4013}, all, 0, ": modern asks for 1<<40 (deny_intents keeps such plugins out)"},
+		{&gateway.CloseError{Code: 4013}, all[1:2], 0, ""},
+		{&gateway.CloseError{Code: 4014}, all[1:2], 0, ""},
+		{&gateway.CloseError{Code: 4014}, all[1:2], 2, ""}, // GUILD_VOICE_STATES is not privileged
+		{&gateway.CloseError{Code: 4014}, all[1:2], 5, ": the setting cache_people (members, presences) needs GUILD_MEMBERS, GUILD_PRESENCES"},
 	} {
-		got := explainIntents(test.err, test.all)
+		got := explainIntents(test.err, test.all, test.people)
 		if test.err == nil {
 			if got != nil {
 				t.Errorf("no error became %v", got)

@@ -72,8 +72,7 @@ func (h *Host) Status() control.Status {
 		out.Cache = guilds.Status()
 	}
 	if gate != nil {
-		s := gate.Status()
-		out.REST = control.REST{Requests: s.Requests, Limited: s.Limited, Invalid: uint64(s.Invalid), Queued: s.Queued}
+		out.REST = restStatus(gate)
 	}
 	return out
 }

@@ -78,10 +78,7 @@ func (l *line) roundTrip(request *fasthttp.Request, response *fasthttp.Response)
 	}
 	answer, err := l.do(ctx, r)
 	if err != nil {
-		if _, ok := l.events.context(ticket); !ok {
-			return overError(event)
-		}
-		return err
+		return l.orOver(ticket, event, err)
 	}
 	if !isSuccess(answer) {
 		return newAPIError(answer)
@@ -89,27 +86,18 @@ func (l *line) roundTrip(request *fasthttp.Request, response *fasthttp.Response)
 	return fill(response, answer)
 }
 
-// apiPath is the path and query below the API's base. Bytes that may not stand
-// in a URL, as in an emoji, are escaped; what is escaped already stays.
+// apiPath is the path and query below the API's base.
 func apiPath(uri *fasthttp.URI) (string, error) {
 	original := string(uri.PathOriginal())
 	path, ok := strings.CutPrefix(original, apiPrefix)
 	if !ok || !strings.HasPrefix(path, "/") {
 		return "", fmt.Errorf("send request: %s is outside of Discord's API v%s, which is all that a plugin reaches through its host", uri.Host(), disgo.VersionDiscordAPI)
 	}
-	var b strings.Builder
-	for _, c := range []byte(path) {
-		if c <= ' ' || c >= 0x7f {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
+	path = escapePath(path)
 	if query := uri.QueryString(); len(query) > 0 {
-		b.WriteByte('?')
-		b.Write(query)
+		path += "?" + string(query)
 	}
-	return b.String(), nil
+	return path, nil
 }
 
 // fill writes the answer as HTTP and lets fasthttp read it: setting the fields

@@ -220,6 +220,12 @@ func TestBotEndsWithItsEvent(t *testing.T) {
 	if err := (&disgo.DeleteMessage{ChannelID: "3", MessageID: "4"}).Send(kept.Reason("x")); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("reason after the handler: %v", err)
 	}
+	if err := kept.Do(t.Context(), "GET", "/guilds/1", nil, nil); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("do after the handler: %v", err)
+	}
+	if _, err := sdk.Send(t.Context(), kept, &disgo.GetGuild{GuildID: "1"}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Send after the handler: %v", err)
+	}
 	if n := len(h.Requests()); n != 0 {
 		t.Fatalf("%d requests left the plugin", n)
 	}

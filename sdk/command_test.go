@@ -159,6 +159,8 @@ func TestInteractionsFindTheirHandlers(t *testing.T) {
 	p := sdk.New("routing")
 	p.Command(raw("info"), note("global"))
 	p.Command(&disgo.CreateGuildApplicationCommand{GuildID: "5", Name: "info", Description: disgo.Pointer("d")}, note("guild 5"))
+	p.Command(json.RawMessage(`{"name":"far","description":"d","guild_id":"8"}`), note("guild 8"))
+	p.Command(json.RawMessage(`{"name":"far","description":"d","guild_id":"7"}`), note("guild 7"))
 	p.Command(disgo.CreateGlobalApplicationCommand{Name: "Info", Type: disgo.Pointer(disgo.FlagApplicationCommandTypeUSER)}, note("user"))
 	sdk.On(p, func(_ context.Context, _ *sdk.Bot, _ *disgo.InteractionCreate) error {
 		calls = append(calls, "on")
@@ -169,6 +171,8 @@ func TestInteractionsFindTheirHandlers(t *testing.T) {
 		{"global command", `"type":2,"guild_id":"5","data":{"name":"info","type":1}`, "global on"},
 		{"a guild's command", `"type":2,"guild_id":"5","data":{"name":"info","type":1,"guild_id":"5"}`, "guild 5 on"},
 		{"global command that the host registered in a guild", `"type":2,"guild_id":"6","data":{"name":"info","type":1,"guild_id":"6"}`, "global on"},
+		{"other guilds' command that the host registered in a guild", `"type":2,"guild_id":"6","data":{"name":"far","type":1,"guild_id":"6"}`, "guild 7 on"},
+		{"other guilds' command, global", `"type":2,"guild_id":"6","data":{"name":"far","type":1}`, "on"},
 		{"user command", `"type":2,"data":{"name":"Info","type":2,"target_id":"1"}`, "user on"},
 		{"foreign command", `"type":2,"data":{"name":"other","type":1}`, "on"},
 		{"same name of another type", `"type":2,"data":{"name":"info","type":3}`, "on"},

@@ -47,6 +47,13 @@
 // the handler goes on without the guild. Guilds are shared by all handlers:
 // they are read, never changed.
 //
+// A guild has four parts (Part), and only those that somebody names are loaded:
+// Bot.Role takes the guild itself, Bot.Channel its channels and threads,
+// Bot.Permissions all that Discord's algorithm needs, Bot.Guild everything if
+// nothing is named. The plugin keeps copies, by parts and versions: what has not
+// changed is neither sent nor decoded again. Bot.Member reads one member: the
+// bot's own and those that the host keeps from its cache, others by a request.
+//
 // # The gateway
 //
 // Bot.SetPresence sets what users see of the bot, Bot.SetVoiceState lets it join

@@ -16,8 +16,10 @@ import (
 const maxReasons = 5
 
 // APIError is an answer of Discord's REST API that is not a success. Bot's own
-// methods return it (errors.As finds it); disgo's Send hides it in an error
-// that cannot be unwrapped, where AsAPIError finds it.
+// methods, Send and SendOnly return it, and errors.As finds it. disgo's Send
+// hides it in an error that cannot be unwrapped: disgo.ErrorRequest is a struct
+// with neither Unwrap nor As. AsAPIError finds it there, and so does errors.As
+// in that struct's field Err.
 type APIError struct {
 	// Status is the HTTP status.
 	Status int

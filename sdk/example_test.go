@@ -108,6 +108,113 @@ func ExampleBot_Guild() {
 	p.Run()
 }
 
+// A handler that needs a part of the guild names it: loading it costs one request
+// of four.
+func ExampleWithGuild_parts() {
+	p := sdk.New("greeter")
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.GuildMemberUpdate) error {
+		for _, id := range e.Roles {
+			role, err := bot.Role(ctx, e.GuildID, *id)
+			if err != nil {
+				return err
+			}
+			bot.Log.Info("somebody changed", "user", e.User.ID, "role", role.Name)
+		}
+		return nil
+	}, sdk.WithGuild(sdk.PartGuild))
+	p.Run()
+}
+
+// What the bot may do is computed from its own member: nobody is asked.
+func ExampleBot_Permissions() {
+	const need = sdk.PermissionSendMessages | sdk.PermissionEmbedLinks
+	p := sdk.New("herald")
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.ChannelCreate) error {
+		may, err := bot.Permissions(ctx, bot.GuildID(), bot.UserID(), e.ID)
+		if err != nil {
+			return err
+		}
+		if missing := need &^ may; missing != 0 {
+			bot.Log.Warn("nothing can be said there", "channel", e.ID, "missing", missing)
+		}
+		return nil
+	})
+	p.Run()
+}
+
+// Discord sends a message's member along: what its author may do is computed
+// without a request.
+func ExampleGuild_PermissionsOf() {
+	p := sdk.New("bouncer")
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+		if e.GuildID == nil || e.Member == nil || e.Content != "!close" {
+			return nil
+		}
+		guild, err := bot.Guild(ctx, *e.GuildID, sdk.PartGuild, sdk.PartChannels, sdk.PartThreads)
+		if err != nil {
+			return err
+		}
+		may, err := guild.PermissionsOf(e.Author.ID, e.Member, e.ChannelID)
+		if err != nil {
+			return err
+		}
+		if !may.Has(sdk.PermissionManageChannels) {
+			return nil
+		}
+		_, err = (&disgo.DeleteCloseChannel{ChannelID: e.ChannelID}).Send(bot.Reason("!close"))
+		return err
+	})
+	p.Run()
+}
+
+// A set reads as Discord's names.
+func ExamplePermissions() {
+	may, err := sdk.ParsePermissions("2112")
+	fmt.Println(may, err)
+	fmt.Println(may.Has(sdk.PermissionSendMessages), may.Has(sdk.PermissionSendMessages|sdk.PermissionSpeak))
+	// Output:
+	// ADD_REACTIONS, SEND_MESSAGES <nil>
+	// true false
+}
+
+// A channel is read without the rest of its guild; what is not there has a type.
+func ExampleBot_Channel() {
+	p := sdk.New("pointer")
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+		channel, err := bot.Channel(ctx, bot.GuildID(), e.ChannelID)
+		if _, ok := errors.AsType[*sdk.NotFoundError](err); ok {
+			return nil // a thread that has been archived since
+		}
+		if err != nil {
+			return err
+		}
+		bot.Log.Debug("message", "channel", **channel.Name)
+		return nil
+	})
+	p.Run()
+}
+
+// Members that the host does not keep are asked for one at a time.
+func ExampleBot_Member() {
+	const unknownMember = 10007
+	p := sdk.New("usher")
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.InviteCreate) error {
+		if e.Inviter == nil {
+			return nil
+		}
+		member, err := bot.Member(ctx, bot.GuildID(), e.Inviter.ID)
+		if api, ok := sdk.AsAPIError(err); ok && api.Code == unknownMember {
+			return nil // who invited has left
+		}
+		if err != nil {
+			return err
+		}
+		bot.Log.Info("invited", "by", member.User.Username, "since", member.JoinedAt)
+		return nil
+	})
+	p.Run()
+}
+
 // The reasons tell apart what passes and what does not.
 func ExampleGuildError() {
 	var err error = &sdk.GuildError{ID: "1", Reason: sdk.GuildRefused, Message: "guild 1 is not in the cache: refused; go on without it, or try again later"}
@@ -275,6 +382,45 @@ func ExampleAsAPIError() {
 		fmt.Println(api)
 	}
 	// Output: discord answered 403: Missing Permissions (50013)
+}
+
+// Requests that disgo does not have are sent by method and path.
+func ExampleBot_Do() {
+	p := sdk.New("raid")
+	p.Command(&disgo.CreateGlobalApplicationCommand{Name: "clear", Description: disgo.Pointer("Bans a raid.")},
+		func(ctx context.Context, bot *sdk.Bot, _ *disgo.InteractionCreate) (*sdk.Reply, error) {
+			var done struct {
+				Banned []string `json:"banned_users"`
+			}
+			ctx = sdk.WithReason(ctx, "a raid")
+			err := bot.Do(ctx, "POST", "/guilds/"+bot.GuildID()+"/bulk-ban", map[string]any{"user_ids": []string{"7", "8"}}, &done)
+			if err != nil {
+				return nil, err
+			}
+			return sdk.Text(fmt.Sprintf("Banned %d.", len(done.Banned))), nil
+		})
+	p.Run()
+}
+
+// Send has a context of its own, and errors.As finds what Discord said.
+func ExampleSend() {
+	const missingAccess = 50001 // Discord's documentation, "JSON Error Codes"
+	p := sdk.New("reader")
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, e *disgo.MessageCreate) error {
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		pinned, err := sdk.Send(ctx, bot, &disgo.GetPinnedMessages{ChannelID: e.ChannelID})
+		var refused *sdk.APIError
+		if errors.As(err, &refused) && refused.Code == missingAccess {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		bot.Log.Info("pinned", "messages", len(pinned))
+		return nil
+	})
+	p.Run()
 }
 
 // A button's handler changes the message that it belongs to, however long it

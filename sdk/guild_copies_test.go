@@ -152,12 +152,13 @@ func allocated() int {
 	return int(m.TotalAlloc)
 }
 
-// BenchmarkGuild reads a guild that the plugin has, and decodes one that is
-// new: wholly, or where only its channels have changed.
+// BenchmarkGuild reads a guild that the plugin has, or looks something up in it,
+// and decodes one that is new: wholly, or where only its channels have changed.
 func BenchmarkGuild(b *testing.B) {
 	answer := partsOf(b, captured(b)["GUILD_CREATE"][1])
 	h := &guildHost{guild: answerWith(answer)}
 	l := lineTo(b, h)
+	l.userID = "9"
 	bot := botOf(l, "MESSAGE_CREATE", 1, 1)
 	b.Run("unchanged", func(b *testing.B) {
 		b.ReportAllocs()
@@ -167,6 +168,25 @@ func BenchmarkGuild(b *testing.B) {
 			}
 		}
 	})
+	known, err := decodeGuild(answer, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	role, channel := known.Roles[len(known.Roles)-1].ID, known.Channels[len(known.Channels)-1].ID
+	for name, read := range map[string]func() error{
+		"role":        func() error { _, err := bot.Role(b.Context(), "1", role); return err },
+		"channel":     func() error { _, err := bot.Channel(b.Context(), "1", channel); return err },
+		"permissions": func() error { _, err := bot.Permissions(b.Context(), "1", "9", channel); return err },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := read(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 	if calls := h.calls(); calls != "1 v0 MESSAGE_CREATE" {
 		b.Errorf("asked %q", calls)
 	}
@@ -180,16 +200,12 @@ func BenchmarkGuild(b *testing.B) {
 			}
 		})
 	})
-	old, err := decodeGuild(answer, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
 	changed := proto.CloneOf(answer)
 	changed.Channels = append(changed.GetChannels(), ' ')
 	for name, test := range map[string]struct {
 		answer *wire.GuildResponse
 		old    *Guild
-	}{"decode": {answer, nil}, "decode/channels": {changed, old}, "decode/nothing": {answer, old}} {
+	}{"decode": {answer, nil}, "decode/channels": {changed, known}, "decode/nothing": {answer, known}} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(proto.Size(test.answer)))

@@ -159,6 +159,13 @@ func FuzzGuild(f *testing.F) {
 			if c == nil {
 				t.Error("a channel is nil")
 			}
+			if found, ok := first.Channel(c.ID); ok && found.ID != c.ID {
+				t.Errorf("found %+v for %q", found, c.ID)
+			}
+			may, err := first.PermissionsOf("7", first.Member, c.ID)
+			if err == nil && may != 0 && may != AllPermissions && !may.Has(PermissionViewChannel) {
+				t.Errorf("what is not seen allows %s", may)
+			}
 		}
 		second, err := decodeGuild(answer, first)
 		if err != nil {

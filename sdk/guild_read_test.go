@@ -21,18 +21,33 @@ import (
 // guildHost is the host of a line, without gRPC.
 type guildHost struct {
 	wire.HostClient
-	guild func(context.Context, *wire.GuildRequest) (*wire.GuildResponse, error)
-	do    func(*wire.RestRequest) (*wire.RestResponse, error)
+	guild  func(context.Context, *wire.GuildRequest) (*wire.GuildResponse, error)
+	member func(*wire.MemberRequest) (*wire.MemberResponse, error)
+	do     func(*wire.RestRequest) (*wire.RestResponse, error)
 
 	mu    sync.Mutex
-	asked []string // guild, version and event of each call
+	asked []string // guild, version and event of each call, and parts if it was not for all
 }
 
 func (h *guildHost) Guild(ctx context.Context, r *wire.GuildRequest, _ ...grpc.CallOption) (*wire.GuildResponse, error) {
 	h.mu.Lock()
-	h.asked = append(h.asked, fmt.Sprintf("%d v%d %s", r.GetGuild(), r.GetVersion(), r.GetEvent()))
+	call := fmt.Sprintf("%d v%d %s", r.GetGuild(), r.GetVersion(), r.GetEvent())
+	if parts := Part(r.GetParts()); parts != wholeGuild {
+		call += " for " + parts.String()
+	}
+	if have := Part(r.GetHave()); r.GetVersion() != 0 && have != wholeGuild {
+		call += " having " + have.String()
+	}
+	h.asked = append(h.asked, call)
 	h.mu.Unlock()
 	return h.guild(ctx, r)
+}
+
+func (h *guildHost) Member(_ context.Context, r *wire.MemberRequest, _ ...grpc.CallOption) (*wire.MemberResponse, error) {
+	h.mu.Lock()
+	h.asked = append(h.asked, fmt.Sprintf("member %d of %d %s", r.GetUser(), r.GetGuild(), r.GetEvent()))
+	h.mu.Unlock()
+	return h.member(r)
 }
 
 func (h *guildHost) Do(_ context.Context, r *wire.RestRequest, _ ...grpc.CallOption) (*wire.RestResponse, error) {

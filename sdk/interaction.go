@@ -85,7 +85,7 @@ func (d *delivery) answeringFor(j *job) (*envelope, *answering) {
 
 // commandFor finds the command that the interaction calls. Data's guild is the
 // one where the command is registered: a host may have registered a global
-// command in a guild, then the global one is meant.
+// command in a guild, then the global one is meant, or another guild's.
 func (d *delivery) commandFor(e *envelope) *command {
 	guild, _ := strconv.ParseUint(e.Data.GuildID, 10, 64)
 	key := commandKey{guild: guild, kind: max(e.Data.Type, chatInput), name: e.Data.Name}
@@ -93,7 +93,10 @@ func (d *delivery) commandFor(e *envelope) *command {
 		return c
 	}
 	key.guild = 0
-	return d.commands[key]
+	if c, ok := d.commands[key]; ok || guild == 0 {
+		return c
+	}
+	return d.elsewhere(key)
 }
 
 // runAnswering runs the handler and sends what it returns.

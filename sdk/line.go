@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 	"github.com/switchupcb/disgo"
@@ -47,7 +48,7 @@ func openLine(r *wire.StartRequest, dial func(context.Context, string) (net.Conn
 		ticket:        r.GetTicket(),
 		applicationID: strconv.FormatUint(r.GetApplicationId(), 10),
 		userID:        strconv.FormatUint(r.GetBotUserId(), 10),
-		events:        tickets{open: make(map[uint64]*eventContext)},
+		events:        tickets{open: make(map[uint64]context.Context)},
 	}
 	l.config = clientConfig(l)
 	l.guilds = newGuildReader(l)
@@ -67,6 +68,11 @@ func (l *line) outgoing(ctx context.Context) context.Context {
 
 // callError says in words why a call to the host failed.
 func callError(ctx context.Context, err error) error {
+	// The host knows the deadline too and may end the call in the moment before
+	// ctx does.
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		<-ctx.Done()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -115,18 +121,19 @@ var errEventOver = errors.New("is over: use bot.Detach() for work that outlives 
 
 // tickets tie a client to its event: disgo's Send takes no context, so each
 // event's client carries a number as its Authorization header, and the number
-// leads to the context of the handler. There are as many as events in handlers.
+// leads to the context of the handler, or of one call of Send. There are as many
+// as events in handlers and such calls.
 type tickets struct {
 	mu   sync.Mutex
 	last uint64
-	open map[uint64]*eventContext
+	open map[uint64]context.Context
 }
 
-func (t *tickets) issue(ctx *eventContext) uint64 {
+func (t *tickets) issue(ctx context.Context) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last++
-	t.open[t.last] = ctx
+	t.open[t.last] = ctx //nolint:fatcontext // each has a number of its own
 	return t.last
 }
 
@@ -152,6 +159,14 @@ func (t *tickets) context(ticket uint64) (context.Context, bool) {
 	defer t.mu.Unlock()
 	ctx, ok := t.open[ticket]
 	return ctx, ok
+}
+
+// orOver is err, or that the event is over, if that is why.
+func (l *line) orOver(ticket uint64, event string, err error) error {
+	if _, ok := l.events.context(ticket); !ok {
+		return overError(event)
+	}
+	return err
 }
 
 // overError names the event that is over.

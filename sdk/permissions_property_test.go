@@ -164,10 +164,10 @@ func (d dice) number() any {
 	return fmt.Sprint(p)
 }
 
-func (d dice) some(most int, make func() any) []any {
+func (d dice) some(most int, one func() any) []any {
 	list := []any{}
 	for range d.IntN(most + 1) {
-		list = append(list, make())
+		list = append(list, one())
 	}
 	return list
 }
@@ -251,7 +251,7 @@ func computed(t *testing.T, r secondReading) Permissions {
 	where := ""
 	channels, active := []any{object{"id": "299", "type": 4, "permission_overwrites": []any{object{"id": "100", "allow": "1024", "deny": "2048"}}}}, []any{}
 	if r.channel != nil {
-		where = r.channel["id"].(string) //nolint:forcetypeassert // world makes it
+		where = r.channel["id"].(string)
 		channels = append(channels, r.channel)
 	}
 	if r.parent != nil {

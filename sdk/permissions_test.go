@@ -95,7 +95,7 @@ func TestPermissionConstants(t *testing.T) {
 		"SetVoiceChannelStatus": PermissionSetVoiceChannelStatus, "SendPolls": PermissionSendPolls, "UseExternalApps": PermissionUseExternalApps,
 		"PinMessages": PermissionPinMessages, "BypassSlowmode": PermissionBypassSlowmode,
 	} {
-		if got := strings.ReplaceAll(p.String(), "_", ""); got != strings.ToUpper(name) {
+		if !strings.EqualFold(strings.ReplaceAll(p.String(), "_", ""), name) {
 			t.Errorf("Permission%s is %s", name, p)
 		}
 	}

@@ -16,8 +16,8 @@ func main() { newPlugin().Run() }
 
 func newPlugin() *sdk.Plugin {
 	p := sdk.New("welcome")
-	sdk.On(p, greet, sdk.WithGuild())
-	sdk.On(p, farewell, sdk.WithGuild())
+	sdk.On(p, greet, sdk.WithGuild(sdk.PartGuild)) // one request of four when it must be loaded
+	sdk.On(p, farewell, sdk.WithGuild(sdk.PartGuild))
 	return p
 }
 
@@ -33,7 +33,7 @@ func farewell(ctx context.Context, bot *sdk.Bot, e *disgo.GuildMemberRemove) err
 // once, the host may load no guilds for that: then nothing is said, and above
 // all Discord is not asked for the guild each time.
 func say(ctx context.Context, bot *sdk.Bot, guildID, text string) error {
-	guild, err := bot.Guild(ctx, guildID)
+	guild, err := bot.Guild(ctx, guildID, sdk.PartGuild)
 	if missing, ok := errors.AsType[*sdk.GuildError](err); ok {
 		bot.Log.Debug("nothing said: the guild is missing", "reason", missing.Reason)
 		return nil

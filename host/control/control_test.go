@@ -40,6 +40,7 @@ func (noWork) Reload(context.Context, ReloadOptions) (ReloadReport, error) {
 }
 
 func (noWork) RestartShard(context.Context, ShardRestart, func(string)) error { return errNotAsked }
+func (noWork) Commands(context.Context) (Commands, error)                     { return Commands{}, errNotAsked }
 func (noWork) Reshard(context.Context, Reshard, func(string)) error           { return errNotAsked }
 
 func full() Status {

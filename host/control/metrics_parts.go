@@ -15,6 +15,17 @@ func (c collector) requests(r REST) {
 	c.counter("requests_limited", "Of these, 429.", r.Limited)
 	c.gauge("requests_invalid", "Answers 401, 403 and 429 in the last ten minutes; Discord bans for 10,000.", float64(r.Invalid))
 	c.gauge("requests_queued", "Requests that wait for their turn.", float64(r.Queued))
+	c.gauge("requests_banned", "1 while Cloudflare bans the address.", truth(r.Banned))
+	c.gauge("requests_stopped", "1 when nothing is sent any more because Discord refused the token.", truth(r.Stopped != ""))
+	for _, caller := range r.Callers {
+		name := caller.Name
+		c.counter("caller_requests", "Requests of a caller that Discord answered.", caller.Requests, "caller", name)
+		c.counter("caller_requests_limited", "Of these, 429.", caller.Limited, "caller", name)
+		c.gauge("caller_requests_invalid", "Answers 401, 403 and 429 to a caller in the last ten minutes.", float64(caller.Invalid), "caller", name)
+		c.counter("caller_requests_not_sent", "Requests of a caller that were not sent because so many were invalid.", caller.Stopped, "caller", name)
+		c.gauge("caller_requests_queued", "Requests of a caller inside the gate.", float64(caller.Queued), "caller", name)
+		c.gauge("caller_throttled", "1 while a caller may not send everything because so many of its requests were invalid.", truth(caller.Standing != "good"), "caller", name)
+	}
 }
 
 func (c collector) shard(s Shard) {

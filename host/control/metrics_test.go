@@ -15,8 +15,10 @@ func TestMetrics(t *testing.T) {
 	seven := 7
 	status := Status{
 		Version: "v1", Phase: "running", Started: time.Unix(1_700_000_000, 0),
-		Events:     Events{Received: 10, Delivered: 9, Dropped: 3, DroppedByName: map[string]uint64{"TYPING_START": 3}},
-		REST:       REST{Requests: 5, Limited: 1, Invalid: 2, Queued: 4},
+		Events: Events{Received: 10, Delivered: 9, Dropped: 3, DroppedByName: map[string]uint64{"TYPING_START": 3}},
+		REST: REST{Requests: 5, Limited: 1, Invalid: 2, Queued: 4, Banned: true, Callers: []Caller{
+			{Name: "hello", Requests: 5, Invalid: 2, Stopped: 3, Standing: "stopped"}, {Name: "guild cache", Standing: "good"},
+		}},
 		Identifies: &Identifies{Total: 1000, Remaining: 990},
 		Shards:     []Shard{{Shard: 0, State: "ready", LatencyMS: 40, Guilds: &seven, Resumes: 2}, {Shard: 1, State: "waiting"}},
 		Plugins:    []Plugin{{Name: "hello", State: "running", Generation: 3, Acked: 8, Restarts: 1}},
@@ -43,6 +45,9 @@ func TestMetrics(t *testing.T) {
 		`holdfast_info{phase="running",version="v1"} 1`, `holdfast_start_time_seconds 1.7e+09`,
 		`holdfast_events_received_total 10`, `holdfast_events_dropped_total{event="TYPING_START"} 3`,
 		`holdfast_requests_invalid 2`, `holdfast_identifies_remaining 990`,
+		`holdfast_requests_banned 1`, `holdfast_requests_stopped 0`, `holdfast_caller_requests_total{caller="hello"} 5`,
+		`holdfast_caller_requests_invalid{caller="hello"} 2`, `holdfast_caller_requests_not_sent_total{caller="hello"} 3`,
+		`holdfast_caller_throttled{caller="guild cache"} 0`, `holdfast_caller_throttled{caller="hello"} 1`,
 		`holdfast_shard_ready{shard="0"} 1`, `holdfast_shard_ready{shard="1"} 0`, `holdfast_shard_latency_seconds{shard="0"} 0.04`,
 		`holdfast_shard_guilds{shard="0"} 7`, `holdfast_shard_resumes_total{shard="0"} 2`,
 		`holdfast_plugin_acknowledged_total{plugin="hello"} 8`, `holdfast_plugin_generation{plugin="hello"} 3`,

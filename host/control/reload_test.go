@@ -28,6 +28,7 @@ func (r reloader) Reload(ctx context.Context, o ReloadOptions) (ReloadReport, er
 }
 
 func (reloader) RestartShard(context.Context, ShardRestart, func(string)) error { return errNotAsked }
+func (reloader) Commands(context.Context) (Commands, error)                     { return Commands{}, errNotAsked }
 func (reloader) Reshard(context.Context, Reshard, func(string)) error           { return errNotAsked }
 
 func fullReport() ReloadReport {

@@ -129,6 +129,7 @@ func (s *Server) routes(ctx context.Context) http.Handler {
 		s.answer(w, s.source.Status())
 	})
 	mux.Handle("GET /metrics", newMetrics(s.source.Status))
+	mux.HandleFunc("GET /v1/commands", func(w http.ResponseWriter, r *http.Request) { s.commands(ctx, w, r) })
 	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) { s.reload(ctx, w, r) })
 	mux.HandleFunc("POST /v1/shard/restart", func(w http.ResponseWriter, r *http.Request) {
 		work(ctx, s, w, r, "restart of a shard", "shard and identify", s.source.RestartShard)

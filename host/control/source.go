@@ -6,6 +6,13 @@ import "context"
 // once.
 type Source interface {
 	Status() Status
+	Reloader
+	Sharder
+}
+
+// Reloader is what a Source does with the plugins, and tells of the commands that
+// they declare.
+type Reloader interface {
 	// Reload reloads plugins and returns when all is done that will be. An error
 	// turns the whole request down, with a sentence for the operator: the host is
 	// not up, a name is unknown, enough reloads wait already. What became of a
@@ -13,7 +20,10 @@ type Source interface {
 	// It logs what it does with each plugin, and returns soon after ctx, or the
 	// host, has ended.
 	Reload(ctx context.Context, o ReloadOptions) (ReloadReport, error)
-	Sharder
+	// Commands tells what commands are registered and what a sync would do with
+	// them. It asks Discord, changes nothing, and ends with ctx. An error turns the
+	// request down.
+	Commands(ctx context.Context) (Commands, error)
 }
 
 // Sharder is what a Source does with the bot's shards. Each call lasts until it is

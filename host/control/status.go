@@ -110,6 +110,35 @@ type REST struct {
 	// within the last ten minutes.
 	Invalid uint64 `json:"invalid"`
 	Queued  int    `json:"queued"`
+	// InvalidLimit is the number of Invalid at which Discord bans.
+	InvalidLimit int `json:"invalid_limit"`
+	// Standing says what all callers together may still do: good; repeats stopped (what
+	// Discord has refused is not sent again); writes stopped (only interactions, and reads
+	// that were not refused, go on); stopped.
+	Standing string   `json:"standing"`
+	Callers  []Caller `json:"callers"`
+	// PausedUntil is when requests go on, zero if they do; Banned says that it is
+	// Cloudflare who makes them wait.
+	PausedUntil time.Time `json:"paused_until,omitzero"`
+	Banned      bool      `json:"banned,omitempty"`
+	// Stopped says why nothing is sent any more, "" if it is not so.
+	Stopped string `json:"stopped,omitempty"`
+}
+
+// Caller is who sends requests: a plugin by its name, "host", "guild cache", or what
+// uses the REST proxy.
+type Caller struct {
+	Name     string `json:"name"`
+	Requests uint64 `json:"requests"` // that Discord answered
+	Limited  uint64 `json:"limited"`
+	Invalid  int    `json:"invalid"` // of the last ten minutes
+	// Stopped counts the requests that were not sent because so many were invalid.
+	Stopped uint64 `json:"stopped"`
+	Queued  int    `json:"queued"`
+	// Standing is what this one may still do, as in REST.
+	Standing string `json:"standing"`
+	// Route is that of the last invalid request, without ids.
+	Route string `json:"route,omitempty"`
 }
 
 // Process is what the host itself takes of its machine; its plugins are

@@ -13,8 +13,11 @@ import (
 const (
 	// maxPayload bounds a payload, inflated or not: the largest guilds have several MB.
 	maxPayload = 32 << 20
-	// keepBuffer is the largest buffer a session keeps after a payload that needed it.
-	keepBuffer = 1 << 20
+	// keepBuffer is the largest buffer a session keeps after a payload that needed it: READY
+	// and large guilds come once, and there are many sessions.
+	keepBuffer = 64 << 10
+	// startBuffer is what a message is read into first.
+	startBuffer = 8 << 10
 	// zlibChunk is how much of a message the zlib reader is handed at once.
 	zlibChunk = 16 << 10
 	// zlibSuffix ends the last message of a payload in zlib-stream: an empty stored block.
@@ -122,7 +125,8 @@ func (f *feed) plain() error {
 // writes each block before it asks for the next.
 func (f *feed) zstd() error {
 	f.ends = func([]byte) bool { return true }
-	d, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(false),
+	// A checksum would be at the end of a stream that has none.
+	d, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(false), zstd.IgnoreChecksum(true),
 		zstd.WithDecoderMaxMemory(maxPayload), zstd.WithDecoderMaxWindow(maxPayload))
 	if err != nil {
 		return fmt.Errorf("inflate %s: %w", CompressZstd, err)

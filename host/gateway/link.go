@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -166,6 +167,7 @@ func (l *link) message() ([]byte, error) {
 
 // readInto is io.ReadAll with a buffer brought along.
 func readInto(b []byte, r io.Reader) ([]byte, error) {
+	b = slices.Grow(b, startBuffer)
 	for {
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]

@@ -29,7 +29,9 @@ type cli struct {
 	Reload  reloadCmd  `cmd:"" help:"Have a running host take in plugins that are new, changed or gone."`
 	Reshard reshardCmd `cmd:"" help:"Have a running host change the number of its shards."`
 	Shard   shardCmd   `cmd:"" help:"Look after one shard of a running host."`
-	Demo    demoCmd    `cmd:"" help:"Run a bot of example plugins on a built-in Discord: no token, no network."`
+	// Commands has no effects.
+	Commands commandsCmd `cmd:"" help:"Show the application commands, and what a sync would do with them."`
+	Demo     demoCmd     `cmd:"" help:"Run a bot of example plugins on a built-in Discord: no token, no network."`
 	// DemoHost is what the demo runs as its host.
 	DemoHost demoHostCmd `cmd:"" hidden:""`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

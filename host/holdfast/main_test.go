@@ -3,7 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 func TestLines(t *testing.T) {
@@ -23,5 +27,20 @@ func TestLines(t *testing.T) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// TestCacheKeepOnceForEachKind: what a flag says twice is added up.
+func TestCacheKeepOnceForEachKind(t *testing.T) {
+	var c runCmd
+	parser, err := kong.New(&c, kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse([]string{"--cache-keep", "role=name", "--cache-keep=channel=name,topic"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Flags.CacheKeep.String(); got != "channel=name,topic role=name" {
+		t.Errorf("kept %q", got)
 	}
 }

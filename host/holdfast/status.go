@@ -62,7 +62,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	printProcess(t, s.Process)
 	fmt.Fprintf(t, "bot\t%s\n", bot)
 	fmt.Fprintf(t, "events\t%d received, %d delivered, %d dropped\n", s.Events.Received, s.Events.Delivered, s.Events.Dropped)
-	fmt.Fprintf(t, "requests\t%d sent, %d queued, %d rate limited, %d invalid\n", s.REST.Requests, s.REST.Queued, s.REST.Limited, s.REST.Invalid)
+	printRequests(t, s)
 	if i := s.Interactions; i != nil {
 		fmt.Fprintf(t, "interactions\t%d waiting, %d deferred, %d unavailable, %d refused, %d expired\n", i.Waiting, i.Deferred, i.Unavailable, i.Refused, i.Expired)
 	}
@@ -94,6 +94,10 @@ func printNotes(w io.Writer, s control.Status) {
 			fmt.Fprintf(w, "%s%s\n", gap, note)
 			gap = ""
 		}
+	}
+	for _, note := range requestNotes(s) {
+		fmt.Fprintf(w, "%s%s\n", gap, note)
+		gap = ""
 	}
 	for _, p := range s.Plugins {
 		if p.Behind > 0 {

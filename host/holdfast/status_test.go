@@ -83,3 +83,32 @@ func TestGuard(t *testing.T) {
 		}
 	}
 }
+
+// Whom the gate holds back is named, with what to do about it.
+func TestRequests(t *testing.T) {
+	began := time.Unix(1700000000, 0)
+	s := control.Status{Started: began, UptimeSeconds: 60, REST: control.REST{
+		Requests: 9, Invalid: 5003, InvalidLimit: 10000, Standing: "writes stopped", Banned: true, PausedUntil: began.Add(6*time.Minute + time.Second),
+		Callers: []control.Caller{
+			{Name: "greeter", Invalid: 1, Standing: "good", Route: "GET /users/@me"}, {Name: "quiet", Standing: "good"},
+			{Name: "wild", Invalid: 5002, Standing: "stopped", Stopped: 7, Route: "POST /channels/{}/messages"},
+		},
+	}}
+	var out strings.Builder
+	if err := printStatus(&out, s); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\ninvalid   5003 of 10000 in 10 minutes: wild 5002 (last POST /channels/{}/messages), greeter 1 (last GET /users/@me)\n",
+		"\nrequests: Cloudflare has banned this address for 5m more: do not restart the host\n",
+		"\nrequests: only interactions and reads are sent: Discord refused 5003 in 10 minutes and bans at 10000\n",
+		"\nwild: nothing is sent: Discord refused 5002 of its requests in 10 minutes (last POST /channels/{}/messages); 7 were not sent: mend it, or take it out and reload\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "quiet") {
+		t.Errorf("who has done nothing wrong is named:\n%s", out.String())
+	}
+}

@@ -132,6 +132,17 @@ func (s told) Reshard(_ context.Context, to control.Reshard, tell func(string)) 
 	return nil
 }
 
+// Commands are the test's own words, from commands.json beside what was asked;
+// without that file the host is not up.
+func (s told) Commands(context.Context) (commands control.Commands, err error) {
+	raw, err := os.ReadFile(filepath.Join(filepath.Dir(s.asked), "commands.json"))
+	if err != nil {
+		return commands, errors.New("the host is not up (starting): ask again when it runs")
+	}
+	err = json.Unmarshal(raw, &commands)
+	return commands, err
+}
+
 // discord starts a server that answers every request alike, and puts its base
 // URL into $API: discord 401 BODY.
 func discord(ts *testscript.TestScript, neg bool, args []string) {

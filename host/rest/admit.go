@@ -15,7 +15,7 @@ type ticket struct {
 	method string
 	url    *url.URL
 	header http.Header
-	body   []byte
+	body   *content
 	once   bool
 	ready  chan struct{} // room for the one grant that can be outstanding
 
@@ -29,6 +29,17 @@ type ticket struct {
 	slot    *slot
 	faults  int
 	limited int
+	began   time.Time // the first attempt
+	safe    bool      // to be repeated although it may have been carried out: its nonce is enforced
+	marked  uint64    // see mark
+}
+
+// mark names the request in the ledger.
+func (t *ticket) mark() uint64 {
+	if t.marked == 0 {
+		t.marked = mark(t.method, t.url.EscapedPath())
+	}
+	return t.marked
 }
 
 // room is what is inside the gate, against its bounds.
@@ -45,11 +56,11 @@ func (g *Gate) ticket(r *Request) (*ticket, error) {
 		return nil, err
 	}
 	g.mu.Lock()
-	application := g.application
+	application, now := g.application, time.Now().Add(g.ahead)
 	g.mu.Unlock()
 	return &ticket{
-		caller: r.Caller, route: routeOf(r.Method, r.Path, application, time.Now()),
-		method: r.Method, url: u, header: g.headers(r), body: r.Body, once: r.Once, ready: make(chan struct{}, 1),
+		caller: r.Caller, route: routeOf(r.Method, r.Path, application, now),
+		method: r.Method, url: u, header: g.headers(r), body: contentOf(r, g.cfg.RequestBytes), once: r.Once, ready: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -61,8 +72,8 @@ func (g *Gate) admit(t *ticket) error {
 	if g.cause != nil {
 		return g.cause
 	}
-	if !g.ledger.allows(t.route, now) {
-		return ErrInvalidBudget
+	if err := g.ledger.allows(t, now); err != nil {
+		return err
 	}
 	b := g.bucket(t.route, now)
 	if err := g.hasRoom(t, b); err != nil {
@@ -75,7 +86,7 @@ func (g *Gate) admit(t *ticket) error {
 		g.room.normal++
 		g.room.callers[t.caller]++
 	}
-	g.room.bytes += len(t.body)
+	g.room.bytes += len(t.body.whole)
 	g.age++
 	t.age = g.age
 	g.queue(t, b, now)
@@ -86,7 +97,7 @@ func (g *Gate) hasRoom(t *ticket, b *bucket) error {
 	switch {
 	case b.queued >= g.cfg.QueuePerBucket:
 		return fmt.Errorf("%w (%d for this route and its resource)", ErrQueueFull, b.queued)
-	case g.room.bytes+len(t.body) > g.cfg.QueueBytes:
+	case g.room.bytes+len(t.body.whole) > g.cfg.QueueBytes:
 		return fmt.Errorf("%w (%d bytes of bodies)", ErrQueueFull, g.room.bytes)
 	case t.route.exempt && g.room.express >= g.cfg.Queue:
 		return fmt.Errorf("%w (%d interactions)", ErrQueueFull, g.room.express)
@@ -154,7 +165,7 @@ func (g *Gate) leave(t *ticket) {
 }
 
 func (g *Gate) vacate(t *ticket) {
-	g.room.bytes -= len(t.body)
+	g.room.bytes -= len(t.body.whole)
 	if t.route.exempt {
 		g.room.express--
 		return

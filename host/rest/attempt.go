@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
+	"time"
 )
 
 // outcome is what one attempt came to. With a status, Discord has answered, though perhaps not to the end.
@@ -18,24 +18,26 @@ type outcome struct {
 	status   int
 	said     limits
 	err      error
-	unsent   bool // certainly nothing of the request reached anybody
+	heard    time.Time // when the answer began
+	unsent   bool      // certainly nothing of the request reached anybody
 }
 
 // fault tells whether the attempt failed in a way that another one may mend.
 func (o *outcome) fault() bool {
 	if o.err != nil {
-		return !errors.Is(o.err, ErrTooLarge)
+		return !errors.Is(o.err, ErrTooLarge) && !errors.Is(o.err, ErrRequest)
 	}
 	return o.status >= http.StatusInternalServerError
 }
 
 // attempt sends the request once and reads the whole answer.
 func (g *Gate) attempt(ctx context.Context, t *ticket) *outcome {
-	bounded, cancel := context.WithTimeout(ctx, g.cfg.Attempt)
+	longest := t.body.time(g.cfg.Attempt)
+	bounded, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	o := g.exchange(bounded, t)
 	if o.err != nil && bounded.Err() != nil && ctx.Err() == nil {
-		o.err = fmt.Errorf("no whole answer within %s", g.cfg.Attempt)
+		o.err = fmt.Errorf("no whole answer within %s", longest)
 	}
 	return o
 }
@@ -46,11 +48,7 @@ func (g *Gate) exchange(ctx context.Context, t *ticket) *outcome {
 		Method: t.method, URL: t.url, Host: t.url.Host, Header: t.header.Clone(),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(httptrace.WithClientTrace(ctx, conn.trace()))
-	if len(t.body) > 0 {
-		request.ContentLength = int64(len(t.body))
-		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(t.body)), nil }
-		request.Body, _ = request.GetBody()
-	}
+	t.body.into(request)
 	answer, err := g.client.Do(request)
 	if err != nil {
 		return &outcome{err: withoutURL(err), unsent: conn.unsent()}
@@ -61,11 +59,12 @@ func (g *Gate) exchange(ctx context.Context, t *ticket) *outcome {
 // read takes the answer's body in, within its bound.
 func (g *Gate) read(answer *http.Response) *outcome {
 	defer answer.Body.Close()
+	heard := time.Now()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, int64(g.cfg.ResponseBytes)+1))
 	if err == nil && len(body) > g.cfg.ResponseBytes {
 		err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, g.cfg.ResponseBytes)
 	}
-	o := &outcome{status: answer.StatusCode, said: limitsOf(answer.StatusCode, answer.Header, body)}
+	o := &outcome{status: answer.StatusCode, heard: heard, said: limitsOf(answer.StatusCode, answer.Header, body)}
 	if err != nil {
 		o.err = fmt.Errorf("read the answer: %w", withoutURL(err))
 		return o

@@ -24,6 +24,7 @@ type bucket struct {
 	probe     *ticket // the one request under way while neither free nor counted
 	passed    int     // requests that ended while the probe was under way: its answer may not have counted them
 	inflight  int
+	inherited int     // of these, sent under the name of before, so that one of them is the probe
 	heir      *bucket // counts what is in flight too: Discord's name for the bucket has become known meanwhile
 	granted   uint64  // the newest grant, and
 	heard     uint64  // the newest grant whose answer has been applied
@@ -60,7 +61,8 @@ func (b *bucket) open() bool {
 	case b.counted:
 		return b.remaining > 0
 	}
-	return b.probe == nil
+	// The first of a window goes alone.
+	return b.probe == nil && b.inherited == 0
 }
 
 // idle tells whether nothing would be lost by forgetting the bucket: without a window it is as good as new.
@@ -86,6 +88,7 @@ func (b *bucket) discharge(t *ticket, unused bool) {
 	b.leave(t)
 	if b.heir != nil {
 		b.heir.leave(t)
+		b.heir.inherited--
 	}
 	if b.probe == t {
 		b.probe = nil
@@ -106,6 +109,7 @@ func (b *bucket) leave(t *ticket) {
 func (b *bucket) inherit(from *bucket) {
 	from.heir = b
 	b.inflight += from.inflight
+	b.inherited += from.inflight
 	b.granted++ // nobody is alone with Discord now
 }
 

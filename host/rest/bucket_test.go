@@ -72,6 +72,32 @@ func TestLateRequestsAndAnswersCostNo429(t *testing.T) {
 	}
 }
 
+// TestARouteThatBecomesKnownIsNotProbedTwice: while a channel's first request is on its way, another channel's answer
+// tells the name of the bucket. The channel's next request must wait for its own answer all the same.
+func TestARouteThatBecomesKnownIsNotProbedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &fakeDiscord{rule: perChannel(1, time.Minute)}
+		slow := true
+		d.delay = func() time.Duration {
+			if slow = !slow; slow { // each other way
+				return time.Second
+			}
+			return 10 * time.Millisecond
+		}
+		g := newGate(t, d)
+		w := group{t: t, g: g}
+		for i := range 6 {
+			w.send(t.Context(), "a", http.MethodGet, fmt.Sprintf("/channels/%d/messages", i%2), "", w.ok)
+			synctest.Wait()
+		}
+		w.wait.Wait()
+		if n := d.refusals(); n != 0 {
+			t.Errorf("%d answers were 429", n)
+		}
+		mustBeEmpty(t, g)
+	})
+}
+
 func TestAnUnknownRouteIsProbedByOneRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDiscord{delay: fixed(time.Second), rule: perChannel(7, time.Minute)}

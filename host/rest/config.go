@@ -82,8 +82,16 @@ type Config struct {
 	// long. Default 500 ms.
 	RetryPause time.Duration
 	// Invalid is the number of invalid requests in ten minutes at which Discord bans; default 10,000. At half of it the
-	// gate lets only reads and interactions pass, at nine tenths nothing.
+	// gate lets only interactions, and reads that were not refused, pass, at nine tenths nothing. One caller has half of
+	// that: it is stopped likewise at a quarter and at 45 of a hundred, and what Discord has refused it is not sent again
+	// from a tenth on.
 	Invalid int
+
+	// Remember is called with what a later gate must know, by the goroutine of the request that caused it: it may block
+	// that one, and must be safe for concurrent use. Default: nothing is kept.
+	Remember func(Record)
+	// Remembered is what earlier gates have let be kept. What has lapsed is left out.
+	Remembered []Record
 }
 
 // withDefaults returns c completed, or what is wrong with it.

@@ -24,6 +24,22 @@
 // While probing, one request at a time goes through: a new window begins with one request whose answer tells where the
 // bucket stands, which is why a limit that Discord lowers costs one 429 and not as many as the old limit allowed.
 //
+// # The ledger of invalid requests
+//
+// Discord bans an address for 10,000 answers of 401, 403 or 429 (but for scope shared) in ten minutes. The ledger counts
+// them for all and for each caller, and takes away what may be sent step by step:
+//
+//	of the limit    one caller                         all callers
+//	10 %            no repeats of what was refused
+//	25 %            only interactions and fresh reads
+//	45 %            nothing
+//	50 %                                               only interactions and fresh reads
+//	90 %                                               nothing
+//
+// A fresh read is one whose path was not refused within the window. A caller has half of what all have, so that one that
+// goes wrong is stopped before it stops the others. What counts is handed to [Config.Remember], and so are webhooks that
+// are gone and Cloudflare's ban: a gate that gets it back goes on as if it were the same.
+//
 // # Goroutines and channels
 //
 // The gate has no goroutine of its own. Waiting happens in the goroutine that called Do, under its context. What is

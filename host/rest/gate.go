@@ -35,7 +35,11 @@ type Gate struct {
 	express     *turns
 	pace        *pace
 	ledger      *ledger
-	banned      time.Time // Cloudflare's ban lasts until then
+	gone        *gone
+	banned      time.Time     // Cloudflare's ban lasts until then
+	doubted     bool          // no answer has shown since that the ban has ended
+	ahead       time.Duration // Discord's clock, of this machine's
+	aheadTold   bool
 	room        room
 	counts      counts
 }
@@ -54,13 +58,36 @@ func New(cfg Config) (*Gate, error) {
 		cfg: cfg, log: cfg.Log, base: base, halt: make(chan struct{}),
 		buckets: make(map[bucketKey]*bucket), routes: make(map[string]learned),
 		normal: newTurns(), express: newTurns(),
-		pace: newPace(cfg.Global), ledger: newLedger(cfg.Invalid, time.Now()),
+		pace: newPace(cfg.Global), ledger: newLedger(cfg.Invalid, time.Now()), gone: newGone(),
 		room: room{callers: make(map[string]int)},
 	}
 	g.client, g.own = cfg.client()
 	g.timer = time.AfterFunc(time.Hour, g.wake)
 	g.timer.Stop()
+	g.recall(cfg.Remembered, time.Now())
 	return g, nil
+}
+
+// recall takes over what a gate before this one has known.
+func (g *Gate) recall(all []Record, now time.Time) {
+	for _, r := range all {
+		switch r.Kind {
+		case RecordInvalid:
+			at := r.At
+			if at.After(now) { // the clock has been set back: Discord's has not
+				at = now
+			}
+			if now.Sub(at) < ledgerWindow+ledgerGrain {
+				g.ledger.enter(r.Caller, r.Mark, at, now)
+			}
+		case RecordWebhook:
+			g.gone.add(r.Mark)
+		case RecordBan:
+			if r.At.After(now) {
+				g.banned, g.doubted = later(g.banned, now.Add(min(r.At.Sub(now), maxWait))), true
+			}
+		}
+	}
 }
 
 // SetApplication tells the gate the application's id, by which it knows the webhooks of interactions: they are free of
@@ -72,8 +99,9 @@ func (g *Gate) SetApplication(id uint64) {
 }
 
 // Do carries one request and returns Discord's answer, whatever its status. It waits for the request's turn, waits out
-// every 429, and repeats what failed if it may be repeated: reads, PUT and DELETE after a 5xx or a broken connection, POST
-// and PATCH only when nothing was sent. It ends with ctx at every point, and at the latest after [Config.Wait].
+// every 429, and repeats what failed if it may be repeated: reads, PUT and DELETE after a 5xx or a broken connection, a
+// message with an enforced nonce likewise for two minutes, other POSTs and PATCHes only when nothing was sent. It ends
+// with ctx at every point, and at the latest after [Config.Wait].
 func (g *Gate) Do(ctx context.Context, r *Request) (*Response, error) {
 	if err := g.check(r); err != nil {
 		return nil, err
@@ -84,6 +112,12 @@ func (g *Gate) Do(ctx context.Context, r *Request) (*Response, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, g.cfg.Wait, ErrWaited)
 	defer cancel()
+	g.mu.Lock()
+	gone := g.gone.has(t.route)
+	g.mu.Unlock()
+	if gone {
+		return answerGone(), nil
+	}
 	response, err := g.carry(ctx, t)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.route.template, err)
@@ -102,8 +136,13 @@ func (g *Gate) carry(ctx context.Context, t *ticket) (*Response, error) {
 			return nil, err
 		}
 		began := time.Now()
+		if t.began.IsZero() {
+			t.began = began
+		}
 		o := g.attempt(ctx, t)
+		t.safe = t.safe || o.fault() && !t.route.repeat && t.nonced()
 		verdict := g.settle(t, o)
+		g.report(verdict)
 		g.tell(t, o, time.Since(began))
 		switch {
 		case ctx.Err() != nil && o.response == nil:
@@ -132,10 +171,10 @@ func (g *Gate) await(ctx context.Context, t *ticket) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.cause == nil && !g.ledger.allows(t.route, time.Now()) {
-		return ErrInvalidBudget // what was queued before the others were refused
+	if g.cause != nil {
+		return g.cause
 	}
-	return g.cause
+	return g.ledger.allows(t, time.Now()) // others may have been refused since it was queued
 }
 
 // pause lets time pass between two attempts.
@@ -203,6 +242,22 @@ func afterFault(err error, o *outcome) error {
 		return fmt.Errorf("%w (the last attempt: %w)", err, o.err)
 	}
 	return fmt.Errorf("%w (the last answer: %d)", err, o.status)
+}
+
+// report tells the operator of the ledger, and lets be kept what must outlive the gate. It runs outside of the lock, too.
+func (g *Gate) report(v verdict) {
+	for _, n := range v.news {
+		g.announce(n)
+	}
+	if v.ahead != 0 {
+		g.log.Warn("this machine's clock and Discord's differ: set it by NTP, or interactions may look too old", "discord_ahead", v.ahead)
+	}
+	if g.cfg.Remember == nil {
+		return
+	}
+	for _, r := range v.records {
+		g.cfg.Remember(r)
+	}
 }
 
 // tell logs what an operator may have to act on. It runs outside of the lock: a log may block.

@@ -38,12 +38,16 @@ type limits struct {
 	resetAfter time.Duration
 	scope      scope
 	wait       time.Duration // of a 429
+	date       time.Time     // Discord's clock, in seconds; zero if it is not told
 }
 
 func limitsOf(status int, h http.Header, body []byte) limits {
-	said := limits{bucket: h.Get("X-Ratelimit-Bucket")}
+	said := limits{bucket: h.Get("X-Ratelimit-Bucket"), date: date(h)}
 	remaining, err := strconv.Atoi(h.Get("X-Ratelimit-Remaining"))
 	resetAfter, ok := seconds(h.Get("X-Ratelimit-Reset-After"))
+	if !ok {
+		resetAfter, ok = until(h.Get("X-Ratelimit-Reset"), said.date)
+	}
 	if err == nil && ok && remaining >= 0 {
 		said.named, said.remaining, said.resetAfter = true, remaining, resetAfter
 	}
@@ -61,6 +65,9 @@ func limitOf(h http.Header, body []byte) (scope, time.Duration) {
 	}
 	isJSON := json.Unmarshal(body, &told) == nil
 	wait, ok := seconds(h.Get("Retry-After"))
+	if at, err := http.ParseTime(h.Get("Retry-After")); err == nil && !date(h).IsZero() {
+		wait, ok = bounded(at.Sub(date(h))), true
+	}
 	if isJSON && told.RetryAfter != nil {
 		if exact, good := duration(*told.RetryAfter); good {
 			wait, ok = exact, true
@@ -103,6 +110,27 @@ func seconds(text string) (time.Duration, bool) {
 	}
 	return duration(value)
 }
+
+// date is the clock of the one who answers.
+func date(h http.Header) time.Time {
+	at, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// until reads a point in time of Discord's clock as the time until then, by Discord's clock. Its date is cut off at
+// seconds, so this is up to a second too long and never too short.
+func until(epoch string, date time.Time) (time.Duration, bool) {
+	at, err := strconv.ParseFloat(epoch, 64)
+	if err != nil || math.IsNaN(at) || date.IsZero() {
+		return 0, false
+	}
+	return duration(max(at-float64(date.Unix()), 0))
+}
+
+func bounded(d time.Duration) time.Duration { return min(max(d, 0), maxWait) }
 
 // duration refuses what is no time to wait, and bounds the rest.
 func duration(value float64) (time.Duration, bool) {

@@ -1,10 +1,10 @@
 package rest
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,84 +151,67 @@ func TestA401OfAnotherTokenStopsNothing(t *testing.T) {
 	}
 }
 
-func TestTheLedgerStopsBeforeABan(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		status := http.StatusForbidden
-		d := &fakeDiscord{answer: func(*http.Request, int) *http.Response { return reply(status, `{}`) }}
-		g := newGate(t, d, func(c *Config) { c.Invalid, c.Global = 100, 1000 })
-		send := func(method, path string) error {
-			_, err := g.Do(t.Context(), &Request{Caller: "a", Method: method, Path: path})
-			return err
+// TestTheClocksNeedNotAgree: whatever Discord's clock says, waits are as long as they must be, ages are Discord's, and the
+// operator is told once of a clock that is off.
+func TestTheClocksNeedNotAgree(t *testing.T) {
+	for name, off := range map[string]time.Duration{"agree": 0, "hours ahead": 3 * time.Hour, "behind": -40 * time.Second} {
+		for _, durations := range []bool{true, false} { // whether the answer tells durations, or points in time only
+			t.Run(fmt.Sprint(name, durations), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					time.Sleep(20 * 365 * 24 * time.Hour) // a bubble begins before Discord did
+					var said logged
+					d := &fakeDiscord{delay: fixed(100 * time.Millisecond)}
+					d.answer = func(_ *http.Request, n int) *http.Response {
+						discord := time.Now().Add(off)
+						r := reply(http.StatusOK, `{}`)
+						if n == 2 {
+							r = reply(http.StatusTooManyRequests, `{}`, "X-Ratelimit-Scope", "user", "Retry-After", discord.Add(30*time.Second).UTC().Format(http.TimeFormat))
+						}
+						r.Header.Set("Date", discord.UTC().Format(http.TimeFormat))
+						r.Header.Set("X-Ratelimit-Bucket", "b")
+						r.Header.Set("X-Ratelimit-Remaining", "0")
+						r.Header.Set("X-Ratelimit-Reset", fmt.Sprintf("%.3f", float64(discord.Add(8*time.Second).UnixMilli())/1000))
+						if durations {
+							r.Header.Set("X-Ratelimit-Reset-After", "8.000")
+						}
+						return r
+					}
+					g := newGate(t, d, func(c *Config) { c.Log = said.logger() })
+					w := group{t: t, g: g}
+					for range 3 {
+						w.send(t.Context(), "a", http.MethodGet, "/channels/1", "", w.ok)
+						synctest.Wait()
+					}
+					w.wait.Wait()
+					all := d.seen()
+					for i, least := range []time.Duration{8 * time.Second, 30 * time.Second} {
+						// A date has whole seconds only.
+						if gap := all[i+1].at.Sub(all[i].at); gap < least || gap > least+1500*time.Millisecond {
+							t.Errorf("request %d came %v after the one before, want %v", i+2, gap, least)
+						}
+					}
+					want := 0
+					if off != 0 {
+						want = 1
+					}
+					if lines := said.lines("clock"); len(lines) != want {
+						t.Errorf("told: %v", lines)
+					}
+					// A message that Discord has made a moment ago is a new one.
+					tick, err := g.ticket(&Request{Method: http.MethodDelete, Path: fmt.Sprintf("/channels/1/messages/%d", (time.Now().Add(off).UnixMilli()-epochMillis)<<22)})
+					if err != nil || !strings.HasSuffix(tick.route.template, " new") {
+						t.Errorf("route %+v, %v", tick.route, err)
+					}
+					mustBeEmpty(t, g)
+				})
+			})
 		}
-		sent := 0
-		for sent < 1000 && send(http.MethodPost, "/channels/1/messages") == nil {
-			sent++
-		}
-		if sent != 50 {
-			t.Errorf("writes went on until %d of 100", sent)
-		}
-		if err := send(http.MethodPost, "/interactions/1/t/callback"); err != nil {
-			t.Errorf("an interaction after the soft stop: %v", err)
-		}
-		sent++
-		for sent < 1000 && send(http.MethodGet, "/channels/1") == nil {
-			sent++
-		}
-		if sent != 90 {
-			t.Errorf("reads went on until %d of 100", sent)
-		}
-		if err := send(http.MethodPost, "/interactions/1/t/callback"); !errors.Is(err, ErrInvalidBudget) {
-			t.Errorf("an interaction after the hard stop: %v", err)
-		}
-		status = http.StatusOK
-		time.Sleep(ledgerWindow + ledgerGrain)
-		if err := send(http.MethodPost, "/channels/1/messages"); err != nil {
-			t.Errorf("after the window: %v", err)
-		}
-		mustBeEmpty(t, g)
-	})
-}
-
-func TestWhatIsQueuedMeetsTheLedgerToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &fakeDiscord{answer: func(*http.Request, int) *http.Response { return reply(http.StatusForbidden, `{}`) }}
-		g := newGate(t, d, func(c *Config) { c.Invalid = 100 })
-		w := group{t: t, g: g}
-		for i := range 500 {
-			w.send(t.Context(), "a", http.MethodPost, fmt.Sprintf("/channels/%d/messages", i), "", func(*Response, error) {})
-		}
-		w.wait.Wait()
-		if n := len(d.seen()); n > 55 { // those under way when the fiftieth answer came
-			t.Errorf("%d forbidden requests were sent", n)
-		}
-		mustBeEmpty(t, g)
-	})
-}
-
-func TestTheLedgersWindowSlides(t *testing.T) {
-	start := time.Unix(0, 0)
-	l := newLedger(10_000, start)
-	at := start.Add
-	for i := range 20 { // one a minute
-		l.add(at(time.Duration(i) * time.Minute))
-	}
-	for _, test := range []struct {
-		at   time.Duration
-		want int
-	}{{19 * time.Minute, 11}, {20 * time.Minute, 10}, {24 * time.Minute, 6}, {29*time.Minute + 20*time.Second, 0}, {1000 * time.Hour, 0}} {
-		if n := l.count(at(test.at)); n != test.want {
-			t.Errorf("after %v: %d, want %d", test.at, n, test.want)
-		}
-	}
-	l.add(at(1000 * time.Hour))
-	if n := l.count(at(1000*time.Hour + ledgerWindow - ledgerGrain)); n != 1 {
-		t.Errorf("after a long pause: %d", n)
 	}
 }
 
 func TestLimitsOfNonsense(t *testing.T) {
 	for _, value := range []string{"NaN", "-1", "x", "", "Inf", "1e300", "0x1p-2"} {
-		h := http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset-After": {value}, "Retry-After": {value}}
+		h := http.Header{"X-Ratelimit-Remaining": {"1"}, "X-Ratelimit-Reset-After": {value}, "X-Ratelimit-Reset": {value}, "Date": {value}, "Retry-After": {value}}
 		said := limitsOf(http.StatusTooManyRequests, h, []byte(`{"retry_after":"soon"}`))
 		if said.wait < 0 || said.wait > maxWait || said.resetAfter < 0 || said.resetAfter > maxWait {
 			t.Errorf("%q: %+v", value, said)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,9 +26,16 @@ type Request struct {
 	// Header: only Content-Type, X-Audit-Log-Reason and Accept are passed on. A body without Content-Type is sent as JSON.
 	Header http.Header
 	Body   []byte
+	// Stream is sent instead of Body, as it is read, without being held in memory: for uploads. It is read once, so a
+	// request whose stream has been begun is not repeated, and a 429 comes as an answer. It may be read until a moment
+	// after Do has returned. Size is its length in bytes, -1 if that is not known.
+	Stream io.Reader
+	Size   int64
 	// Once sends the request at most once: a 429 and a 5xx come as answers, a broken connection as an error. It is for
 	// callers that keep a pace of their own. The gate heeds the limits all the same.
 	Once bool
+	// NoToken leaves the bot's token out, where a token in the path is what authorises the request.
+	NoToken bool
 }
 
 // Response is Discord's answer. Any status but those that the gate deals with itself (429, a 401 on the token) comes as an
@@ -36,7 +44,7 @@ type Response struct {
 	Status     int
 	Header     http.Header
 	Body       []byte
-	RetryAfter time.Duration // of a 429, which only a request that goes once gets as an answer
+	RetryAfter time.Duration // of a 429, which only a request that goes once, or is streamed, gets as an answer
 }
 
 // check says whether the gate would send r at all: a caller must never make it send the token elsewhere.
@@ -46,8 +54,12 @@ func (g *Gate) check(r *Request) error {
 	default:
 		return fmt.Errorf("%w: method %.16q", ErrRequest, r.Method)
 	}
-	if len(r.Body) > g.cfg.RequestBytes {
-		return fmt.Errorf("%w: body of %d bytes, %d are allowed", ErrRequest, len(r.Body), g.cfg.RequestBytes)
+	size := int64(len(r.Body))
+	if r.Stream != nil {
+		size = r.Size
+	}
+	if size > int64(g.cfg.RequestBytes) {
+		return fmt.Errorf("%w: body of %d bytes, %d are allowed", ErrRequest, size, g.cfg.RequestBytes)
 	}
 	for _, name := range passed {
 		for _, value := range r.Header.Values(name) {
@@ -139,10 +151,12 @@ func (g *Gate) headers(r *Request) http.Header {
 			h[name] = values[:1]
 		}
 	}
-	if len(r.Body) > 0 && h.Get("Content-Type") == "" {
+	if (len(r.Body) > 0 || r.Stream != nil) && h.Get("Content-Type") == "" {
 		h.Set("Content-Type", "application/json")
 	}
 	h.Set("User-Agent", g.cfg.UserAgent)
-	h.Set("Authorization", "Bot "+g.cfg.Token)
+	if !r.NoToken {
+		h.Set("Authorization", "Bot "+g.cfg.Token)
+	}
 	return h
 }

@@ -22,6 +22,7 @@ type route struct {
 	ownToken bool   // authorised by a token in its path: a 401 says nothing about the bot's token
 	write    bool   // anything but a read: kept in order within a lane
 	repeat   bool   // may be sent again although it may have been carried out
+	webhook  string // id, or id and token, of a webhook that is none of an interaction
 }
 
 // routeOf reads a checked path. Discord's top-level resources are a channel, a guild, and a webhook with its token; an
@@ -37,8 +38,12 @@ func routeOf(method, path, application string, now time.Time) route {
 	switch {
 	case parts[0] == "interactions":
 		r.exempt, r.ownToken = true, true
-	case parts[0] == "webhooks" && len(parts) >= 3:
-		r.exempt, r.ownToken = parts[1] == application, true
+	case parts[0] == "webhooks" && len(parts) >= 2:
+		// Those of an interaction answer 404 also while it has not been answered, and end by themselves.
+		r.exempt, r.ownToken = len(parts) >= 3 && parts[1] == application, len(parts) >= 3
+		if parts[1] != application {
+			r.webhook = strings.Join(parts[1:min(3, len(parts))], "/")
+		}
 	case parts[0] == "oauth2" && (len(parts) < 2 || parts[1] != "applications"):
 		r.ownToken = true // wants a user's token: its 401 is not about the bot's
 	}

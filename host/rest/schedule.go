@@ -17,11 +17,11 @@ func (g *Gate) schedule(now time.Time) {
 		g.arm(g.banned, now)
 		return
 	}
-	for l := g.express.next(); l != nil; l = g.express.next() {
+	for l := g.express.next(); l != nil && g.trusted(); l = g.express.next() {
 		g.grant(l, now)
 	}
 	var next time.Time
-	for l := g.normal.next(); l != nil; l = g.normal.next() {
+	for l := g.normal.next(); l != nil && g.trusted(); l = g.normal.next() {
 		if wait := g.pace.wait(now); wait > 0 {
 			next = now.Add(wait)
 			break
@@ -33,6 +33,10 @@ func (g *Gate) schedule(now time.Time) {
 	}
 	g.arm(next, now)
 }
+
+// trusted tells whether more than one request may be under way: after a ban one asks first whether it has ended, because
+// each that is answered with it counts towards the next.
+func (g *Gate) trusted() bool { return !g.doubted || g.room.inflight == 0 }
 
 // grant lets a lane's head go.
 func (g *Gate) grant(l *lane, now time.Time) {

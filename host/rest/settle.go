@@ -11,6 +11,10 @@ type verdict struct {
 	again bool
 	pause time.Duration // before the request is queued again
 	err   error         // when it is not
+
+	news    []notice
+	records []Record
+	ahead   time.Duration // by how much Discord's clock is, to be told
 }
 
 // learned is what the gate knows about a route.
@@ -31,10 +35,13 @@ func (g *Gate) settle(t *ticket, o *outcome) verdict {
 	if !t.route.exempt {
 		g.free(t.slot, o, now)
 	}
+	var v verdict
 	if o.status != 0 {
 		g.heed(t, o, old, probed, now)
+		g.book(t, o, &v, now)
 	}
-	v := g.judge(t, o)
+	v.ahead = g.clockNews()
+	g.judge(t, o, &v)
 	g.touch(old, now)
 	g.schedule(now)
 	return v
@@ -60,7 +67,7 @@ func (g *Gate) heed(t *ticket, o *outcome, of *bucket, probed bool, now time.Tim
 	b := g.bucket(t.route, now)
 	switch {
 	case said.scope == scopeCloudflare:
-		g.banned = later(g.banned, now.Add(said.wait))
+		g.banned, g.doubted = later(g.banned, now.Add(said.wait)), true
 	case said.scope == scopeGlobal && !t.route.exempt:
 		g.pace.blocked = later(g.pace.blocked, now.Add(said.wait+windowSlack))
 	case said.scope != scopeNone:
@@ -70,40 +77,60 @@ func (g *Gate) heed(t *ticket, o *outcome, of *bucket, probed bool, now time.Tim
 	case g.routes[t.route.template].free && !b.counted:
 		b.free, b.probe = true, nil
 	}
-	switch o.status {
-	case http.StatusTooManyRequests:
-		g.counts.limited++
-		if said.scope != scopeShared {
-			g.ledger.add(now)
-		}
-	case http.StatusUnauthorized, http.StatusForbidden:
-		g.ledger.add(now)
+	if said.scope != scopeCloudflare {
+		g.doubted = false
 	}
+	g.compareClocks(said.date, o.heard)
 	if o.status == http.StatusUnauthorized && !t.route.ownToken {
 		g.stop(ErrUnauthorized)
 	}
 	g.touch(b, now)
 }
 
-// judge decides whether the request goes once more.
-func (g *Gate) judge(t *ticket, o *outcome) verdict {
-	switch {
-	case o.status == http.StatusTooManyRequests && !t.once:
-		t.limited++
-		if t.limited > defaultLimited {
-			return verdict{err: ErrLimited}
+// book counts an answer for its caller, and notes in the verdict what is to be kept and told of it.
+func (g *Gate) book(t *ticket, o *outcome, v *verdict, now time.Time) {
+	a := g.ledger.account(t.caller, now)
+	a.requests++
+	refused, counted := uint64(0), false
+	switch o.status {
+	case http.StatusTooManyRequests:
+		g.counts.limited++
+		a.limited++
+		counted = o.said.scope != scopeShared
+	case http.StatusUnauthorized, http.StatusForbidden:
+		refused, counted = t.mark(), true
+	case http.StatusNotFound:
+		if webhook := mark("webhook", t.route.webhook); saysGone(t.route, o) && g.gone.add(webhook) {
+			v.records = append(v.records, Record{Kind: RecordWebhook, At: now, Mark: webhook})
 		}
-		return verdict{again: true}
+	}
+	if counted {
+		v.news = g.ledger.add(t.caller, t.route.template, refused, now)
+		v.records = append(v.records, Record{Kind: RecordInvalid, At: now, Caller: t.caller, Mark: refused})
+	}
+	if o.said.scope == scopeCloudflare {
+		v.records = append(v.records, Record{Kind: RecordBan, At: g.banned})
+	}
+}
+
+// judge decides whether the request goes once more.
+func (g *Gate) judge(t *ticket, o *outcome, v *verdict) {
+	once := t.once || t.body.spent()
+	switch {
+	case o.status == http.StatusTooManyRequests && !once:
+		t.limited++
+		if v.again = t.limited <= defaultLimited; !v.again {
+			v.err = ErrLimited
+		}
 	case o.status == http.StatusUnauthorized && !t.route.ownToken:
-		return verdict{err: ErrUnauthorized}
-	case o.fault() && !t.once && t.faults < g.cfg.Retries && (t.route.repeat || o.unsent):
+		v.err = ErrUnauthorized
+	case o.fault() && !once && t.faults < g.cfg.Retries && (t.route.repeat || o.unsent || t.safe && time.Since(t.began) < nonceLife):
 		t.faults++
 		g.counts.retries++
-		return verdict{again: true, pause: g.retryPause(t.faults)}
+		v.again, v.pause = true, g.retryPause(t.faults)
 	case o.err != nil:
-		return verdict{err: broken(t, o, o.err)}
+		v.err = broken(t, o, o.err)
 	}
-	return verdict{}
 }
 
 // retryPause is jittered, so that what failed together does not come back together.

@@ -18,7 +18,7 @@ import (
 func TestMixedRequestsAgainstTheSimulator(t *testing.T) {
 	requests := 500
 	if os.Getenv("HOLDFAST_FULL") != "" {
-		requests = 2000
+		requests = 20_000
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

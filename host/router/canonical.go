@@ -18,10 +18,15 @@ import (
 const maxDepth = 16
 
 // given are the fields that only Discord sets, or that only answers to a
-// certain reader have.
+// certain reader have. default_permission is what default_member_permissions
+// has replaced: Discord still answers it at times, and checkCommand refuses it
+// where it would say something.
 var given = []string{ //nolint:gochecknoglobals // a constant that Go cannot write
 	"id", "application_id", "guild_id", "version", "name_localized", "description_localized", "default_permission",
 }
+
+// globalOnly are the fields that Discord knows for global commands alone.
+var globalOnly = []string{"contexts", "integration_types", "dm_permission"} //nolint:gochecknoglobals // a constant that Go cannot write
 
 // declared are the fields that an author can set. A field of Discord's that is
 // not among them and that he does not set is no difference.
@@ -36,6 +41,40 @@ var declared = map[string]bool{ //nolint:gochecknoglobals // a constant that Go 
 // same command can differ: what Discord adds, what equals its default, the
 // order of keys and of sets, and the form of numbers.
 func canonical(raw json.RawMessage, guild bool) (map[string]any, error) {
+	fields, err := readObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range given {
+		delete(fields, key)
+	}
+	if n, ok := fields["default_member_permissions"].(json.Number); ok {
+		fields["default_member_permissions"] = n.String() // Discord answers a string
+	}
+	if guild {
+		for _, key := range globalOnly {
+			delete(fields, key)
+		}
+	} else {
+		mergeContexts(fields)
+	}
+	if err := simplify(fields, 0); err != nil {
+		return nil, err
+	}
+	mergeLocalizations(fields)
+	if text, ok := fields["default_member_permissions"].(string); ok {
+		if bits, err := strconv.ParseUint(text, 10, 64); err == nil {
+			fields["default_member_permissions"] = strconv.FormatUint(bits, 10)
+		}
+	}
+	if fields["type"] == nil {
+		fields["type"] = json.Number("1")
+	}
+	return fields, nil
+}
+
+// readObject reads one JSON object with its numbers as they are written.
+func readObject(raw json.RawMessage) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
 	var fields map[string]any
@@ -48,40 +87,56 @@ func canonical(raw json.RawMessage, guild bool) (map[string]any, error) {
 	if decoder.More() {
 		return nil, errors.New("there is something after the JSON object")
 	}
-	for _, key := range given {
-		delete(fields, key)
-	}
-	if n, ok := fields["default_member_permissions"].(json.Number); ok {
-		fields["default_member_permissions"] = n.String() // Discord answers a string
-	}
-	if guild { // only global commands have these
-		delete(fields, "contexts")
-		delete(fields, "integration_types")
-		delete(fields, "dm_permission")
-	} else {
-		mergeContexts(fields)
-	}
-	if err := simplify(fields, 0); err != nil {
-		return nil, err
-	}
-	if fields["type"] == nil {
-		fields["type"] = json.Number("1")
-	}
 	return fields, nil
 }
 
 // mergeContexts says in contexts what the older dm_permission says: without
-// direct messages only guilds are left. All contexts are the default.
+// direct messages only guilds are left. With contexts dm_permission says nothing
+// of its own. (All three contexts are not the default, whatever Discord's
+// documentation once said: without contexts a command is not there in private
+// channels. See discord-api-docs, issue 6744 and pull request 7583.)
 func mergeContexts(fields map[string]any) {
 	noDM := fields["dm_permission"] == false
 	delete(fields, "dm_permission")
-	contexts, _ := fields["contexts"].([]any)
-	switch {
-	case len(contexts) == 0 && noDM:
+	if contexts, _ := fields["contexts"].([]any); len(contexts) == 0 && noDM {
 		fields["contexts"] = []any{json.Number("0")}
-	case len(contexts) >= 3: //nolint:mnd // GUILD, BOT_DM, PRIVATE_CHANNEL
-		delete(fields, "contexts")
 	}
+}
+
+// mergeLocalizations drops localized texts that equal the text itself, down to
+// those of choices: "Any localized values that are identical to the default will
+// be ignored" (Discord's documentation, "Localization").
+func mergeLocalizations(fields map[string]any) {
+	for _, key := range []string{"name", "description"} {
+		texts, _ := fields[key+"_localizations"].(map[string]any)
+		for locale, text := range texts {
+			if sameText(text, fields[key]) {
+				delete(texts, locale)
+			}
+		}
+		if len(texts) == 0 {
+			delete(fields, key+"_localizations")
+		}
+	}
+	for _, key := range []string{"options", "choices"} {
+		for _, each := range listOf(fields[key]) {
+			if below, ok := each.(map[string]any); ok {
+				mergeLocalizations(below)
+			}
+		}
+	}
+}
+
+// sameText compares what may be anything: only texts are the same.
+func sameText(a, b any) bool {
+	x, ok := a.(string)
+	y, too := b.(string)
+	return ok && too && x == y
+}
+
+func listOf(value any) []any {
+	list, _ := value.([]any)
+	return list
 }
 
 // simplify drops what equals a default, in place: null, false and what is empty
@@ -165,37 +220,47 @@ func number(n json.Number) json.Number {
 // that he leaves to Discord are no difference: those that this code does not
 // know, and the integration types, whose default is a setting of the
 // application.
-func sameCommand(want, have map[string]any) bool {
+func sameCommand(want, have map[string]any) bool { return len(differences(want, have)) == 0 }
+
+// differences names the fields in which what Discord has is not what an author
+// wants, sorted, such as "description" and "options sides max_value".
+func differences(want, have map[string]any) []string {
+	var found []string
 	for key, value := range want {
-		if !sameField(key, value, have[key]) {
-			return false
-		}
+		found = append(found, fieldDifferences(key, value, have[key])...)
 	}
 	for key := range have {
 		if _, ok := want[key]; !ok && declared[key] {
-			return false
+			found = append(found, key)
 		}
 	}
-	return true
+	slices.Sort(found)
+	return found
 }
 
-func sameField(key string, want, have any) bool {
+func fieldDifferences(key string, want, have any) []string {
 	wants, ok := want.([]any)
 	haves, too := have.([]any)
-	if key != "options" && key != "choices" || !ok || !too {
-		return reflect.DeepEqual(want, have)
+	if key != "options" && key != "choices" || !ok || !too || len(wants) != len(haves) {
+		if reflect.DeepEqual(want, have) {
+			return nil
+		}
+		return []string{key}
 	}
-	if len(wants) != len(haves) {
-		return false
-	}
+	var found []string
 	for i := range wants {
 		w, ok := wants[i].(map[string]any)
 		h, too := haves[i].(map[string]any)
-		if ok != too || ok && !sameCommand(w, h) || !ok && !reflect.DeepEqual(wants[i], haves[i]) {
-			return false
+		switch {
+		case ok && too && sameText(w["name"], h["name"]):
+			for _, below := range differences(w, h) {
+				found = append(found, fmt.Sprintf("%s %s %s", key, w["name"], below))
+			}
+		case !reflect.DeepEqual(wants[i], haves[i]): // others, or in another order
+			return []string{key}
 		}
 	}
-	return true
+	return found
 }
 
 func keyOf(guild uint64, fields map[string]any) commandKey {

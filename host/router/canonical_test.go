@@ -22,7 +22,17 @@ func TestSameCommands(t *testing.T) {
 		{"integration types of the application", `{"name":"ping","description":"Pong"}`, strings.Replace(filledIn, "[0]", "[0,1]", 1), true},
 		{"every default spelled out", `{"type":1,"nsfw":false,"contexts":null,"options":[],"name_localizations":{},"default_member_permissions":null,"dm_permission":true,"description":"Pong","name":"ping"}`, filledIn, true},
 		{"trimmed", `{"name":"ping","description":" Pong "}`, filledIn, true},
-		{"all contexts", `{"name":"ping","description":"Pong","contexts":[2,0,1]}`, filledIn, true},
+		{"all contexts are not the default", `{"name":"ping","description":"Pong","contexts":[2,0,1]}`, filledIn, false},
+		{"all contexts gone", `{"name":"ping","description":"Pong"}`, strings.Replace(filledIn, `"contexts":null`, `"contexts":[0,1,2]`, 1), false},
+		{"contexts before dm_permission", `{"name":"a","contexts":[0,1],"dm_permission":false}`, `{"name":"a","contexts":[0,1],"dm_permission":true}`, true},
+		{"localizations that say the same", `{"name":"a","name_localizations":{"de":"a","fr":"b"}}`, `{"name":"a","name_localizations":{"fr":"b"}}`, true},
+		{
+			"localizations of choices that say the same", `{"name":"a","options":[{"name":"x","choices":[{"name":"n","name_localizations":{"de":"n"},"value":1}]}]}`,
+			`{"name":"a","options":[{"name":"x","choices":[{"name":"n","value":1}]}]}`, true,
+		},
+		{"handler", `{"name":"a","type":4,"handler":2}`, `{"name":"a","type":4,"handler":1}`, false},
+		{"handler left to Discord", `{"name":"a","type":4}`, `{"name":"a","type":4,"handler":2}`, true},
+		{"permission with a zero before", `{"name":"a","default_member_permissions":"08"}`, `{"name":"a","default_member_permissions":"8"}`, true},
 		{"field that this code does not know", `{"name":"ping","description":"Pong"}`, strings.Replace(filledIn, `"nsfw":false`, `"nsfw":false,"handler":1,"shiny":[{"a":1}]`, 1), true},
 		{"another description", `{"name":"ping","description":"Ping"}`, filledIn, false},
 		{"permission as number", `{"name":"a","default_member_permissions":8}`, `{"name":"a","type":1,"default_member_permissions":"8"}`, true},
@@ -79,6 +89,25 @@ func TestSameCommands(t *testing.T) {
 	}
 }
 
+func TestDifferencesAreNamed(t *testing.T) {
+	for _, test := range []struct{ want, have, told string }{
+		{`{"name":"a","description":"x"}`, `{"name":"a","description":"y","nsfw":true}`, "description, nsfw"},
+		{
+			`{"name":"a","options":[{"name":"n","options":[{"name":"m","max_value":5}]}]}`,
+			`{"name":"a","options":[{"name":"n","options":[{"name":"m","required":true}]}]}`, "options n options m max_value, options n options m required",
+		},
+		{`{"name":"a","options":[{"name":"n"},{"name":"m"}]}`, `{"name":"a","options":[{"name":"m"},{"name":"n"}]}`, "options"},
+		{`{"name":"a","options":[{"name":"n","choices":[{"name":"c","value":1}]}]}`, `{"name":"a","options":[{"name":"n","choices":[{"name":"c","value":2}]}]}`, "options n choices c value"},
+		{`{"name":"a","contexts":[0]}`, `{"name":"a","contexts":[0,1]}`, "contexts"},
+	} {
+		want, _ := canonical(json.RawMessage(test.want), false)
+		have, _ := canonical(json.RawMessage(test.have), false)
+		if told := strings.Join(differences(want, have), ", "); told != test.told {
+			t.Errorf("%s and %s differ in %q, want %q", test.want, test.have, told, test.told)
+		}
+	}
+}
+
 func TestGuildCommandsHaveNoContexts(t *testing.T) {
 	want, _ := canonical(json.RawMessage(`{"name":"a","contexts":[0],"dm_permission":false,"integration_types":[1]}`), true)
 	have, _ := canonical(json.RawMessage(`{"name":"a","guild_id":"5","integration_types":[0],"contexts":null}`), true)
@@ -96,15 +125,21 @@ func TestWhatIsNoCommand(t *testing.T) {
 	}
 }
 
-// FuzzCanonical holds that what is canonical stays so, whatever is read.
+// FuzzCanonical holds that what is canonical stays so, whatever is read, and that
+// whatever is read can be checked.
 func FuzzCanonical(f *testing.F) {
 	f.Add(filledIn)
 	f.Add(`{"options":[0,"x",[1]],"choices":{"a":1}}`)
+	f.Add(`{"name":{},"name_localizations":{"de":{}},"options":[{"name":[],"name_localizations":{"de":[]}}]}`)
+	f.Add(`{"name":"a","name_localizations":{"de":" a","fr":"b"},"default_member_permissions":"008","contexts":[],"dm_permission":false}`)
 	f.Add(`{"name":"a","options":[{"name":"x","min_value":1e400,"channel_types":[1,[2],{"a":null}]}],"contexts":[0,"1"]}`)
 	f.Fuzz(func(t *testing.T, raw string) {
 		once, err := canonical(json.RawMessage(raw), false)
 		if err != nil {
 			return
+		}
+		for kind := chatInput; kind <= entryPoint; kind++ {
+			_ = checkCommand(json.RawMessage(raw), false, kind) // must not panic
 		}
 		written, err := json.Marshal(once)
 		if err != nil {

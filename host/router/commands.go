@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -49,16 +50,19 @@ func (k commandKey) String() string {
 		return fmt.Sprintf("user command %q (%s)", k.name, scope)
 	case messageOne:
 		return fmt.Sprintf("message command %q (%s)", k.name, scope)
+	case entryPoint:
+		return fmt.Sprintf("entry point %q (%s)", k.name, scope)
 	}
 	return fmt.Sprintf("command %q of type %d (%s)", k.name, k.kind, scope)
 }
 
 // wanted is a command of the set, read once.
 type wanted struct {
-	key    commandKey
-	plugin string
-	raw    json.RawMessage
-	fields map[string]any // canonical
+	key      commandKey
+	declared commandKey // the same, but where the plugin wants it
+	plugin   string
+	raw      json.RawMessage
+	fields   map[string]any // canonical
 }
 
 // CommandSet is what all plugins declare, merged. It does not change and is
@@ -66,12 +70,13 @@ type wanted struct {
 type CommandSet struct {
 	scopes map[uint64][]*wanted // sorted by type and name
 	byKey  map[commandKey]*wanted
+	base   *CommandSet // what In was asked of
 }
 
 // Merge puts the plugins' commands together. Names are unique per scope and
 // type; every conflict, unreadable command and exceeded limit (100 chat input, 15
-// user, 15 message commands in a scope) is told at once, with the plugins'
-// names.
+// user, 15 message commands in a scope, one entry point; what Discord takes in one
+// command) is told at once, with the plugins' and the commands' names.
 func Merge(commands []Command) (*CommandSet, error) {
 	set := &CommandSet{scopes: make(map[uint64][]*wanted), byKey: make(map[commandKey]*wanted)}
 	var faults []error
@@ -85,13 +90,10 @@ func Merge(commands []Command) (*CommandSet, error) {
 			faults = append(faults, conflict(other, w))
 			continue
 		}
-		set.byKey[w.key] = w
-		set.scopes[c.Guild] = append(set.scopes[c.Guild], w)
+		set.put(w)
 	}
 	for guild, scope := range set.scopes {
-		slices.SortFunc(scope, func(a, b *wanted) int {
-			return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.name, b.key.name))
-		})
+		slices.SortFunc(scope, byKindAndName)
 		if err := set.withinLimits(guild); err != nil {
 			faults = append(faults, err)
 		}
@@ -102,6 +104,15 @@ func Merge(commands []Command) (*CommandSet, error) {
 	return set, nil
 }
 
+func (s *CommandSet) put(w *wanted) {
+	s.byKey[w.key] = w
+	s.scopes[w.key.guild] = append(s.scopes[w.key.guild], w)
+}
+
+func byKindAndName(a, b *wanted) int {
+	return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.name, b.key.name))
+}
+
 // Owner names the plugin that registered a command. A guild's own command goes
 // before a global one; guild 0 asks for the global one.
 func (s *CommandSet) Owner(kind int, name string, guild uint64) (plugin string, ok bool) {
@@ -109,15 +120,19 @@ func (s *CommandSet) Owner(kind int, name string, guild uint64) (plugin string, 
 	return plugin, ok
 }
 
+// find is Owner with the command's key as its plugin has declared it.
 func (s *CommandSet) find(kind int, name string, guild uint64) (key commandKey, plugin string, ok bool) {
 	if s == nil {
 		return key, "", false
+	}
+	if key, plugin, ok = s.base.find(kind, name, guild); ok {
+		return key, plugin, true // as declared, wherever it is registered
 	}
 	name = strings.TrimSpace(name)
 	for _, scope := range []uint64{guild, 0} {
 		key = commandKey{guild: scope, kind: kind, name: name}
 		if w := s.byKey[key]; w != nil {
-			return key, w.plugin, true
+			return w.declared, w.plugin, true
 		}
 	}
 	return commandKey{}, "", false
@@ -135,7 +150,10 @@ func readCommand(c Command) (*wanted, error) {
 	if _, known := commandLimits[key.kind]; !known {
 		return nil, fmt.Errorf("plugin %s: %s: Discord has no such type: use 1 to 4", c.Plugin, key)
 	}
-	return &wanted{key: key, plugin: c.Plugin, raw: c.JSON, fields: fields}, nil
+	if err := checkCommand(c.JSON, c.Guild != 0, key.kind); err != nil {
+		return nil, fmt.Errorf("plugin %s: %s: %w", c.Plugin, key, err)
+	}
+	return &wanted{key: key, declared: key, plugin: c.Plugin, raw: c.JSON, fields: fields}, nil
 }
 
 func conflict(a, b *wanted) error {
@@ -146,14 +164,16 @@ func conflict(a, b *wanted) error {
 }
 
 func (s *CommandSet) withinLimits(guild uint64) error {
-	counts := make(map[int]int)
+	owners := make(map[int][]string)
 	for _, w := range s.scopes[guild] {
-		counts[w.key.kind]++
+		owners[w.key.kind] = append(owners[w.key.kind], "of plugin "+w.plugin)
 	}
-	return checkLimits(guild, counts)
+	return checkLimits(guild, owners)
 }
 
-func checkLimits(guild uint64, counts map[int]int) error {
+// checkLimits judges how many commands of each kind a scope gets; owners says
+// whose each of them is.
+func checkLimits(guild uint64, owners map[int][]string) error {
 	names := map[int]string{chatInput: "chat input", userMenu: "user", messageOne: "message", entryPoint: "entry point"}
 	scope := "globally"
 	if guild != 0 {
@@ -161,9 +181,28 @@ func checkLimits(guild uint64, counts map[int]int) error {
 	}
 	var faults []error
 	for _, kind := range []int{chatInput, userMenu, messageOne, entryPoint} {
-		if n, limit := counts[kind], commandLimits[kind]; n > limit {
-			faults = append(faults, fmt.Errorf("%d %s commands %s, Discord takes %d: make some subcommands, or remove some", n, names[kind], scope, limit))
+		if n, limit := len(owners[kind]), commandLimits[kind]; n > limit {
+			faults = append(faults, fmt.Errorf("%d %s commands %s (%s), Discord takes %d: remove some",
+				n, names[kind], scope, counted(owners[kind]), limit))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// counted tells how often each is there, the most frequent first.
+func counted(names []string) string {
+	often := make(map[string]int)
+	for _, name := range names {
+		often[name]++
+	}
+	sorted := slices.SortedFunc(maps.Keys(often), func(a, b string) int {
+		return cmp.Or(cmp.Compare(often[b], often[a]), cmp.Compare(a, b))
+	})
+	for i, name := range sorted {
+		sorted[i] = fmt.Sprintf("%d %s", often[name], name)
+	}
+	if more := len(sorted) - maxReasons; more > 0 {
+		sorted = append(sorted[:maxReasons], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(sorted, ", ")
 }

@@ -8,7 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
+	"time"
 )
 
 // REST sends a request to Discord's API; path is below its base.
@@ -16,30 +16,19 @@ type REST interface {
 	Do(ctx context.Context, method, path string, body []byte) (status int, answer []byte, err error)
 }
 
-// SyncOptions says what may be removed. By default nothing is: foreign commands
-// are carried along, and so are ours that no plugin declares any more.
+// SyncOptions says what may be removed. By default foreign commands are carried
+// along, and so are ours whose plugins are not there.
 type SyncOptions struct {
+	// Present names the plugins that are there, whether they declare anything or
+	// not: what one of them declared once and does no more is removed.
+	Present []string
 	// Exclusive removes commands that were never ours. (An entry point command
 	// stays: Discord takes no overwrite without it.)
 	Exclusive bool
-	// Prune removes commands that were ours and that no plugin declares any
-	// more.
+	// Prune removes commands that were ours and whose plugins are not there.
 	Prune bool
-}
-
-// Report says what a sync came to.
-type Report struct {
-	Scopes []ScopeReport
-}
-
-// ScopeReport is about one scope: a guild, or 0 for the global commands.
-type ScopeReport struct {
-	Guild   uint64
-	Written bool // by one overwrite in bulk
-	// Names of commands: new ones, changed ones, removed ones, foreign ones
-	// that were carried along, and ours that no plugin declares any more and
-	// that wait for a prune.
-	Added, Changed, Removed, Foreign, Waiting []string
+	// Only, if not 0, is the one guild that is looked at.
+	Only uint64
 }
 
 // SyncCommands makes Discord's commands what the set says, at the cost of one GET
@@ -47,18 +36,59 @@ type ScopeReport struct {
 // fails does not hold up the others; the errors come joined, and the report
 // holds what succeeded. Calls must not overlap.
 func SyncCommands(ctx context.Context, rest REST, store OwnedStore, application uint64, set *CommandSet, o SyncOptions) (Report, error) {
-	var report Report
-	ours, err := readOwned(store)
+	s, err := newSyncing(rest, store, application, set, o)
 	if err != nil {
-		return report, err
+		return Report{}, err
+	}
+	return s.each(ctx, s.guilds(), s.scope)
+}
+
+// LookAtCommands tells for each scope with something declared or of ours, and for
+// the global one, what is registered and what a sync would do, at the cost of one
+// GET each. It changes nothing.
+func LookAtCommands(ctx context.Context, rest REST, store OwnedStore, application uint64, set *CommandSet, o SyncOptions) (Report, error) {
+	s, err := newSyncing(rest, store, application, set, o)
+	if err != nil {
+		return Report{}, err
+	}
+	guilds := s.guilds()
+	if o.Only == 0 && !slices.Contains(guilds, 0) {
+		guilds = append([]uint64{0}, guilds...)
+	}
+	return s.each(ctx, guilds, func(ctx context.Context, guild uint64) (ScopeReport, error) {
+		have, _, err := s.read(ctx, guild)
+		if err != nil {
+			return ScopeReport{}, err
+		}
+		return s.plan(guild, have).report, nil
+	})
+}
+
+// syncing is one call of SyncCommands or LookAtCommands.
+type syncing struct {
+	rest        REST
+	store       OwnedStore
+	memories    memories
+	set         *CommandSet
+	options     SyncOptions
+	application uint64
+}
+
+func newSyncing(rest REST, store OwnedStore, application uint64, set *CommandSet, o SyncOptions) (*syncing, error) {
+	m, err := readMemories(store)
+	if err != nil {
+		return nil, err
 	}
 	if set == nil {
 		set = &CommandSet{}
 	}
-	s := &syncing{rest: rest, store: store, ours: ours, set: set, options: o, application: application}
+	return &syncing{rest: rest, store: store, memories: m, set: set, options: o, application: application}, nil
+}
+
+func (s *syncing) each(ctx context.Context, guilds []uint64, do func(context.Context, uint64) (ScopeReport, error)) (report Report, err error) {
 	var faults []error
-	for _, guild := range s.guilds() {
-		done, err := s.scope(ctx, guild)
+	for _, guild := range guilds {
+		done, err := do(ctx, guild)
 		if err != nil {
 			faults = append(faults, err)
 		} else {
@@ -71,18 +101,11 @@ func SyncCommands(ctx context.Context, rest REST, store OwnedStore, application 
 	return report, errors.Join(faults...)
 }
 
-// syncing is one call of SyncCommands.
-type syncing struct {
-	rest        REST
-	store       OwnedStore
-	ours        owned
-	set         *CommandSet
-	options     SyncOptions
-	application uint64
-}
-
 // guilds are the scopes with something wanted, or something of ours.
 func (s *syncing) guilds() []uint64 {
+	if s.options.Only != 0 {
+		return []uint64{s.options.Only}
+	}
 	all := make(map[uint64]bool)
 	if s.options.Exclusive {
 		all[0] = true
@@ -90,59 +113,72 @@ func (s *syncing) guilds() []uint64 {
 	for guild := range s.set.scopes {
 		all[guild] = true
 	}
-	for key := range s.ours {
+	for key := range s.memories.owned {
 		all[key.guild] = true
 	}
 	return slices.Sorted(maps.Keys(all))
 }
 
 func (s *syncing) scope(ctx context.Context, guild uint64) (ScopeReport, error) {
-	if len(s.set.scopes[guild]) == 0 && !s.options.Prune && !s.options.Exclusive {
+	if s.idle(guild) {
 		report := ScopeReport{Guild: guild} // nothing to ask Discord about
-		for _, key := range s.ours.of(guild) {
-			report.Waiting = append(report.Waiting, key.name)
+		for _, key := range s.memories.of(guild) {
+			report.Steps = append(report.Steps, Step{Action: ActionWait, Kind: key.kind, Name: key.name, Plugin: s.memories.owned[key].plugin})
 		}
-		slices.Sort(report.Waiting)
 		return report, nil
 	}
-	have, err := s.read(ctx, guild)
+	have, gone, err := s.read(ctx, guild)
+	if gone && len(s.set.scopes[guild]) == 0 {
+		return ScopeReport{Guild: guild}, s.remember(guild, nil) // the bot is not there, and nothing of ours is
+	}
 	if err != nil {
 		return ScopeReport{}, err
 	}
 	p := s.plan(guild, have)
-	if p.write {
+	if p.writes() {
 		if err := s.write(ctx, guild, p); err != nil {
 			return ScopeReport{}, err
 		}
+		p.report.Written = true
 	}
-	p.report.Written = p.write
 	return p.report, s.remember(guild, p.ours)
 }
 
-// remember puts what is ours in one scope into the store.
-func (s *syncing) remember(guild uint64, now map[commandKey]prints) error {
-	before := maps.Clone(s.ours)
-	for _, key := range s.ours.of(guild) {
-		delete(s.ours, key)
-	}
-	maps.Copy(s.ours, now)
-	return s.ours.save(s.store, before)
+// idle says that nothing is wanted in a scope and nothing may be removed.
+func (s *syncing) idle(guild uint64) bool {
+	return len(s.set.scopes[guild]) == 0 && !s.options.Prune && !s.options.Exclusive &&
+		!slices.ContainsFunc(s.memories.of(guild), func(key commandKey) bool { return s.dropped(s.memories.owned[key]) })
 }
 
-func (s *syncing) read(ctx context.Context, guild uint64) ([]registered, error) {
+// remember puts what is ours in one scope into the store.
+func (s *syncing) remember(guild uint64, now map[commandKey]owned) error {
+	before := s.memories.clone()
+	s.own(guild, now)
+	return s.memories.save(s.store, before)
+}
+
+func (s *syncing) own(guild uint64, now map[commandKey]owned) {
+	for _, key := range s.memories.of(guild) {
+		delete(s.memories.owned, key)
+	}
+	maps.Copy(s.memories.owned, now)
+}
+
+// read asks Discord; gone says that the bot has no business in that guild.
+func (s *syncing) read(ctx context.Context, guild uint64) (have []registered, gone bool, err error) {
 	// Without with_localizations Discord leaves the localizations out.
 	status, answer, err := s.rest.Do(ctx, http.MethodGet, s.path(guild)+"?with_localizations=true", nil)
+	if err == nil && status != http.StatusOK {
+		gone = guild != 0 && (status == http.StatusForbidden || status == http.StatusNotFound)
+		err = refusal(status, answer, nil)
+	}
+	if err == nil {
+		have, err = readRegistered(guild, answer)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read the commands %s: %w", scopeName(guild), err)
+		return nil, gone, fmt.Errorf("read the commands %s: %w", scopeName(guild), err)
 	}
-	if status != http.StatusOK {
-		return nil, fmt.Errorf("read the commands %s: %w", scopeName(guild), refusal(status, answer, nil))
-	}
-	have, err := readRegistered(guild, answer)
-	if err != nil {
-		return nil, fmt.Errorf("read the commands %s: %w", scopeName(guild), err)
-	}
-	return have, nil
+	return have, false, nil
 }
 
 func readRegistered(guild uint64, answer []byte) ([]registered, error) {
@@ -156,16 +192,23 @@ func readRegistered(guild uint64, answer []byte) ([]registered, error) {
 		if err != nil {
 			return nil, err
 		}
-		have = append(have, registered{key: keyOf(guild, fields), raw: raw, fields: fields})
+		var kept struct {
+			ID json.RawMessage `json:"id"`
+		}
+		if err := json.Unmarshal(raw, &kept); err != nil {
+			return nil, err
+		}
+		have = append(have, registered{key: keyOf(guild, fields), id: kept.ID, raw: raw, fields: fields})
 	}
 	return have, nil
 }
 
-// write overwrites a scope. What will be ours is remembered before, so that
-// nothing of ours becomes foreign if the host ends in between.
+// write overwrites a scope. What will be ours, and what is created, is remembered
+// before, so that nothing of it is forgotten if the host ends in between.
 func (s *syncing) write(ctx context.Context, guild uint64, p *plan) error {
-	if err := checkLimits(guild, p.counts); err != nil {
-		return fmt.Errorf("with those that are registered already: %w", err)
+	created, now := len(p.report.Names(ActionAdd)), time.Now()
+	if err := errors.Join(checkLimits(guild, p.owners), s.checkCreates(guild, created, now)); err != nil {
+		return err
 	}
 	body, err := json.Marshal(p.body)
 	if err != nil {
@@ -174,7 +217,10 @@ func (s *syncing) write(ctx context.Context, guild uint64, p *plan) error {
 	if len(p.body) == 0 {
 		body = []byte("[]")
 	}
-	if err := s.remember(guild, s.intent(guild, p)); err != nil {
+	before := s.memories.clone()
+	s.own(guild, s.intent(guild, p))
+	s.memories.create(guild, created, now)
+	if err := s.memories.save(s.store, before); err != nil {
 		return err
 	}
 	status, answer, err := s.rest.Do(ctx, http.MethodPut, s.path(guild), body)
@@ -182,7 +228,7 @@ func (s *syncing) write(ctx context.Context, guild uint64, p *plan) error {
 		return fmt.Errorf("write the commands %s: %w", scopeName(guild), err)
 	}
 	if status != http.StatusOK {
-		return fmt.Errorf("write the commands %s: %w", scopeName(guild), refusal(status, answer, p.plugins))
+		return errors.Join(fmt.Errorf("write the commands %s: %w", scopeName(guild), refusal(status, answer, p.plugins)), s.takeBack(status, before))
 	}
 	made, err := readRegistered(guild, answer)
 	if err != nil {
@@ -190,22 +236,44 @@ func (s *syncing) write(ctx context.Context, guild uint64, p *plan) error {
 	}
 	for _, m := range made {
 		if now, ok := p.ours[m.key]; ok {
-			p.ours[m.key] = prints{want: now.want, have: fingerprint(m.fields)}
+			now.have = fingerprint(m.fields)
+			p.ours[m.key] = now
 		}
 	}
 	return nil
 }
 
+// checkCreates keeps to the 200 that Discord lets be created in a scope a day.
+func (s *syncing) checkCreates(guild uint64, created int, now time.Time) error {
+	before := s.memories.createdIn(guild, now)
+	if created == 0 || before+created <= maxCreates {
+		return nil
+	}
+	return fmt.Errorf("write the commands %s: %d are new and %d were created in the last 24 hours, Discord takes %d a day: reload after %s, when there is room",
+		scopeName(guild), created, before, maxCreates, s.memories.roomFrom(guild, created, now).UTC().Format(time.RFC3339))
+}
+
+// takeBack forgets what was to be, if Discord has refused it for certain: an
+// answer of 5xx may have come after the fact.
+func (s *syncing) takeBack(status int, before memories) error {
+	if status >= http.StatusInternalServerError {
+		return nil
+	}
+	intended := s.memories
+	s.memories = before
+	return s.memories.save(s.store, intended)
+}
+
 // intent is what is ours while it is not known whether the overwrite succeeds:
 // all that was and all that will be, in doubt about its content.
-func (s *syncing) intent(guild uint64, p *plan) map[commandKey]prints {
-	both := make(map[commandKey]prints)
-	for _, key := range s.ours.of(guild) {
-		both[key] = s.ours[key]
+func (s *syncing) intent(guild uint64, p *plan) map[commandKey]owned {
+	both := make(map[commandKey]owned)
+	for _, key := range s.memories.of(guild) {
+		both[key] = s.memories.owned[key]
 	}
-	for key := range p.ours {
+	for key, will := range p.ours {
 		if _, ok := both[key]; !ok {
-			both[key] = prints{}
+			both[key] = owned{plugin: will.plugin}
 		}
 	}
 	return both
@@ -216,28 +284,4 @@ func (s *syncing) path(guild uint64) string {
 		return fmt.Sprintf("/applications/%d/commands", s.application)
 	}
 	return fmt.Sprintf("/applications/%d/guilds/%d/commands", s.application, guild)
-}
-
-func scopeName(guild uint64) string {
-	if guild == 0 {
-		return "(global)"
-	}
-	return fmt.Sprintf("of guild %d", guild)
-}
-
-// String is a line for the log: what changed.
-func (r ScopeReport) String() string {
-	var parts []string
-	for _, p := range []struct {
-		name string
-		of   []string
-	}{{"added", r.Added}, {"changed", r.Changed}, {"removed", r.Removed}, {"kept although no plugin declares them any more:", r.Waiting}} {
-		if len(p.of) > 0 {
-			parts = append(parts, p.name+" "+strings.Join(p.of, ", "))
-		}
-	}
-	if len(parts) == 0 {
-		return "commands " + scopeName(r.Guild) + " unchanged"
-	}
-	return "commands " + scopeName(r.Guild) + ": " + strings.Join(parts, "; ")
 }

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // fakeREST keeps commands as Discord does, defaults filled in, and counts what
@@ -87,6 +90,15 @@ type memory struct {
 	writes int
 }
 
+// ours counts the commands that are remembered.
+func (m *memory) ours() int {
+	read, err := readMemories(m)
+	if err != nil {
+		panic(err)
+	}
+	return len(read.owned)
+}
+
 func (m *memory) OwnedCommands() ([]string, error) { return slices.Clone(m.lines), nil }
 func (m *memory) SetOwnedCommands(lines []string) error {
 	m.lines = slices.Clone(lines)
@@ -127,7 +139,7 @@ func TestAnUnchangedSetCostsOneGET(t *testing.T) {
 	set := merged(t, command("a", 0, `{"name":"ping","description":"Pong"}`), command("a", 0, `{"name":"High Five","type":2}`))
 	report := mustSync(t, rest, store, set, SyncOptions{})
 	rest.mustHaveCost(t, 1, 1)
-	if s := report.Scopes[0]; !s.Written || strings.Join(s.Added, " ") != "ping High Five" {
+	if s := report.Scopes[0]; !s.Written || strings.Join(s.Names(ActionAdd), " ") != "ping High Five" {
 		t.Errorf("report %+v", s)
 	}
 	writes := store.writes
@@ -150,7 +162,7 @@ func TestAChangeCostsOnePUT(t *testing.T) {
 	} {
 		report := mustSync(t, rest, store, merged(t, command("a", 0, next)), SyncOptions{})
 		rest.mustHaveCost(t, 1, 1)
-		if s := report.Scopes[0]; strings.Join(s.Changed, " ") != "ping" || len(s.Added) != 0 {
+		if s := report.Scopes[0]; strings.Join(s.Names(ActionChange), " ") != "ping" || len(s.Names(ActionAdd)) != 0 {
 			t.Errorf("report %+v", s)
 		}
 	}
@@ -188,10 +200,10 @@ func TestForeignCommandsAreCarriedAlong(t *testing.T) {
 			t.Errorf("carried along as %v", m)
 		}
 	}
-	if s := report.Scopes[0]; strings.Join(s.Foreign, " ") != "theirs others" {
+	if s := report.Scopes[0]; strings.Join(s.Names(ActionForeign), " ") != "others theirs" {
 		t.Errorf("report %+v", s)
 	}
-	if len(store.lines) != 1 {
+	if store.ours() != 1 {
 		t.Errorf("ours are %v", store.lines)
 	}
 	mustSync(t, rest, store, merged(t), SyncOptions{Prune: true})
@@ -208,7 +220,7 @@ func TestExclusiveRemovesForeignCommandsButTheEntryPoint(t *testing.T) {
 	if got := rest.names(global); got != "launch" {
 		t.Errorf("registered: %s", got)
 	}
-	if s := report.Scopes[0]; strings.Join(s.Removed, " ") != "theirs" {
+	if s := report.Scopes[0]; strings.Join(s.Names(ActionRemove), " ") != "theirs" {
 		t.Errorf("report %+v", s)
 	}
 }
@@ -222,15 +234,15 @@ func TestWhatVanishedWaitsForAPrune(t *testing.T) {
 		one := merged(t, command("a", 0, `{"name":"ping"}`))
 		report := mustSync(t, rest, store, one, o)
 		rest.mustHaveCost(t, 1, 0)
-		if s := report.Scopes[0]; strings.Join(s.Waiting, " ") != "pong" || len(store.lines) != 2 {
+		if s := report.Scopes[0]; strings.Join(s.Names(ActionWait), " ") != "pong" || store.ours() != 2 {
 			t.Errorf("report %+v, ours %v", s, store.lines)
 		}
 		report = mustSync(t, rest, store, merged(t), o) // an empty folder
-		if got := rest.names(global); got != "ping pong" || strings.Join(report.Scopes[0].Waiting, " ") != "ping pong" {
+		if got := rest.names(global); got != "ping pong" || strings.Join(report.Scopes[0].Names(ActionWait), " ") != "ping pong" {
 			t.Errorf("registered: %s, report %+v", got, report)
 		}
 		mustSync(t, rest, store, one, SyncOptions{Prune: true, Exclusive: o.Exclusive})
-		if got := rest.names(global); got != "ping" || len(store.lines) != 1 {
+		if got := rest.names(global); got != "ping" || store.ours() != 1 {
 			t.Errorf("registered after a prune: %s, ours %v", got, store.lines)
 		}
 	}
@@ -281,7 +293,7 @@ func TestARefusedWriteIsTriedAgainAndNothingOfOursIsForgotten(t *testing.T) {
 	if _, err := SyncCommands(t.Context(), rest, store, 9, set, SyncOptions{}); err == nil {
 		t.Fatal("no error")
 	}
-	if len(store.lines) != 1 {
+	if store.ours() != 1 {
 		t.Errorf("ours are %v", store.lines)
 	}
 	rest.refuse = nil
@@ -292,4 +304,184 @@ func TestARefusedWriteIsTriedAgainAndNothingOfOursIsForgotten(t *testing.T) {
 	rest.gets, rest.puts = 0, 0
 	mustSync(t, rest, store, set, SyncOptions{})
 	rest.mustHaveCost(t, 1, 0)
+}
+
+// TestWhatAPluginDropsIsRemovedAtOnce: a plugin that is there has said so; one that
+// is not says nothing, and neither does what an older host has written.
+func TestWhatAPluginDropsIsRemovedAtOnce(t *testing.T) {
+	rest, store := &fakeREST{}, &memory{}
+	mustSync(t, rest, store, merged(t, command("a", 0, `{"name":"ping"}`), command("a", 0, `{"name":"pong"}`), command("a", 7, `{"name":"here"}`),
+		command("b", 0, `{"name":"gone"}`)), SyncOptions{Present: []string{"a", "b"}})
+	store.lines = append(store.lines, "0/1///old")
+	rest.commands[global] = append(rest.commands[global], map[string]any{"name": "old", "id": "77", "description": "d"})
+	rest.gets, rest.puts = 0, 0
+	less := merged(t, command("a", 0, `{"name":"ping"}`))
+	report := mustSync(t, rest, store, less, SyncOptions{Present: []string{"a", "c"}})
+	rest.mustHaveCost(t, 2, 2)
+	if got, here := rest.names(global), rest.names("/applications/9/guilds/7/commands"); got != "gone old ping" || here != "" {
+		t.Errorf("registered: %s, in the guild: %s", got, here)
+	}
+	if got := fmt.Sprint(report.Scopes); !strings.Contains(got, "removed pong; kept although their plugins are gone (holdfast reload --prune removes them): gone, old") ||
+		!strings.Contains(got, "of guild 7: removed here") {
+		t.Errorf("report %s", got)
+	}
+	mustSync(t, rest, store, less, SyncOptions{Present: []string{"a", "c"}})
+	rest.mustHaveCost(t, 1, 0)
+	mustSync(t, rest, store, merged(t), SyncOptions{Present: []string{"a"}}) // nothing is left of it, but it is there
+	if got := rest.names(global); got != "gone old" {
+		t.Errorf("registered: %s", got)
+	}
+}
+
+// TestACommandMovesToAnotherPlugin: its owner changes, and nothing is written.
+func TestACommandMovesToAnotherPlugin(t *testing.T) {
+	rest, store := &fakeREST{}, &memory{}
+	mustSync(t, rest, store, merged(t, command("a", 0, `{"name":"ping"}`)), SyncOptions{Present: []string{"a"}})
+	mustSync(t, rest, store, merged(t, command("b", 0, `{"name":"ping"}`)), SyncOptions{Present: []string{"a", "b"}})
+	mustSync(t, rest, store, merged(t), SyncOptions{Present: []string{"a"}})
+	rest.mustHaveCost(t, 2, 1)
+	if got := rest.names(global); got != "ping" {
+		t.Errorf("registered: %s", got)
+	}
+}
+
+// TestAGuildThatTheBotHasLeftIsForgotten, if nothing is wanted there any more.
+func TestAGuildThatTheBotHasLeftIsForgotten(t *testing.T) {
+	rest, store := &fakeREST{}, &memory{}
+	set := merged(t, command("a", 5, `{"name":"here"}`))
+	mustSync(t, rest, store, set, SyncOptions{Present: []string{"a"}})
+	rest.refuse = map[string]int{"GET /applications/9/guilds/5/commands": http.StatusForbidden}
+	if _, err := SyncCommands(t.Context(), rest, store, 9, set, SyncOptions{Present: []string{"a"}}); err == nil || store.ours() != 1 {
+		t.Errorf("wanted there: error %v, %d ours", err, store.ours())
+	}
+	mustSync(t, rest, store, merged(t), SyncOptions{Present: []string{"a"}})
+	if store.ours() != 0 {
+		t.Errorf("remembered: %v", store.lines)
+	}
+}
+
+// TestWhatIsForeignAndDeclaredIsTakenOver, and told if something changes with it.
+func TestWhatIsForeignAndDeclaredIsTakenOver(t *testing.T) {
+	rest, store := &fakeREST{}, &memory{}
+	foreign(rest, "ping", "same")
+	delete(rest.commands[global][1], "default_member_permissions")
+	report := mustSync(t, rest, store, merged(t, command("a", 0, `{"name":"ping"}`), command("a", 0, `{"name":"same"}`)), SyncOptions{})
+	rest.mustHaveCost(t, 1, 1)
+	want := []Step{
+		{Action: ActionTakeOver, Kind: 1, Name: "ping", Plugin: "a", Differs: []string{"default_member_permissions"}},
+		{Action: ActionKeep, Kind: 1, Name: "same", Plugin: "a"},
+	}
+	if got := report.Scopes[0]; !reflect.DeepEqual(got.Steps, want) || store.ours() != 2 {
+		t.Errorf("report %+v, %d ours", got, store.ours())
+	}
+}
+
+// TestTwoHundredCreationsADay are counted over restarts; the next are not sent, and
+// the error says when they can be.
+func TestTwoHundredCreationsADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rest, store := &fakeREST{}, &memory{}
+		begun := time.Now()
+		none := SyncOptions{Prune: true}
+		mustSync(t, rest, store, merged(t, many("a", 1, 100)...), SyncOptions{})
+		mustSync(t, rest, store, nil, none)
+		time.Sleep(time.Hour)
+		mustSync(t, rest, store, merged(t, many("a", 1, 98)...), SyncOptions{})
+		mustSync(t, rest, store, nil, none)
+		time.Sleep(time.Hour)
+		rest.gets, rest.puts = 0, 0
+		three := merged(t, many("a", 1, 3)...)
+		_, err := SyncCommands(t.Context(), rest, store, 9, three, SyncOptions{})
+		want := "3 are new and 198 were created in the last 24 hours, Discord takes 200 a day: reload after " + begun.Add(24*time.Hour).UTC().Format(time.RFC3339)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("told %v\nwant %s", err, want)
+		}
+		rest.mustHaveCost(t, 1, 0)
+		two := merged(t, many("a", 1, 2)...)
+		mustSync(t, rest, store, two, SyncOptions{})
+		mustSync(t, rest, store, merged(t, command("a", 6, `{"name":"x"}`)), SyncOptions{}) // another scope
+		rest.refuse = map[string]int{"PUT " + global: http.StatusBadRequest}
+		time.Sleep(22*time.Hour + time.Second)
+		if _, err := SyncCommands(t.Context(), rest, store, 9, three, SyncOptions{}); err == nil || !strings.Contains(err.Error(), "Discord answered 400") {
+			t.Errorf("error %v", err)
+		}
+		rest.refuse = nil
+		mustSync(t, rest, store, merged(t, many("a", 1, 100)...), SyncOptions{}) // 98 are new, and 100 were created in the last day: what was refused does not count
+		if m, _ := readMemories(store); m.createdIn(0, time.Now()) != 198 {
+			t.Errorf("created: %v", m.creations)
+		}
+	})
+}
+
+// TestWhatIsRefusedDoesNotBecomeOurs: Discord took nothing of it.
+func TestWhatIsRefusedDoesNotBecomeOurs(t *testing.T) {
+	rest, store := &fakeREST{refuse: map[string]int{"PUT " + global: http.StatusBadRequest}}, &memory{}
+	foreign(rest, "ping")
+	if _, err := SyncCommands(t.Context(), rest, store, 9, merged(t, command("a", 0, `{"name":"ping"}`)), SyncOptions{}); err == nil {
+		t.Fatal("no error")
+	}
+	rest.refuse = nil
+	mustSync(t, rest, store, nil, SyncOptions{Prune: true})
+	if got := rest.names(global); got != "ping" || len(store.lines) != 0 {
+		t.Errorf("registered: %s, remembered: %v", got, store.lines)
+	}
+}
+
+// TestOneGuildOnly: a bot in development leaves everything else as it is.
+func TestOneGuildOnly(t *testing.T) {
+	rest, store := &fakeREST{}, &memory{}
+	set := merged(t, command("a", 0, `{"name":"ping"}`), command("a", 6, `{"name":"there"}`))
+	mustSync(t, rest, store, set, SyncOptions{Present: []string{"a"}})
+	rest.mustHaveCost(t, 2, 2)
+	set, _ = merged(t, command("a", 0, `{"name":"ping2"}`), command("a", 6, `{"name":"there"}`)).In(5)
+	dev := SyncOptions{Present: []string{"a"}, Only: 5, Prune: true, Exclusive: true}
+	mustSync(t, rest, store, set, dev)
+	rest.mustHaveCost(t, 1, 1)
+	mustSync(t, rest, store, set, dev)
+	rest.mustHaveCost(t, 1, 0)
+	in := func(guild int) string { return rest.names(fmt.Sprintf("/applications/9/guilds/%d/commands", guild)) }
+	if rest.names(global) != "ping" || in(5) != "ping2 there" || in(6) != "there" {
+		t.Errorf("registered: %s, %s, %s", rest.names(global), in(5), in(6))
+	}
+	mustSync(t, rest, store, merged(t, command("a", 0, `{"name":"ping2"}`), command("a", 6, `{"name":"there"}`)), SyncOptions{Present: []string{"a"}})
+	if rest.names(global) != "ping2" || in(5) != "" || in(6) != "there" {
+		t.Errorf("registered when the development has ended: %s, %s, %s", rest.names(global), in(5), in(6))
+	}
+}
+
+// TestLookingChangesNothing, and tells what a sync would do.
+func TestLookingChangesNothing(t *testing.T) {
+	rest, store := &fakeREST{}, &memory{}
+	foreign(rest, "theirs")
+	mustSync(t, rest, store, merged(t, command("a", 0, `{"name":"ping"}`), command("b", 0, `{"name":"pong"}`), command("c", 6, `{"name":"there"}`)), SyncOptions{})
+	rest.mustHaveCost(t, 2, 2)
+	writes := store.writes
+	set := merged(t, command("a", 0, `{"name":"ping","nsfw":true}`), command("a", 0, `{"name":"new"}`))
+	o := SyncOptions{Present: []string{"a", "c"}}
+	report, err := LookAtCommands(t.Context(), rest, store, 9, set, o)
+	if err != nil || store.writes != writes {
+		t.Errorf("%v, %d writes", err, store.writes-writes)
+	}
+	rest.mustHaveCost(t, 2, 0)
+	want := Report{Scopes: []ScopeReport{
+		{Guild: 0, Steps: []Step{
+			{Action: ActionAdd, Kind: 1, Name: "new", Plugin: "a"},
+			{Action: ActionChange, Kind: 1, Name: "ping", Plugin: "a", Differs: []string{"nsfw"}},
+			{Action: ActionWait, Kind: 1, Name: "pong", Plugin: "b"},
+			{Action: ActionForeign, Kind: 1, Name: "theirs"},
+		}},
+		{Guild: 6, Steps: []Step{{Action: ActionRemove, Kind: 1, Name: "there", Plugin: "c"}}},
+	}}
+	if !reflect.DeepEqual(report, want) {
+		t.Errorf("saw  %+v\nwant %+v", report, want)
+	}
+	done := mustSync(t, rest, store, set, o)
+	for i := range done.Scopes {
+		if !reflect.DeepEqual(done.Scopes[i].Steps, want.Scopes[i].Steps) {
+			t.Errorf("a sync did %+v", done.Scopes[i])
+		}
+	}
+	if report, err := LookAtCommands(t.Context(), rest, &memory{}, 9, nil, SyncOptions{}); err != nil || len(report.Scopes) != 1 || len(report.Scopes[0].Steps) != 4 {
+		t.Errorf("without anything of ours: %+v, %v", report, err)
+	}
 }

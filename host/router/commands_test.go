@@ -3,11 +3,21 @@ package router
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
+// command is one that a plugin declares. A chat input command without a
+// description gets one.
 func command(plugin string, guild uint64, raw string) Command {
+	if fields, err := readObject(json.RawMessage(raw)); err == nil && max(intOf(fields["type"]), 1) == chatInput && fields["description"] == nil {
+		fields["description"] = "d"
+		if written, err := json.Marshal(fields); err == nil {
+			raw = string(written)
+		}
+	}
 	return Command{Plugin: plugin, Guild: guild, JSON: json.RawMessage(raw)}
 }
 
@@ -65,9 +75,13 @@ func TestMergeTellsEveryFault(t *testing.T) {
 			[]Command{command("a", 0, `{`), command("b", 0, `{"description":"x"}`), command("c", 0, `{"name":"x","type":9}`)},
 			[]string{"plugin a: read one", "plugin b: one of its commands has no name", "plugin c: command \"x\" of type 9"},
 		},
-		"chat":    {many("a", 1, 101), []string{"101 chat input commands globally, Discord takes 100"}},
-		"user":    {many("a", 2, 16), []string{"16 user commands globally, Discord takes 15"}},
-		"message": {many("a", 3, 16), []string{"16 message commands globally, Discord takes 15"}},
+		"chat": {many("a", 1, 101), []string{"101 chat input commands globally (101 of plugin a), Discord takes 100"}},
+		"entry points of two plugins": {
+			[]Command{command("a", 0, `{"name":"Launch","type":4}`), command("b", 0, `{"name":"Play","type":4}`)},
+			[]string{"2 entry point commands globally (1 of plugin a, 1 of plugin b), Discord takes 1"},
+		},
+		"user":    {many("a", 2, 16), []string{"16 user commands globally (16 of plugin a), Discord takes 15"}},
+		"message": {many("a", 3, 16), []string{"16 message commands globally (16 of plugin a), Discord takes 15"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -98,27 +112,86 @@ func TestMergeTakesWhatDiscordTakes(t *testing.T) {
 	}
 }
 
-func TestOwnedLines(t *testing.T) {
-	all := owned{
-		{guild: 0, kind: 1, name: "ping"}:         {want: "ab", have: "cd"},
-		{guild: 12, kind: 2, name: "a/b / c"}:     {},
-		{guild: 12, kind: 3, name: "Übersetzen!"}: {want: "x"},
+func TestMemoriesOutliveTheHost(t *testing.T) {
+	all := memories{
+		owned: map[commandKey]owned{
+			{guild: 0, kind: 1, name: "ping"}:         {prints{want: "ab", have: "cd"}, "hello"},
+			{guild: 12, kind: 2, name: "a/b / c"}:     {plugin: "a"},
+			{guild: 12, kind: 3, name: "Übersetzen!"}: {prints: prints{want: "x"}}, // of an older host
+		},
+		creations: []creation{{guild: 0, at: 1700000000, created: 3}, {guild: 12, at: 1700000001, created: 200}},
 	}
-	again := make(owned)
-	for _, line := range all.lines() {
-		key, p, ok := parseOwned(line)
-		if !ok {
-			t.Fatalf("%q is not read", line)
+	again, err := readMemories(&memory{lines: all.lines()})
+	if err != nil || !reflect.DeepEqual(again, all) {
+		t.Errorf("%v became %v (%v)", all, again, err)
+	}
+	bad := []string{"", "x", "1/2/3/4", "1/2/3/4/", "-1/1///a", "0/x///a", "created", "created/1/2", "created/1/2/x", "created/1/2/-3", "0/1:/"}
+	if again, err := readMemories(&memory{lines: bad}); err != nil || len(again.owned)+len(again.creations) > 0 {
+		t.Errorf("what is damaged was read as %v (%v)", again, err)
+	}
+	old, err := readMemories(&memory{lines: []string{"0/1/ab/cd/ping"}})
+	if want := (owned{prints{"ab", "cd"}, ""}); err != nil || old.owned[commandKey{kind: 1, name: "ping"}] != want {
+		t.Errorf("what an older host has written was read as %v (%v)", old, err)
+	}
+}
+
+func TestCreationsOfADay(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	var m memories
+	m.create(5, 60, now)
+	m.create(5, 60, now)
+	m.create(6, 200, now)
+	m.create(5, 70, now.Add(time.Hour))
+	if n := m.createdIn(5, now.Add(2*time.Hour)); n != 190 || len(m.creations) != 3 {
+		t.Errorf("%d created, kept as %v", n, m.creations)
+	}
+	for more, want := range map[int]time.Duration{10: 2 * time.Hour, 11: createDay, 130: createDay, 131: createDay + time.Hour} {
+		if from := m.roomFrom(5, more, now.Add(2*time.Hour)); !from.Equal(now.Add(want)) {
+			t.Errorf("room for %d from %s after the first on, want %s", more, from.Sub(now), want)
 		}
-		again[key] = p
 	}
-	if fmt.Sprint(again) != fmt.Sprint(all) {
-		t.Errorf("%v became %v", all, again)
+	m.create(5, 1, now.Add(createDay))
+	if n := m.createdIn(5, now.Add(createDay)); n != 71 || len(m.creations) != 2 {
+		t.Errorf("a day later %d created, kept as %v", n, m.creations)
 	}
-	for _, line := range []string{"", "x", "1/2/3/4", "1/2/3/4/", "-1/1///a", "0/x///a"} {
-		if key, _, ok := parseOwned(line); ok {
-			t.Errorf("%q was read as %v", line, key)
+	if n := m.createdIn(5, now.Add(-time.Hour)); n != 0 {
+		t.Errorf("%d were created in the future", n)
+	}
+}
+
+// TestEverythingInOneGuild: a bot in development.
+func TestEverythingInOneGuild(t *testing.T) {
+	set := merged(t,
+		command("a", 0, `{"name":"ping","contexts":[0]}`), command("b", 5, `{"name":"ping"}`), command("c", 6, `{"name":"ping"}`),
+		command("c", 6, `{"name":"there"}`), command("d", 7, `{"name":"there"}`), command("e", 0, `{"name":"all","contexts":[0,1],"type":2}`),
+		command("e", 0, `{"name":"Launch","type":4}`))
+	in, left := set.In(5)
+	var names []string
+	for _, w := range in.scopes[5] {
+		names = append(names, w.plugin+" "+w.key.name)
+		if w.fields["contexts"] != nil {
+			t.Errorf("%s has contexts", w.key)
 		}
+	}
+	if got := strings.Join(names, ", "); got != "b ping, c there, e all" || len(in.scopes) != 1 {
+		t.Errorf("registered in guild 5: %s, scopes %v", got, in.scopes)
+	}
+	if got := strings.Join(left, "; "); !strings.Contains(got, "/ping (global): there is one of plugin b already; command /ping (of guild 6): there is") ||
+		!strings.Contains(got, `entry point "Launch" (global): no guild has one`) || len(left) != 4 {
+		t.Errorf("left out: %s", got)
+	}
+	for _, test := range []struct {
+		kind  int
+		name  string
+		guild uint64
+		want  string
+	}{{1, "ping", 5, "b"}, {1, "ping", 0, "a"}, {1, "ping", 6, "c"}, {1, "there", 5, "c"}, {1, "there", 7, "d"}, {1, "there", 8, ""}, {2, "all", 5, "e"}, {4, "Launch", 0, "e"}} {
+		if owner, _ := in.Owner(test.kind, test.name, test.guild); owner != test.want {
+			t.Errorf("type %d %q in guild %d belongs to %q, want %q", test.kind, test.name, test.guild, owner, test.want)
+		}
+	}
+	if in, left := (*CommandSet)(nil).In(5); len(in.scopes)+len(left) != 0 {
+		t.Errorf("nothing became %v, %v", in, left)
 	}
 }
 

@@ -67,6 +67,16 @@ func MergeOwners(manifests []*wire.Manifest) (*Owners, error) {
 	return o, nil
 }
 
+// In are the owners where all commands are registered in one guild: see [CommandSet.In].
+func (o *Owners) In(guild uint64) *Owners {
+	if o == nil {
+		return nil
+	}
+	in := *o
+	in.commands, _ = o.commands.In(guild)
+	return &in
+}
+
 // Commands are the plugins' commands.
 func (o *Owners) Commands() *CommandSet {
 	if o == nil {

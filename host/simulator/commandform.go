@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,9 +20,14 @@ const (
 	maxChatCommands = 100
 	maxMenuCommands = 15
 	maxCommandText  = 8000
+	maxLocales      = 34
 	typeChat        = 1
+	typeEntryPoint  = 4
 	optionGroup     = 2
 	optionSub       = 1
+	optionString    = 3
+	optionInteger   = 4
+	optionNumber    = 10
 	optionLast      = 11
 )
 
@@ -40,10 +46,20 @@ func (q *query) commandForm(data []byte) (map[string]json.RawMessage, answer) {
 	}
 	e := formErrors{}
 	checkCommand(m, e)
+	q.checkScope(m, e)
 	if !e.prune() {
 		return nil, q.malformed(e)
 	}
 	return m, answer{}
+}
+
+// checkScope refuses what is only for global commands.
+func (q *query) checkScope(m map[string]json.RawMessage, e formErrors) {
+	kind := typeChat
+	setNumber(&kind, m["type"])
+	if kind == typeEntryPoint && q.r.PathValue("guild") != "" {
+		e.at("type").add("APPLICATION_COMMAND_INVALID_TYPE", "Entry Point commands cannot be registered in a guild")
+	}
 }
 
 // commandForms reads the forms of a bulk overwrite.
@@ -68,9 +84,10 @@ func (q *query) commandForms() ([]map[string]json.RawMessage, answer) {
 			continue
 		}
 		checkCommand(m, at)
+		q.checkScope(m, at)
 		kind := typeChat
 		setNumber(&kind, m["type"])
-		key := strconv.Itoa(kind) + " " + textOf(m["name"])
+		key := strconv.Itoa(kind) + " " + strings.TrimSpace(textOf(m["name"]))
 		if seen[key] {
 			at.at("name").add("APPLICATION_COMMANDS_DUPLICATE_NAME", "Application command names must be unique")
 		}
@@ -92,7 +109,7 @@ func (q *query) checkCount(list []*command) answer {
 		switch c.kind {
 		case typeChat:
 			limit = maxChatCommands
-		case 4:
+		case typeEntryPoint:
 			limit = 1
 		}
 		if counts[c.kind] > limit {
@@ -110,25 +127,70 @@ func commandShape() shape {
 		"default_member_permissions": {kind: isInt}, "dm_permission": {kind: isBool}, "nsfw": {kind: isBool},
 		"contexts": {kind: isList, max: 3}, "integration_types": {kind: isList, max: 2},
 		"name_localizations": {kind: isObject}, "description_localizations": {kind: isObject},
+		"handler": {kind: isInt, min: 1, max: 2}, "id": {kind: isID},
+	}
+}
+
+// checkLocales checks a dictionary of localized texts.
+func checkLocales(m map[string]json.RawMessage, key string, most int, e formErrors) {
+	texts, _ := object(m[key])
+	if len(texts) > maxLocales {
+		e.at(key).add("DICT_TYPE_MAX_LENGTH", fmt.Sprintf("Must be %d or fewer in length.", maxLocales))
+	}
+	for locale, text := range texts {
+		field{kind: isString, min: 1, max: most}.check(text, e.at(key).at(locale))
+	}
+}
+
+// checkNames checks localized names that users type.
+func checkNames(m map[string]json.RawMessage, e formErrors) {
+	names, _ := object(m["name_localizations"])
+	for locale, name := range names {
+		checkName(textOf(name), e.at("name_localizations").at(locale))
+	}
+}
+
+// checkSet checks a list of distinct numbers from 0 to most; Discord takes none that is empty.
+func checkSet(m map[string]json.RawMessage, key string, most int, e formErrors) {
+	if raw := nullless(m[key]); len(raw) > 0 {
+		var list []int
+		seen := make(map[int]bool)
+		if json.Unmarshal(raw, &list) != nil || len(list) == 0 {
+			e.at(key).add("BASE_TYPE_BAD_LENGTH", "Must be a list of 1 or more numbers.")
+		}
+		for _, n := range list {
+			if n < 0 || n > most || seen[n] {
+				e.at(key).add("SET_TYPE_ALREADY_CONTAINS_VALUE", fmt.Sprintf("Value %d is not one of the distinct values.", n))
+			}
+			seen[n] = true
+		}
 	}
 }
 
 func checkCommand(m map[string]json.RawMessage, e formErrors) {
 	commandShape().check(m, e)
+	checkLocales(m, "name_localizations", 32, e)
+	checkLocales(m, "description_localizations", 100, e)
+	checkSet(m, "contexts", 2, e)
+	checkSet(m, "integration_types", 1, e)
 	kind := typeChat
 	setNumber(&kind, m["type"])
 	if kind == typeChat {
 		checkName(textOf(m["name"]), e.at("name"))
-		if n := utf8.RuneCountInString(textOf(m["description"])); n < 1 {
+		checkNames(m, e)
+		if n := utf8.RuneCountInString(strings.TrimSpace(textOf(m["description"]))); n < 1 {
 			e.at("description").add("BASE_TYPE_REQUIRED", "This field is required")
 		}
 	} else {
-		if textOf(m["description"]) != "" {
+		if kind != typeEntryPoint && textOf(m["description"]) != "" {
 			e.at("description").add("APPLICATION_COMMAND_DESCRIPTION_CANNOT_BE_SET", "Context menu commands cannot have description")
 		}
 		if len(options(m["options"])) > 0 {
 			e.at("options").add("APPLICATION_COMMAND_OPTIONS_CANNOT_BE_SET", "Context menu commands cannot have options")
 		}
+	}
+	if kind != typeEntryPoint && len(nullless(m["handler"])) > 0 {
+		e.at("handler").add("APPLICATION_COMMAND_HANDLER_CANNOT_BE_SET", "Only Entry Point commands have a handler")
 	}
 	checkOptions(options(m["options"]), e.at("options"), 0)
 	if size := textSize(m); size > maxCommandText {
@@ -159,13 +221,16 @@ func optionShape() shape {
 // checkOptions checks a list of options; depth is how many subcommands or groups are above.
 func checkOptions(list []map[string]json.RawMessage, e formErrors, depth int) {
 	seen := make(map[string]bool)
-	optional := false
+	optional, subs := false, false
 	for i, m := range list {
 		at := e.at(strconv.Itoa(i))
 		optionShape().check(m, at)
+		checkLocales(m, "name_localizations", 32, at)
+		checkLocales(m, "description_localizations", 100, at)
 		name, kind := textOf(m["name"]), 0
 		setNumber(&kind, m["type"])
 		checkName(name, at.at("name"))
+		checkNames(m, at)
 		if seen[name] {
 			at.at("name").add("APPLICATION_COMMAND_OPTIONS_NAME_INVALID", "Option names must be unique")
 		}
@@ -177,15 +242,47 @@ func checkOptions(list []map[string]json.RawMessage, e formErrors, depth int) {
 		optional = optional || !required
 		nested := options(m["options"])
 		switch {
-		case kind == optionGroup && depth > 0, kind == optionSub && depth > 1:
+		case kind == optionGroup && depth > 0, kind == optionSub && depth > 1, kind != optionSub && depth == 1:
 			at.at("type").add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Sub-command option cannot be nested here")
 		case kind > optionGroup && len(nested) > 0:
 			at.at("options").add("APPLICATION_COMMAND_OPTIONS_CANNOT_BE_SET", "Only sub-commands have options")
 		default:
 			checkOptions(nested, at.at("options"), nesting(kind))
 		}
-		if string(m["autocomplete"]) == "true" && len(options(m["choices"])) > 0 {
-			at.add("APPLICATION_COMMAND_AUTOCOMPLETE_CHOICES", "Autocomplete cannot be set together with choices")
+		subs = checkMixture(kind, i, subs, at)
+		checkChoices(kind, m, at)
+	}
+}
+
+// checkMixture refuses subcommands beside other options.
+func checkMixture(kind, i int, subs bool, at formErrors) bool {
+	isSub := kind == optionSub || kind == optionGroup
+	if i > 0 && isSub != subs {
+		at.at("type").add("APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", "Sub-command and sub-command group option types are mutually exclusive to all other types")
+	}
+	return isSub
+}
+
+// checkChoices checks what an option offers.
+func checkChoices(kind int, m map[string]json.RawMessage, at formErrors) {
+	choices := options(m["choices"])
+	automatic := string(m["autocomplete"]) == "true"
+	if len(choices) > 0 && automatic {
+		at.add("APPLICATION_COMMAND_AUTOCOMPLETE_CHOICES", "Autocomplete cannot be set together with choices")
+	}
+	if (len(choices) > 0 || automatic) && kind != optionString && kind != optionInteger && kind != optionNumber {
+		at.add("APPLICATION_COMMAND_OPTIONS_CHOICES_INVALID", "This option has no choices")
+	}
+	for i, choice := range choices {
+		here := at.at("choices").at(strconv.Itoa(i))
+		checkLocales(choice, "name_localizations", 100, here)
+		var text string
+		var number float64
+		isText, isNumber := json.Unmarshal(choice["value"], &text) == nil, json.Unmarshal(choice["value"], &number) == nil
+		switch {
+		case kind == optionString && (!isText || utf8.RuneCountInString(text) > 6000),
+			kind == optionInteger && (!isNumber || number != math.Trunc(number)), kind == optionNumber && !isNumber:
+			here.at("value").add("APPLICATION_COMMAND_OPTIONS_CHOICES_VALUE_INVALID", "Value is not of the option's type")
 		}
 	}
 }
@@ -198,9 +295,18 @@ func nesting(kind int) int {
 	return 2
 }
 
-// textSize counts the characters that Discord limits: names, descriptions and values of a command.
+// textSize counts the characters that Discord limits: names, descriptions and values of a command. Of a text
+// with localizations the longest counts.
 func textSize(m map[string]json.RawMessage) int {
-	n := utf8.RuneCountInString(textOf(m["name"])) + utf8.RuneCountInString(textOf(m["description"]))
+	n := 0
+	for _, key := range [...]string{"name", "description"} {
+		longest := utf8.RuneCountInString(textOf(m[key]))
+		locales, _ := object(m[key+"_localizations"])
+		for _, text := range locales {
+			longest = max(longest, utf8.RuneCountInString(textOf(text)))
+		}
+		n += longest
+	}
 	if raw, ok := m["value"]; ok {
 		n += utf8.RuneCountInString(strings.Trim(string(raw), `"`))
 	}
@@ -210,33 +316,4 @@ func textSize(m map[string]json.RawMessage) int {
 		}
 	}
 	return n
-}
-
-// options writes options as Discord answers with them: flags that are false are left out.
-func (o *jsonOut) options(list []map[string]json.RawMessage) {
-	o.open('[')
-	for _, m := range list {
-		o.open('{')
-		o.orJSON("type", m["type"], "0")
-		o.str("name", textOf(m["name"]))
-		o.str("description", textOf(m["description"]))
-		for _, flag := range [...]string{"required", "autocomplete"} {
-			if string(m[flag]) == "true" {
-				o.raw(`"` + flag + `":true`)
-			}
-		}
-		for _, key := range [...]string{
-			"name_localizations", "description_localizations", "choices", "channel_types", "min_value", "max_value", "min_length", "max_length",
-		} {
-			if raw := nullless(m[key]); len(raw) > 0 && string(raw) != "[]" {
-				o.json(key, raw)
-			}
-		}
-		if sub := options(m["options"]); len(sub) > 0 {
-			o.key("options")
-			o.options(sub)
-		}
-		o.shut('}')
-	}
-	o.shut(']')
 }

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -105,7 +105,7 @@ func (st *commandStore) registered(guild uint64, kind int, name string) *command
 
 // newCommand makes the command of a form.
 func (q *query) newCommand(scope uint64, m map[string]json.RawMessage) *command {
-	c := &command{id: q.s.mint.id(), version: q.s.mint.id(), guild: scope, kind: 1, name: textOf(m["name"]), form: m}
+	c := &command{id: q.s.mint.id(), version: q.s.mint.id(), guild: scope, kind: typeChat, name: strings.TrimSpace(textOf(m["name"])), form: m}
 	setNumber(&c.kind, m["type"])
 	return c
 }
@@ -128,22 +128,24 @@ func tooManyCreates() answer {
 	return problem(400, 30034, "Max number of daily application command creates has been reached (200)")
 }
 
+// getCommands leaves the localizations out unless it is asked for them.
 func getCommands(q *query) answer {
-	return q.inScope(func(st *commandStore, scope uint64) answer { return q.commands(st.scopes[scope]) })
+	localized := q.r.URL.Query().Get("with_localizations") == "true"
+	return q.inScope(func(st *commandStore, scope uint64) answer { return q.commands(st.scopes[scope], localized) })
 }
 
-func (q *query) commands(list []*command) answer {
+func (q *query) commands(list []*command, localized bool) answer {
 	return q.done(func(o *jsonOut) {
 		o.open('[')
 		for _, c := range list {
-			o.command(q.s, c)
+			o.command(q.s, c, localized)
 		}
 		o.shut(']')
 	})
 }
 
 func (q *query) command(status int, c *command) answer {
-	a := q.done(func(o *jsonOut) { o.command(q.s, c) })
+	a := q.done(func(o *jsonOut) { o.command(q.s, c, true) })
 	a.status = status
 	return a
 }
@@ -185,8 +187,8 @@ func postCommand(q *query) answer {
 	})
 }
 
-// putCommands replaces everything in the scope. A command of the same type and name keeps its id, and its
-// version when nothing changes.
+// putCommands replaces everything in the scope. A command of the same type and name, or with the id of one, keeps
+// its id, and its version when nothing changes. An Entry Point command cannot be left out.
 func putCommands(q *query) answer {
 	forms, bad := q.commandForms()
 	if forms == nil {
@@ -200,8 +202,16 @@ func putCommands(q *query) answer {
 		if a := q.checkCount(list); a.status != 0 {
 			return a
 		}
+		if slices.ContainsFunc(st.scopes[scope], isEntryPoint) && !slices.ContainsFunc(list, isEntryPoint) {
+			q.s.breach(RuleForm, -1, q.rt.name+": without the Entry Point command")
+			return problem(400, 50240, "You cannot remove this app's Entry Point command in a bulk update operation. Please include the Entry Point command in your update request or delete it separately.")
+		}
 		for _, c := range list {
-			old := st.named(scope, c.kind, c.name)
+			old := st.find(scope, snowflake(c.form["id"]))
+			delete(c.form, "id")
+			if old == nil || old.kind != c.kind {
+				old = st.named(scope, c.kind, c.name)
+			}
 			if old == nil {
 				if !q.spend(st, scope) {
 					return tooManyCreates()
@@ -214,9 +224,11 @@ func putCommands(q *query) answer {
 			}
 		}
 		st.scopes[scope] = list
-		return q.commands(list)
+		return q.commands(list, true)
 	})
 }
+
+func isEntryPoint(c *command) bool { return c.kind == typeEntryPoint }
 
 func sameForm(a, b map[string]json.RawMessage) bool {
 	x, errX := json.Marshal(a)
@@ -249,7 +261,7 @@ func patchCommand(q *query) answer {
 		if m == nil {
 			return bad
 		}
-		c.form, c.name, c.version = m, textOf(m["name"]), q.s.mint.id()
+		c.form, c.name, c.version = m, strings.TrimSpace(textOf(m["name"])), q.s.mint.id()
 		return q.command(http.StatusOK, c)
 	})
 }
@@ -285,7 +297,7 @@ func (s *Server) Commands(guild uint64) []Command {
 	var out []Command
 	for _, c := range s.commands.scopes[guild] {
 		var o jsonOut
-		o.command(s, c)
+		o.command(s, c, true)
 		out = append(out, Command{ID: c.id, Guild: c.guild, Type: c.kind, Name: c.name, JSON: o.b})
 	}
 	return out
@@ -304,45 +316,4 @@ func (s *Server) Register(guild uint64, form json.RawMessage) uint64 {
 	c := q.newCommand(guild, m)
 	s.commands.scopes[guild] = append(s.commands.scopes[guild], c)
 	return c.id
-}
-
-// command writes a command with the defaults that Discord fills in.
-func (o *jsonOut) command(s *Server, c *command) {
-	o.open('{')
-	o.id("id", c.id)
-	o.id("application_id", s.world.bot)
-	o.id("version", c.version)
-	o.permissions(c.form["default_member_permissions"])
-	o.num("type", int64(c.kind))
-	o.str("name", c.name)
-	o.orJSON("name_localizations", c.form["name_localizations"], "null")
-	o.str("description", textOf(c.form["description"]))
-	o.orJSON("description_localizations", c.form["description_localizations"], "null")
-	if c.guild != 0 {
-		o.id("guild_id", c.guild)
-	} else {
-		o.orJSON("dm_permission", nullless(c.form["dm_permission"]), "true")
-		o.orJSON("contexts", c.form["contexts"], "null")
-		o.orJSON("integration_types", nullless(c.form["integration_types"]), "[0]")
-	}
-	if list := options(c.form["options"]); len(list) > 0 {
-		o.key("options")
-		o.options(list)
-	}
-	o.orJSON("nsfw", nullless(c.form["nsfw"]), "false")
-	o.shut('}')
-}
-
-// permissions writes default_member_permissions, which may come as a number and goes as a string.
-func (o *jsonOut) permissions(raw json.RawMessage) {
-	o.key("default_member_permissions")
-	if len(raw) == 0 || string(raw) == "null" {
-		o.b = append(o.b, "null"...)
-		return
-	}
-	text := string(raw)
-	if raw[0] == '"' {
-		text = textOf(raw)
-	}
-	o.b = strconv.AppendQuote(o.b, text)
 }

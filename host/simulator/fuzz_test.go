@@ -3,6 +3,8 @@ package simulator
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"unicode/utf8"
 )
@@ -43,9 +45,12 @@ func FuzzCommandForm(f *testing.F) {
 	f.Add([]byte(`[{"name":"a","description":"d","options":[{"type":1,"name":"s","description":"d","options":[{"type":3,"name":"o","description":"d"}]}]}]`))
 	f.Add([]byte(`[{"name":"A","type":2}]`))
 	f.Add([]byte(`[{"name":"a","description":"d","options":[{"choices":[{"name":1}]}],"default_member_permissions":"8"}]`))
+	f.Add([]byte(`[{"name":"Launch","type":4,"handler":2,"contexts":[2,0],"description_localizations":{"de":"x"}}]`))
+	f.Add([]byte(`[{"name":"a","description":"d","dm_permission":false,"options":[{"type":10,"name":"o","description":"d","min_value":1e2,"choices":[{"name":"x","value":5.0}]}]}]`))
 	s := newServer(Config{}.filled())
+	request := httptest.NewRequestWithContext(f.Context(), http.MethodPut, "/", http.NoBody)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		q := &query{s: s, rt: &route{}, body: data}
+		q := &query{s: s, r: request, rt: &route{}, body: data}
 		forms, bad := q.commandForms()
 		if forms == nil {
 			if !json.Valid(bad.body) || bad.status != 400 {
@@ -55,7 +60,7 @@ func FuzzCommandForm(f *testing.F) {
 		}
 		for _, m := range forms {
 			var o jsonOut
-			o.command(s, q.newCommand(0, m))
+			o.command(s, q.newCommand(0, m), true)
 			if !json.Valid(o.b) {
 				t.Errorf("%q becomes %q", data, o.b)
 			}

@@ -81,7 +81,9 @@ func call(t testing.TB, s *Server, method, path, body string, header ...string) 
 	if key := twice(data); key != "" {
 		t.Errorf("%s %s: %s is there twice: %s", method, path, key, data)
 	}
-	return reply{t: t, status: resp.StatusCode, header: resp.Header, body: data}
+	r := reply{t: t, status: resp.StatusCode, header: resp.Header, body: data}
+	conforms(t, s, method, path, r)
+	return r
 }
 
 func get(t testing.TB, s *Server, path string) reply { return call(t, s, "GET", path, "") }

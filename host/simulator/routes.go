@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,15 +26,17 @@ const (
 	pathReaction = pathMessage + "/reactions/{emoji}"
 )
 
+func allRoutes() []route {
+	return slices.Concat(
+		generalRoutes(), guildRoutes(), memberRoutes(), channelRoutes(), messageRoutes(), commandRoutes(), interactionRoutes(),
+	)
+}
+
 // routes makes the handler of REST.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
-	for _, list := range [...][]route{
-		generalRoutes(), guildRoutes(), memberRoutes(), channelRoutes(), messageRoutes(), commandRoutes(), interactionRoutes(),
-	} {
-		for _, rt := range list {
-			s.mount(mux, rt)
-		}
+	for _, rt := range allRoutes() {
+		s.mount(mux, rt)
 	}
 	other := &route{name: "unknown route", group: "unknown", limit: generous(), handle: func(*query) answer {
 		return problem(http.StatusNotFound, 0, "404: Not Found")

@@ -105,7 +105,8 @@ func enrich(raw json.RawMessage) json.RawMessage {
 	return out
 }
 
-// numbered gives components as Discord sends them back: each with an id, counted from 1.
+// numbered gives components as Discord sends them back: each with an id, counted from 1, and selects with how many
+// values they take.
 func numbered(raw json.RawMessage) json.RawMessage {
 	var list []any
 	if json.Unmarshal(raw, &list) != nil || len(list) == 0 {
@@ -130,6 +131,13 @@ func number(list []any, next *int) {
 			c["id"] = *next
 		}
 		*next++
+		if kind, _ := c["type"].(float64); kind == 3 || kind >= 5 && kind <= 8 {
+			for _, bound := range [...]string{"min_values", "max_values"} {
+				if _, has := c[bound]; !has {
+					c[bound] = 1
+				}
+			}
+		}
 		if sub, ok := c["components"].([]any); ok {
 			number(sub, next)
 		}

@@ -54,8 +54,14 @@ func (e formErrors) at(key string) formErrors {
 	return sub
 }
 
-// prune removes branches without errors; true: nothing is left.
+// prune removes branches without errors; true: nothing is left. Where a value is wrong itself, Discord tells nothing
+// of what is in it.
 func (e formErrors) prune() bool {
+	if own, ok := e["_errors"]; ok {
+		clear(e)
+		e["_errors"] = own
+		return false
+	}
 	for k, v := range e {
 		if sub, ok := v.(formErrors); ok && sub.prune() {
 			delete(e, k)

@@ -105,7 +105,7 @@ func (s *State) Dir(name string) (string, error) {
 		return "", fmt.Errorf("state folder %q: a name is one path element without a leading dot", name)
 	}
 	switch name {
-	case lockFile, runtimeFile, botFile, commandsFile, identifyFile, sessionsFile, sequencesFile, interactionsFile, guildsFolder, journalFolder, cursorFolder, socketFolder:
+	case lockFile, runtimeFile, botFile, commandsFile, identifyFile, sessionsFile, sequencesFile, activeFile, interactionsFile, guildsFolder, ledgerFile, proxyKeyFile, journalFolder, cursorFolder, socketFolder:
 		return "", fmt.Errorf("state folder %q: the name is taken by the state folder itself", name)
 	}
 	return s.folder(name)

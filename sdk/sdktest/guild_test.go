@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/switchupcb/disgo"
@@ -74,6 +75,63 @@ func TestExampleOfGuilds(t *testing.T) {
 				t.Errorf("%d requests to Discord", n)
 			}
 		})
+	}
+}
+
+// TestWhatIsReadOfAGuild reads its channels, roles, members and permissions, each
+// without the rest.
+func TestWhatIsReadOfAGuild(t *testing.T) {
+	var got []string
+	p := sdk.New("reader")
+	note := func(words ...any) { got = append(got, strings.TrimSpace(fmt.Sprintln(words...))) }
+	sdk.On(p, func(ctx context.Context, bot *sdk.Bot, m *disgo.MessageCreate) error {
+		if role, err := bot.Role(ctx, "3", "10"); err != nil {
+			note(err.Error())
+		} else {
+			note(role.ID, role.Permissions)
+		}
+		if channel, err := bot.Channel(ctx, "3", sdktest.ChannelID); err == nil {
+			note(**channel.Name)
+		}
+		for _, user := range []string{sdktest.UserID, sdktest.BotUserID, "7"} {
+			if may, err := bot.Permissions(ctx, "3", user, m.ChannelID); err != nil {
+				note(err.Error())
+			} else {
+				note(may.String())
+			}
+			if member, err := bot.Member(ctx, "3", user); err == nil {
+				note(member.User.Username, len(member.Roles))
+			}
+		}
+		guild, err := bot.Guild(ctx, "3")
+		if err == nil {
+			note(guild.Name)
+		}
+		return err
+	}, sdk.WithGuild(sdk.PartGuild))
+	h := sdktest.Start(t, p, sdktest.Options{})
+	send := func(want ...string) {
+		t.Helper()
+		got = nil
+		if err := h.Send("MESSAGE_CREATE", hello); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+	const noChannel = "guild 3 has no channel 2 that the bot may see: it was deleted or archived, is hidden from the bot, or is another guild's"
+	const unknown = "read member 7 of guild 3: discord answered 404: Unknown Member (10007)"
+	send("guild 3 has no role 10: it was deleted, or is another guild's", "general", noChannel, "user 0", noChannel, "bot 0", noChannel, "Test Guild")
+	h.SetGuild(`{"id":"3","name":"Reef","owner_id":"1","roles":[{"id":"3","permissions":"1024"},{"id":"10","permissions":"2"}],
+		"channels":[{"id":"2","type":0}],"member":{"user":{"id":"` + sdktest.BotUserID + `","username":"crab"},"roles":["10"]}}`)
+	h.SetMembers("3", `{"user":{"id":"`+sdktest.UserID+`","username":"ann"},"roles":["10","11"]}`)
+	const role = "10 2"
+	send(role, "KICK_MEMBERS, VIEW_CHANNEL", "ann 2", "KICK_MEMBERS, VIEW_CHANNEL", "crab 1", unknown, "Reef")
+	h.Handle("GET", "/guilds/{guild}/members/{user}", sdktest.JSON(200, map[string]any{"user": map[string]any{"id": "7", "username": "otter"}, "roles": []string{}}))
+	send(role, "VIEW_CHANNEL", "otter 0", "KICK_MEMBERS, VIEW_CHANNEL", "crab 1", "VIEW_CHANNEL", "otter 0", "Reef")
+	if n := len(h.Requests()); n != 4 {
+		t.Errorf("%d requests, want those for two members, twice each", n)
 	}
 }
 

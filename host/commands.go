@@ -1,0 +1,112 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/holdfast-bot/holdfast/host/control"
+	"github.com/holdfast-bot/holdfast/host/router"
+)
+
+// commandsOff is the value of the setting commands with which nothing is written.
+const commandsOff = "off"
+
+// syncCommands makes Discord's commands those of the plugins as they are now. The
+// bot runs without, so a fault here is told and does not stop it. It returns what
+// was done, in words.
+func (h *Host) syncCommands(ctx context.Context, r *rooms, prune bool) string {
+	if h.config.Settings.Commands == commandsOff {
+		return "commands: off"
+	}
+	h.syncing.Lock()
+	defer h.syncing.Unlock()
+	commands, options, left, err := h.declared(r) // now: what was declared before this one's turn is past
+	if err != nil {
+		return err.Error()
+	}
+	for _, reason := range left {
+		h.log.Warn("command not registered in the development guild", "reason", reason)
+	}
+	options.Prune = prune
+	report, err := router.SyncCommands(ctx, restFor(r.gate, "host"), r.folder, r.discord.bot.applicationID, commands, options)
+	var told []string
+	for _, scope := range report.Scopes {
+		h.log.Info("commands compared", "result", scope.String())
+		told = append(told, scope.String())
+	}
+	if err != nil && ctx.Err() == nil {
+		h.log.Error("commands not registered", "error", err)
+		told = append(told, "commands not registered: "+err.Error())
+	}
+	return strings.Join(told, "; ")
+}
+
+// Commands tells what commands are registered with Discord, and what a sync would
+// do with each: with one request for each scope, writing nothing. Scopes that
+// cannot be read are told in Errors.
+func (h *Host) Commands(ctx context.Context) (control.Commands, error) {
+	out := control.Commands{Commands: []control.Command{}, Mode: h.config.Settings.Commands, DevGuild: h.config.Settings.DevGuild.String()}
+	h.mu.Lock()
+	l, phase := h.live, h.phase
+	h.mu.Unlock()
+	if l == nil || phase != "running" {
+		return out, fmt.Errorf("the host is not up (%s): ask again when it runs", cmp.Or(phase, "not started"))
+	}
+	commands, options, _, err := h.declared(l.rooms)
+	if err != nil {
+		return out, err
+	}
+	report, err := router.LookAtCommands(ctx, restFor(l.gate, "host"), l.folder, l.discord.bot.applicationID, commands, options)
+	if err != nil {
+		out.Errors = strings.Split(err.Error(), "\n")
+	}
+	for _, scope := range report.Scopes {
+		for _, step := range scope.Steps {
+			out.Commands = append(out.Commands, control.Command{
+				Guild: idText(scope.Guild), Type: step.Kind, Name: step.Name, Plugin: step.Plugin,
+				Registered: step.Action != router.ActionAdd, Foreign: step.Action == router.ActionForeign || step.Action == router.ActionTakeOver,
+				Action: string(step.Action), Differs: step.Differs,
+			})
+		}
+	}
+	return out, nil
+}
+
+// declared is what the plugins declare now, where the settings want it, what of it
+// is left out there, and what may be removed for it.
+func (h *Host) declared(r *rooms) (commands *router.CommandSet, options router.SyncOptions, left []string, err error) {
+	all := manifests(r.set)
+	options = router.SyncOptions{Exclusive: h.config.Settings.Commands == "exclusive", Only: uint64(h.config.Settings.DevGuild)}
+	for _, m := range all {
+		options.Present = append(options.Present, m.GetName())
+	}
+	owners, err := router.MergeOwners(all)
+	if err != nil {
+		return nil, options, nil, err
+	}
+	commands = owners.Commands()
+	if h.config.Settings.DevGuild != 0 {
+		commands, left = commands.In(uint64(h.config.Settings.DevGuild))
+	}
+	return commands, options, left, nil
+}
+
+// placed puts all commands into the one guild that a bot in development has, if
+// the settings name one.
+func (h *Host) placed(owners *router.Owners) *router.Owners {
+	if h.config.Settings.DevGuild != 0 {
+		owners = owners.In(uint64(h.config.Settings.DevGuild))
+	}
+	return owners
+}
+
+// idText is an id in words; "" stands for none.
+func idText(id uint64) string {
+	if id == 0 {
+		return ""
+	}
+	return strconv.FormatUint(id, 10)
+}

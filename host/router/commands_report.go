@@ -1,0 +1,89 @@
+package router
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Action is what a sync does with one command.
+type Action string
+
+// The actions. Foreign commands are carried along, waiting ones are ours, were
+// declared by a plugin that is not there, and stay until a prune; the command
+// that is taken over was foreign until a plugin declared it.
+const (
+	ActionKeep     Action = "keep"
+	ActionAdd      Action = "add"
+	ActionChange   Action = "change"
+	ActionTakeOver Action = "take over"
+	ActionRemove   Action = "remove"
+	ActionForeign  Action = "foreign"
+	ActionWait     Action = "wait"
+)
+
+// Step is one command and what a sync does with it.
+type Step struct {
+	Action Action
+	Kind   int // 1 chat input, 2 user, 3 message, 4 entry point
+	Name   string
+	// Plugin declares the command, or did when it was registered; "" for what is
+	// foreign, and for what an older host registered.
+	Plugin string
+	// Differs names the fields in which a command that is changed or taken over is
+	// not as declared, such as "options sides max_value".
+	Differs []string
+}
+
+// Report says what a sync came to, or would.
+type Report struct {
+	Scopes []ScopeReport
+}
+
+// ScopeReport is about one scope: a guild, or 0 for the global commands. Steps
+// are sorted by type and name.
+type ScopeReport struct {
+	Guild   uint64
+	Written bool // by one overwrite in bulk
+	Steps   []Step
+}
+
+// Names of the commands with which that is done.
+func (r ScopeReport) Names(a Action) []string {
+	var names []string
+	for _, step := range r.Steps {
+		if step.Action == a {
+			names = append(names, step.Name)
+		}
+	}
+	return names
+}
+
+// String is a line for the log: what changed.
+func (r ScopeReport) String() string {
+	var parts []string
+	for _, p := range []struct {
+		name string
+		of   Action
+	}{
+		{"added", ActionAdd},
+		{"changed", ActionChange},
+		{"taken over from another program", ActionTakeOver},
+		{"removed", ActionRemove},
+		{"kept although their plugins are gone (holdfast reload --prune removes them):", ActionWait},
+	} {
+		if names := r.Names(p.of); len(names) > 0 {
+			parts = append(parts, p.name+" "+strings.Join(names, ", "))
+		}
+	}
+	if len(parts) == 0 {
+		return "commands " + scopeName(r.Guild) + " unchanged"
+	}
+	return "commands " + scopeName(r.Guild) + ": " + strings.Join(parts, "; ")
+}
+
+func scopeName(guild uint64) string {
+	if guild == 0 {
+		return "(global)"
+	}
+	return fmt.Sprintf("of guild %d", guild)
+}
