@@ -50,7 +50,10 @@ func full() Status {
 		Beside:  []Shard{{Shard: 2, State: "ready", Seq: 1, LatencyMS: 1, Connections: 1, Identifies: 1, Resumes: 1, Guilds: new(1), GuildLimit: 1, Lost: 1, Gaps: 1}},
 		Shards:  []Shard{{Shard: 1, State: "ready", Seq: 1 << 60, LatencyMS: 41.5, Connections: 3, Identifies: 1, Resumes: 2, Guilds: new(5), GuildLimit: 6, Lost: 3, Gaps: 4}},
 		Plugins: []Plugin{{Name: "hello", Version: "1", File: "hello", State: "running", Generation: 2, PID: 9, Events: []string{"MESSAGE_CREATE"}, Commands: 10, Queued: 1, Behind: 10, QueuedBytes: 2, InFlight: 3, Delivered: 4, Acked: 5, Redelivered: 6, Dropped: 7, Errors: 8, Restarts: 9, LastError: "x", LastErrorAt: time.Unix(1700000001, 0).UTC()}},
-		REST:    REST{Requests: 1, Limited: 2, Invalid: 3, Queued: 4},
+		REST: REST{
+			Requests: 1, Limited: 2, Invalid: 3, Queued: 4, InvalidLimit: 5, Standing: "good", PausedUntil: time.Unix(7, 0).UTC(), Banned: true, Stopped: "why",
+			Callers: []Caller{{Name: "ping", Requests: 1, Limited: 2, Invalid: 3, Stopped: 4, Queued: 5, Standing: "stopped", Route: "GET /x"}},
+		},
 		Process: Process{Goroutines: 1, OpenFiles: 2, MemoryBytes: 3},
 		Events:  Events{Received: 1, Delivered: 2, Dropped: 3, DroppedByName: map[string]uint64{"TYPING_START": 3}},
 		Identifies: &Identifies{

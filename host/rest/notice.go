@@ -73,7 +73,7 @@ type stopped struct {
 }
 
 // Is makes it an [ErrInvalidBudget].
-func (stopped) Is(target error) bool { return target == ErrInvalidBudget } //nolint:errorlint // that is how Is compares
+func (stopped) Is(target error) bool { return target == ErrInvalidBudget }
 
 // Error says what still goes.
 func (e stopped) Error() string {

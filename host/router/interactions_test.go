@@ -519,7 +519,7 @@ func TestCustomIDsOfTwo(t *testing.T) {
 		"none":           {[]*wire.Manifest{{Name: "a", Components: ids("")}}, "use 1 to 100 characters"},
 		"other kinds":    {[]*wire.Manifest{{Name: "a", Components: ids("x")}, {Name: "b", Modals: ids("x")}}, ""},
 		"within a":       {[]*wire.Manifest{{Name: "a", Components: append(ids("x"), ids("x:y")...)}}, ""},
-		"a command, too": {[]*wire.Manifest{{Name: "a", Commands: []*wire.Command{{Json: []byte(`{"name":"c"}`)}}}, {Name: "b", Commands: []*wire.Command{{Json: []byte(`{"name":"c"}`)}}}}, "command /c (global) is declared by plugin a and by plugin b"},
+		"a command, too": {[]*wire.Manifest{{Name: "a", Commands: []*wire.Command{{Json: []byte(`{"name":"c","description":"d"}`)}}}, {Name: "b", Commands: []*wire.Command{{Json: []byte(`{"name":"c","description":"d"}`)}}}}, "command /c (global) is declared by plugin a and by plugin b"},
 	} {
 		_, err := router.MergeOwners(test.all)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -226,7 +227,7 @@ func readLedger(raw []byte) (entries []LedgerEntry, damage error) {
 
 func readLedgerLine(line string) (e LedgerEntry, ok bool) {
 	words := strings.SplitN(line, " ", ledgerWords)
-	if len(words) != ledgerWords || len(words[0]) != 1 || !strings.Contains("iwb", words[0]) {
+	if len(words) != ledgerWords || len(words[0]) != 1 || !slices.Contains([]string{"i", "w", "b"}, words[0]) {
 		return e, false
 	}
 	ms, badTime := strconv.ParseInt(words[1], 10, 64)
