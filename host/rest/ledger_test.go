@@ -57,8 +57,9 @@ func (s *sender) until(caller, method, path string) int {
 func TestTheLedgerStopsBeforeABan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		status := http.StatusForbidden
+		var said logged
 		d := &fakeDiscord{answer: func(*http.Request, int) *http.Response { return reply(status, `{}`) }}
-		s := &sender{t: t, g: newGate(t, d, func(c *Config) { c.Invalid, c.Global = 1000, 1000 })}
+		s := &sender{t: t, g: newGate(t, d, func(c *Config) { c.Invalid, c.Global, c.Log = 1000, 1000, said.logger() })}
 		const read = "/channels/5"
 		if err := s.send("c0", http.MethodGet, read); err != nil {
 			t.Fatal(err)
@@ -92,6 +93,12 @@ func TestTheLedgerStopsBeforeABan(t *testing.T) {
 		}
 		if err := s.send("fresh", http.MethodPost, "/interactions/1/t/callback"); !errors.Is(err, ErrInvalidBudget) {
 			t.Errorf("an interaction after the hard stop: %v", err)
+		}
+		lines := said.lines("most are of this plugin")
+		for i, want := range []string{"only interactions and reads go on", "nothing is sent any more"} {
+			if len(lines) != 2 || !strings.Contains(lines[i], want) || !strings.Contains(lines[i], "plugin=c") || !strings.Contains(lines[i], "remedy=") {
+				t.Fatalf("told:\n%s", strings.Join(lines, ""))
+			}
 		}
 		status = http.StatusOK
 		time.Sleep(ledgerWindow + ledgerGrain)
@@ -261,6 +268,9 @@ func TestAGateGoesOnWhereAnotherWas(t *testing.T) {
 				if c := callerIn(next.g, "wild"); state.Invalid != test.left || c.Invalid != test.left {
 					t.Errorf("%d invalid, %+v, want %d", state.Invalid, c, test.left)
 				}
+				if c := callerIn(next.g, "wild"); test.left == 0 && c.Name != "" {
+					t.Errorf("what has lapsed has made an account: %+v", c)
+				}
 				if state.BannedUntil.IsZero() != test.dead {
 					t.Errorf("banned until %v", state.BannedUntil)
 				}
@@ -279,6 +289,56 @@ func TestAGateGoesOnWhereAnotherWas(t *testing.T) {
 				next.g.Close()
 			})
 		})
+	}
+}
+
+// TestWhatEachStandingLetsPass: what is refused when, for requests that Discord has refused lately, long ago, or never.
+func TestWhatEachStandingLetsPass(t *testing.T) {
+	now := time.Unix(0, 0)
+	l := newLedger(1000, now)
+	g := testGate(t)
+	ask := func(method, path string) *ticket {
+		tick, err := g.ticket(&Request{Caller: "a", Method: method, Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tick
+	}
+	requests := map[string][2]string{
+		"read": {http.MethodGet, "/channels/1"}, "write": {http.MethodPut, "/channels/1/pins/2"}, "interaction": {http.MethodPost, "/interactions/1/t/callback"},
+	}
+	for _, r := range requests { // and all of it again, with another id, is fresh
+		l.add("a", "x", ask(r[0], r[1]).mark(), now)
+	}
+	for _, test := range []struct {
+		standing       standing
+		fresh, refused string // what passes
+	}{
+		{standingGood, "interaction read write", "interaction read write"},
+		{standingRepeats, "interaction read write", "interaction"},
+		{standingSoft, "interaction read", "interaction"},
+		{standingHard, "", ""},
+	} {
+		passes := func(later time.Duration, change func(string) string) string {
+			var names []string
+			for name, r := range requests {
+				if !l.stops(test.standing, ask(r[0], change(r[1])), now.Add(later)) {
+					names = append(names, name)
+				}
+			}
+			slices.Sort(names)
+			return strings.Join(names, " ")
+		}
+		same := func(path string) string { return path + "?x=1" } // the query says nothing of who may
+		other := func(path string) string { return strings.Replace(path, "/1", "/9", 1) }
+		if got := passes(0, same); got != test.refused {
+			t.Errorf("%s: of what was refused %q passes", test.standing, got)
+		}
+		for later, change := range map[time.Duration]func(string) string{0: other, ledgerWindow + 2*ledgerGrain: same} {
+			if got := passes(later, change); got != test.fresh {
+				t.Errorf("%s: after %v %q passes", test.standing, later, got)
+			}
+		}
 	}
 }
 

@@ -100,7 +100,10 @@ func (g *Gate) book(t *ticket, o *outcome, v *verdict, now time.Time) {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		refused, counted = t.mark(), true
 	case http.StatusNotFound:
-		if webhook := mark("webhook", t.route.webhook); saysGone(t.route, o) && g.gone.add(webhook) {
+		if !saysGone(t.route, o) {
+			break
+		}
+		if webhook := mark("webhook", t.route.webhook); g.gone.add(webhook) {
 			v.records = append(v.records, Record{Kind: RecordWebhook, At: now, Mark: webhook})
 		}
 	}
