@@ -38,7 +38,7 @@ func TestUploads(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := fmt.Sprintf("sent %d of %[1]d", (mib<<20)/9*9)
-		for _, line := range strings.Split(strings.TrimSpace(string(raw)), "\n") {
+		for line := range strings.SplitSeq(strings.TrimSpace(string(raw)), "\n") {
 			if line != want {
 				t.Errorf("%d at a time: %s, want %s", n, line, want)
 			}

@@ -76,19 +76,20 @@ func ReceiveUpload(stream grpc.BidiStreamingServer[UploadRequest, UploadResponse
 	if err := stream.Send(&UploadResponse{}); err != nil {
 		return nil, err
 	}
-	r.Body = make([]byte, 0, size)
-	for uint64(len(r.Body)) < size {
+	body := make([]byte, 0, size)
+	for uint64(len(body)) < size {
 		next, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return nil, status.Errorf(codes.InvalidArgument, "the body ended after %d bytes of %d", len(r.Body), size)
+			return nil, status.Errorf(codes.InvalidArgument, "the body ended after %d bytes of %d", len(body), size)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if n := len(next.GetChunk()); n == 0 || uint64(len(r.Body)+n) > size {
-			return nil, status.Errorf(codes.InvalidArgument, "a chunk of %d bytes after %d bytes of %d", n, len(r.Body), size)
+		if n := len(next.GetChunk()); n == 0 || uint64(len(body)+n) > size {
+			return nil, status.Errorf(codes.InvalidArgument, "a chunk of %d bytes after %d bytes of %d", n, len(body), size)
 		}
-		r.Body = append(r.Body, next.GetChunk()...)
+		body = append(body, next.GetChunk()...)
 	}
+	r.Body = body
 	return r, nil
 }
