@@ -21,7 +21,7 @@ func changed() Settings {
 		CacheIdle: 3 * time.Minute, CacheBytes: 1 << 30, GuardRate: 2.5, GuardBurst: 20, GuildWait: 4 * time.Second,
 		GuardReserve: 4, GuardPatience: 5 * time.Second, GuardConcurrency: 6, GuardWaiting: 7, GuardBackoffMin: 8 * time.Second, GuardBackoffMax: 9 * time.Second,
 		GuardRemembered: 10, GuardWindow: 11 * time.Second, GuardFailures: 12, GuardOpenMin: 13 * time.Second, GuardOpenMax: 14 * time.Second, GuardInvalid: 15,
-		Metrics: "127.0.0.1:9464",
+		Metrics: "127.0.0.1:9464", GlobalRate: 60, RestProxy: "127.0.0.1:8080", RestProxyReach: "any",
 		Journal: "memory", JournalBytes: 512 << 10, JournalAge: 5 * time.Minute,
 	}
 }
@@ -92,7 +92,7 @@ func TestFlagWinsOverEnvironmentOverFileOverDefault(t *testing.T) {
 				"compress": "zlib-stream", "commands": "exclusive", "dev_guild": "5", "deny_intents": "GUILD_PRESENCES", "drain_timeout": "7s", "handler_timeout": "8s",
 				"cache_idle": "9s", "cache_bytes": "64KiB", "guard_rate": "0.5", "guard_burst": "1", "guild_wait": "6s",
 				"guard_reserve": "2", "guard_patience": "2s", "guard_concurrency": "2", "guard_waiting": "2", "guard_backoff_min": "2s", "guard_backoff_max": "2s",
-				"guard_remembered": "2", "guard_window": "2s", "guard_failures": "2", "guard_open_min": "2s", "guard_open_max": "2s", "guard_invalid": "2", "metrics": "[::1]:0",
+				"guard_remembered": "2", "guard_window": "2s", "guard_failures": "2", "guard_open_min": "2s", "guard_open_max": "2s", "guard_invalid": "2", "metrics": "[::1]:0", "global_rate": "40", "rest_proxy": "[::1]:1", "rest_proxy_reach": "any",
 				"cache_keep": "emoji=name", "cache_people": "presences", "warm": "active",
 				"journal": "memory", "journal_bytes": "524289", "journal_age": "1s",
 			}[f.key]
@@ -176,7 +176,7 @@ func TestFaultsOfAFileAreToldAtOnceWithTheirLines(t *testing.T) {
 	}{
 		"unknown key": {"plugin_dir: x", []string{`1: unknown setting plugin_dir: did you mean plugins_dir?`}},
 		"unlike any": {"zzzzzz: x", []string{
-			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, cache_keep, cache_people, commands, compress, deny_intents, drain_timeout, guard_backoff_max, guard_backoff_min, guard_burst, guard_concurrency, guard_failures, guard_invalid, guard_open_max, guard_open_min, guard_patience, guard_rate, guard_remembered, guard_reserve, guard_waiting, guard_window, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, metrics, plugins, plugins_dir, shards, state_dir, token_file, warm`,
+			`1: unknown setting zzzzzz: the settings here are api_url, cache_bytes, cache_idle, cache_keep, cache_people, commands, compress, deny_intents, dev_guild, drain_timeout, global_rate, guard_backoff_max, guard_backoff_min, guard_burst, guard_concurrency, guard_failures, guard_invalid, guard_open_max, guard_open_min, guard_patience, guard_rate, guard_remembered, guard_reserve, guard_waiting, guard_window, guild_wait, handler_timeout, journal, journal_age, journal_bytes, log_format, log_level, metrics, plugins, plugins_dir, rest_proxy, rest_proxy_reach, shards, state_dir, token_file, warm`,
 		}},
 		"a token": {"token: x", []string{`1: unknown setting token: `}},
 		"many": {"\n# c\nshards: many\ncompress: gzip\n\ndrain_timeout: 30\nhandler_timeout: 0s\nlog_level:\napi_url: discord.com\n", []string{

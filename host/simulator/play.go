@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // Dispatch sends any event, its data as given, to the sessions that should see it: those of a guild, or, when
@@ -42,10 +43,25 @@ func (s *Server) Play(frames []json.RawMessage) (int, error) {
 		if f.Op != 0 || f.T == "READY" || f.T == "RESUMED" {
 			continue
 		}
+		if f.T == "INTERACTION_CREATE" {
+			s.replayInteraction(f.D)
+		}
 		s.Dispatch(guildOf(f.T, f.D), f.T, f.D)
 		sent++
 	}
 	return sent, nil
+}
+
+// replayInteraction takes a recorded interaction for one that is made now: the bot may answer it.
+func (s *Server) replayInteraction(d json.RawMessage) {
+	m, _ := object(d)
+	i := &Interaction{
+		ID: snowflake(m["id"]), Guild: snowflake(m["guild_id"]), Channel: snowflake(m["channel_id"]),
+		Created: time.Now(), changed: make(chan struct{}),
+	}
+	if json.Unmarshal(m["token"], &i.Token) == nil && json.Unmarshal(m["type"], &i.Kind) == nil {
+		s.interactions.add(i)
+	}
 }
 
 // guildOf gives the guild of an event as Discord's rule has it; 0: none.
