@@ -153,7 +153,7 @@ func (c *Cache) Guild(ctx context.Context, guild uint64, want Parts, why Cause) 
 		if l == nil {
 			return s, err
 		}
-		again := true
+		var again bool
 		select {
 		case <-l.done:
 			s, missing, again = l.snapshot, l.err, l.again
@@ -216,7 +216,7 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 	var have Parts
 	if e := c.find(sh, guild); e != nil {
 		h := e.held.Load()
-		if h.answers(want) && !(h.down && sh.awaits(guild)) {
+		if h.answers(want) && (!h.down || !sh.awaits(guild)) {
 			s, err := c.hit(e, h)
 			return s, nil, err
 		}

@@ -20,6 +20,27 @@
 // next one, which begins when it has ended. What fails leaves the parts that are
 // there alone.
 //
+// # New sessions and outages
+//
+// READY lists guilds that Discord then sends one by one, as GUILD_CREATE. Until
+// then they are awaited: nobody asks for them, and what is held of one is not
+// read, as it may be older than the session. Who wants one waits, for the timeout
+// of a load at most. Its GUILD_CREATE is kept if somebody waits, if it replaces
+// what is held, or if Options.Warm says so; else it costs next to nothing. A guild
+// in an outage is awaited likewise. A guild that comes unawaited is one that the
+// bot has joined, and is kept.
+//
+//	READY, GUILD_DELETE unavailable ──> awaited ─┬─ GUILD_CREATE ──────> kept, or not there
+//	                                             ├─ GUILD_DELETE ──────> removed
+//	                                             └─ not in a new READY ─> removed
+//
+// # People and fields
+//
+// What Options.People names of other members hangs on an entry beside its
+// snapshot, is charged to it and goes with it; it makes no new version. It comes
+// from GUILD_CREATE, events and answers to Member. Options.Keep drops fields on
+// every way in.
+//
 // # How it is held
 //
 // Each part is packed by itself (zstd with a dictionary): a guild of 25 KB is
@@ -57,11 +78,15 @@
 // for it (each at most once), it puts, removes and re-arms them, waits until
 // ristretto has worked that off, and looks. Close waits for it. Each load has a
 // goroutine and, after its first request, one for each further part; Close
-// cancels and waits for them. A load closes its own done channel.
+// cancels and waits for them. A load closes its own done channel. Who waits for a
+// GUILD_CREATE has no goroutine but a timer. Each member that is asked for has a
+// goroutine; Close cancels and waits for it.
 //
-// A shard's lock guards its loads, its overlay and its records. It is held for
+// A shard's lock guards its loads, its overlay, its records, what is awaited and
+// asked for, and the people of its entries. It is held for
 // every change, so that an event meets the load, the overlay or ristretto and
 // never falls between them; a hit and a touch take no lock. Ristretto's
-// callbacks take none either: they run while others wait for ristretto. Order:
-// shard, then guard or keeper.
+// callbacks take none of these: they run while others wait for ristretto. They
+// take the index's, which is held for a moment and by nobody who waits. Order:
+// shard, then guard or keeper, then index.
 package cache

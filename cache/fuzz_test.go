@@ -13,7 +13,7 @@ func FuzzCache(f *testing.F) {
 	seed := newFake(1, 7)
 	for _, kind := range changeKinds {
 		e := seed.guilds[7].change(seed.rnd, kind)
-		f.Add(e.name, []byte(e.data))
+		f.Add(e.name, e.data)
 	}
 	f.Add("READY", readyWith(0, 1, 7, 8))
 	f.Add("READY", readyWith(0, 1))

@@ -269,7 +269,7 @@ const looked = 8
 
 // shed lets people go until they hold no more than this: of a few, who was used
 // longest ago and is not in a voice channel, so that those lists stay whole.
-func (p *people) shed(bytes int64) (gone int) {
+func (p *people) shed(bytes int64) {
 	for p != nil && p.bytes > bytes && len(p.byUser) > 0 {
 		var least, of uint64
 		seen := 0
@@ -286,7 +286,5 @@ func (p *people) shed(bytes int64) (gone int) {
 			}
 		}
 		p.remove(least)
-		gone++
 	}
-	return gone
 }

@@ -167,6 +167,30 @@ func TestPeopleAreBounded(t *testing.T) {
 	}
 }
 
+// TestPeopleGoWhenThereIsNoRoom: where nothing more may be on its way to
+// ristretto, who is new goes and not the guild.
+func TestPeopleGoWhenThereIsNoRoom(t *testing.T) {
+	d := newFake(1, 7)
+	c := newTestCache(t, Options{Load: d.load, Self: 900, People: everything})
+	defer c.Close()
+	mustLoad(t, c, 7)
+	c.books.transit.Add(c.books.limit)
+	c.Apply("GUILD_MEMBERS_CHUNK", 7, toJSON(object{"guild_id": "7", "members": []object{
+		{"user": object{"id": "5"}, "nick": strings.Repeat("x", 2000)}, {"user": object{"id": "6"}, "nick": strings.Repeat("x", 2000)},
+	}}))
+	_, five := c.Person(7, 5)
+	_, six := c.Person(7, 6)
+	if five || six || c.store.get(7) == nil {
+		t.Errorf("there are %v and %v, and the guild: %v", five, six, c.store.get(7) != nil)
+	}
+	audit(t, c)
+	c.books.transit.Add(-c.books.limit)
+	c.Apply("GUILD_MEMBER_ADD", 7, []byte(`{"guild_id":"7","user":{"id":"5"}}`))
+	if _, five := c.Person(7, 5); !five {
+		t.Error("nobody is kept when there is room again")
+	}
+}
+
 // TestPeopleAreChargedRight: people cost no more memory than the books say.
 func TestPeopleAreChargedRight(t *testing.T) {
 	heap := func() float64 {

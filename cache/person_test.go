@@ -154,6 +154,27 @@ func TestMemberIsAskedForOnceByAll(t *testing.T) {
 	})
 }
 
+// TestMemberAskedForBeforeTheSession: what was asked for before a new session may
+// be older than it, so nobody joins that any more.
+func TestMemberAskedForBeforeTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newTestCache(t, Options{Load: newFake(1).load})
+		defer c.Close()
+		before, after := &asked{answer: `{"user":{"id":"5"},"nick":"old"}`}, &asked{answer: somebody}
+		var all sync.WaitGroup
+		all.Go(func() { _, _ = c.Member(t.Context(), 7, 5, before.ask) })
+		time.Sleep(time.Second / 2)
+		c.Apply("READY", 0, readyWith(0, 1, 7))
+		if m, err := c.Member(t.Context(), 7, 5, after.ask); err != nil || string(m) != somebody {
+			t.Errorf("got %s, %v", m, err)
+		}
+		all.Wait()
+		if before.calls.Load() != 1 || after.calls.Load() != 1 || c.asking.Load() != 0 {
+			t.Errorf("asked %d and %d times, %d under way", before.calls.Load(), after.calls.Load(), c.asking.Load())
+		}
+	})
+}
+
 func TestMemberWithoutWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTestCache(t, Options{Load: newFake(1).load})

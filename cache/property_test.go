@@ -204,6 +204,15 @@ func (p *play) loseSession() {
 func (p *play) arrive() {
 	e := p.wire[0]
 	p.wire = p.wire[1:]
+	if e.name == "READY" && p.rnd.IntN(2) == 0 { // it finds loads under way, and some behind them
+		for _, id := range p.ids {
+			forget(p.c, id)
+			for range 3 {
+				go p.c.Guild(p.t.Context(), id, anyParts(p.rnd), Event)
+				time.Sleep(time.Duration(p.rnd.IntN(20)) * time.Millisecond)
+			}
+		}
+	}
 	version := p.c.Apply(e.name, e.guild, e.data)
 	switch e.name {
 	case "READY":

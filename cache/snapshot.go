@@ -44,7 +44,11 @@ func (s *Snapshot) Has(these Parts) bool {
 // Part returns the JSON of a part, nil if it is not there. Nobody may write to
 // it. It is unpacked anew for each call: about 2 µs for each KB.
 //
-// PartGuild is the guild object with roles, emojis and stickers inside,
+// PartGuild is the guild object with roles, emojis and stickers inside, and, where
+// all of them are known, with guild_scheduled_events, stage_instances and
+// soundboard_sounds as lists of objects that have nothing but their id
+// (sound_id): so many there are, as of the last event. They are known from a
+// GUILD_CREATE on; a guild that was asked for has no such list until then.
 // PartChannels a list of channel objects, without threads, in no promised order,
 // PartThreads the list of active threads; those that the bot has joined have
 // their "member" inside, as in GUILD_CREATE. PartMember is the bot's own member

@@ -72,7 +72,7 @@ func (g *fakeGuild) change(rnd *rand.Rand, kind string) told {
 		t.v = 0
 		return say("GUILD_MEMBER_UPDATE", "guild", "", object{"guild_id": gid, "user": object{"id": "77", "bio": botID}, "nick": "not me"})
 	case "role+":
-		r := set(g.roles, object{"id": fresh(), "name": "role", "permissions": "8"}, nil)
+		r := set(g.roles, object{"id": fresh(), "name": "role", "permissions": "8", "hoist": true}, nil)
 		return say("GUILD_ROLE_CREATE", "roles", r["id"].(string), object{"guild_id": gid, "role": r})
 	case "role~":
 		if o := pick(rnd, g.roles); o != nil {

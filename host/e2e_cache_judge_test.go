@@ -192,7 +192,7 @@ func newJudgement(bot uint64, pasts map[uint64]*past) *judgement {
 	}
 }
 
-func (v *judgement) fault(s *sight, format string, args ...any) {
+func (v *judgement) faultf(s *sight, format string, args ...any) {
 	v.faults = append(v.faults, fmt.Sprintf("%s in guild %s: ", s.Event, s.Guild)+fmt.Sprintf(format, args...))
 }
 
@@ -217,13 +217,13 @@ func (v *judgement) one(s *sight) {
 	id, _ := strconv.ParseUint(s.Guild, 10, 64)
 	p := v.pasts[id]
 	if p == nil {
-		v.fault(s, "there is no such guild")
+		v.faultf(s, "there is no such guild")
 		return
 	}
 	n := v.last[s.Guild]
 	if !s.Look {
 		if n, ok = p.find(s, v.bot, n); !ok {
-			v.fault(s, "came twice, out of order, or never happened (after event %d of %d)", v.last[s.Guild], len(p.happened))
+			v.faultf(s, "came twice, out of order, or never happened (after event %d of %d)", v.last[s.Guild], len(p.happened))
 			return
 		}
 		v.last[s.Guild] = n
@@ -237,7 +237,7 @@ func (v *judgement) one(s *sight) {
 	}
 	v.found++
 	if what := p.stale(f, n); what != "" {
-		v.fault(s, "the guild is older than event %d: %s", n, what)
+		v.faultf(s, "the guild is older than event %d: %s", n, what)
 		return
 	}
 	loaded := 0
@@ -256,7 +256,7 @@ func (v *judgement) one(s *sight) {
 	}
 	v.exact++
 	if digest := f.digest(); !slices.Contains(p.digests[n:], digest) {
-		v.fault(s, "the guild is none that there was from event %d on, though none was loaded since", n)
+		v.faultf(s, "the guild is none that there was from event %d on, though none was loaded since", n)
 	}
 }
 
@@ -267,7 +267,7 @@ func (v *judgement) content(s *sight) (f flat, ok bool) {
 	}
 	key := sightOf{s.Guild, s.Version}
 	if sum, known := v.versions[key]; known && sum != s.Sum {
-		v.fault(s, "version %d has two contents", s.Version)
+		v.faultf(s, "version %d has two contents", s.Version)
 		return nil, false
 	}
 	v.versions[key] = s.Sum
@@ -275,12 +275,12 @@ func (v *judgement) content(s *sight) (f flat, ok bool) {
 		return f, true
 	}
 	if s.Content == nil {
-		v.fault(s, "version %d came without its content", s.Version)
+		v.faultf(s, "version %d came without its content", s.Version)
 		return nil, false
 	}
 	f, err := flatParts(s.Content.Guild, s.Content.Channels, s.Content.Threads, s.Content.Member)
 	if err != nil {
-		v.fault(s, "%v", err)
+		v.faultf(s, "%v", err)
 		return nil, false
 	}
 	v.contents[s.Sum] = f
@@ -295,11 +295,11 @@ func (v *judgement) absent(s *sight, p *past, n, now int) {
 	switch reason {
 	case "removed", "outage":
 		if !slices.Contains(p.digests[n:max(n, now)+1], 0) {
-			v.fault(s, "missing as %q after event %d, though it was there all the time", reason, n)
+			v.faultf(s, "missing as %q after event %d, though it was there all the time", reason, n)
 		}
 	case "failed", "backing off", "guard open", "refused", "timeout", "memory":
 	default:
-		v.fault(s, "missing as %q", s.Reason)
+		v.faultf(s, "missing as %q", s.Reason)
 	}
 }
 

@@ -310,4 +310,12 @@ func TestADevelopmentGuild(t *testing.T) {
 		t.Errorf("registered globally %v, elsewhere %v", got, commandNames(sim, other.ID))
 	}
 	h.stop()
+
+	global, before := len(sim.Commands(0)), writes(sim)
+	h = start(t, sim, options{again: h, env: o.env, args: o.args})
+	h.reload(control.ReloadOptions{Prune: true})
+	if got := commandNames(sim, dev.ID); !slices.Equal(got, want) || len(sim.Commands(0)) != global || len(sim.Commands(other.ID)) != 1 || writes(sim) != before+1 {
+		t.Errorf("back in development: registered %v, globally %v, elsewhere %v, after %d writes", got, commandNames(sim, 0), commandNames(sim, other.ID), writes(sim)-before)
+	}
+	h.stop()
 }

@@ -49,8 +49,9 @@ func TestInteractionsThroughTheWorst(t *testing.T) {
 	}
 	step := func(do func()) {
 		var using sync.WaitGroup
+		pause := time.Duration(random.IntN(300)) * time.Millisecond
 		using.Go(func() { use(total / (reloads + crashes)) })
-		time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
+		time.Sleep(pause)
 		do()
 		using.Wait()
 	}

@@ -163,7 +163,8 @@ func newPlace(t *testing.T) *place {
 	sim.Ban(g.ID, g.Members[9])
 	global := sim.Register(0, json.RawMessage(`{"name":"foreign","description":"x"}`))
 	local := sim.Register(g.ID, json.RawMessage(`{"name":"foreign","description":"x"}`))
-	sim.Register(0, json.RawMessage(`{"name":"every","description":"x"}`))
+	every := json.RawMessage(`{"name":"every","description":"x"}`)
+	bulk, bulkLocal := sim.Register(0, every), sim.Register(g.ID, every)
 	p.world = map[string]string{
 		"ApplicationID": id(sim.Bot()), "WebhookID": id(sim.Bot()),
 		"GuildID": id(g.ID), "ChannelID": id(g.Channels[0]), "DeleteCloseChannel.ChannelID": id(g.Channels[1]),
@@ -172,7 +173,7 @@ func newPlace(t *testing.T) *place {
 		"MessageID": react(say(user)), "EditMessage.MessageID": say(sim.Bot()), "DeleteMessage.MessageID": say(user),
 		"DeleteAllReactionsforEmoji.MessageID": react(say(user)), "BulkOne": say(user), "BulkTwo": say(user),
 		"CommandID": id(global), "GetGuildApplicationCommand.CommandID": id(local), "EditGuildApplicationCommand.CommandID": id(local),
-		"DeleteGuildApplicationCommand.CommandID": id(local),
+		"DeleteGuildApplicationCommand.CommandID": id(local), "BulkGlobal": id(bulk), "BulkLocal": id(bulkLocal),
 	}
 	for _, request := range []string{"GetFollowupMessage", "EditFollowupMessage", "DeleteFollowupMessage", "GetWebhookMessage", "EditWebhookMessage", "DeleteWebhookMessage"} {
 		p.world[request+".MessageID"] = "@original"
@@ -209,7 +210,9 @@ func (p *place) serve(t *testing.T, secure bool, answers []exchange) string {
 		if p.recording {
 			p.exchanges = append(p.exchanges, e)
 			if n := len(p.exchanges); n <= len(answers) {
+				date := e.header.Get("Date") // Discord's clock goes on
 				e = answers[n-1]
+				e.header.Set("Date", date)
 			}
 		}
 		p.mu.Unlock()

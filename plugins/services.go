@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -34,6 +35,7 @@ type services struct {
 	rest     REST
 	guilds   Guilds
 	gateway  Gateway
+	room     *semaphore.Weighted // for uploads, in bytes
 	done     chan struct{}
 }
 
@@ -44,9 +46,12 @@ const (
 	// further ones wait in the plugin. grpc reads each whole before the gate's
 	// bounds can refuse it.
 	maxCalls = 32
-	// maxCall bounds one request in bytes: Discord's largest upload, 25 MiB,
-	// and what surrounds it.
-	maxCall = 27 << 20
+	// maxCall bounds one message in bytes: a body that needs no upload, and what
+	// surrounds it.
+	maxCall = wire.MaxInline + 256<<10
+	// maxUploads bounds the bodies of one instance's uploads, in bytes; further
+	// ones wait in the plugin. Two of the largest find room at a time.
+	maxUploads = 64 << 20
 )
 
 // serveInstance opens the socket; number is unique among all instances, so
@@ -59,6 +64,7 @@ func serveInstance(dir, plugin string, number uint64, rest REST, guilds Guilds, 
 		rest:    rest,
 		guilds:  guilds,
 		gateway: gateway,
+		room:    semaphore.NewWeighted(maxUploads),
 		done:    make(chan struct{}),
 	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "unix", s.socket)
@@ -74,7 +80,8 @@ func serveInstance(dir, plugin string, number uint64, rest REST, guilds Guilds, 
 		grpc.MaxConcurrentStreams(maxCalls),
 		grpc.MaxRecvMsgSize(maxCall),
 		grpc.WaitForHandlers(true), // close ends their contexts; gate and cache outlive them
-		grpc.UnaryInterceptor(s.authorize))...)
+		grpc.UnaryInterceptor(s.authorize),
+		grpc.StreamInterceptor(s.authorizeStream))...)
 	wire.RegisterHostServer(s.server, s)
 	go func() {
 		defer close(s.done)
@@ -90,12 +97,26 @@ func (s *services) close() {
 }
 
 func (s *services) authorize(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if err := s.admit(ctx); err != nil {
+		return nil, err
+	}
+	return handler(ctx, req)
+}
+
+func (s *services) authorizeStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if err := s.admit(stream.Context()); err != nil {
+		return err
+	}
+	return handler(srv, stream)
+}
+
+func (s *services) admit(ctx context.Context) error {
 	md, _ := metadata.FromIncomingContext(ctx)
 	given := md.Get(wire.TicketKey)
 	if len(given) != 1 || subtle.ConstantTimeCompare([]byte(given[0]), []byte(s.ticket)) != 1 {
-		return nil, status.Error(codes.Unauthenticated, "the call lacks the ticket of its plugin's start")
+		return status.Error(codes.Unauthenticated, "the call lacks the ticket of its plugin's start")
 	}
-	return handler(ctx, req)
+	return nil
 }
 
 // Do implements wire.HostServer.
@@ -125,6 +146,27 @@ func (s *services) Member(ctx context.Context, r *wire.MemberRequest) (*wire.Mem
 	default:
 		return nil, status.Error(codes.Unavailable, err.Error())
 	}
+}
+
+// Upload implements wire.HostServer.
+func (s *services) Upload(stream grpc.BidiStreamingServer[wire.UploadRequest, wire.UploadResponse]) error {
+	ctx, held := stream.Context(), int64(0)
+	defer func() { s.room.Release(held) }()
+	request, err := wire.ReceiveUpload(stream, func(size int) error {
+		if err := s.room.Acquire(ctx, int64(size)); err != nil {
+			return status.FromContextError(err).Err()
+		}
+		held = int64(size)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	answer, err := s.Do(ctx, request)
+	if err != nil {
+		return err
+	}
+	return stream.Send(&wire.UploadResponse{Answer: answer})
 }
 
 // Guild implements wire.HostServer.

@@ -9,8 +9,9 @@
 //	}
 //
 // On takes disgo's event types, OnAs any type, OnRaw none: Discord's bytes.
-// Requests are disgo's, sent with bot.Client; they travel through the host,
-// which alone holds the token and keeps the rate limits.
+// Requests are disgo's, sent with bot.Client, or with Send and SendOnly under a
+// context of their own; Bot.Do sends what disgo does not know. They travel
+// through the host, which alone holds the token and keeps the rate limits.
 //
 // # Order and concurrency
 //

@@ -29,7 +29,12 @@ type line struct {
 	config        *disgo.Config // of all clients
 	events        tickets
 	guilds        *guildReader
+	uploads       chan struct{} // holds one for each upload under way
 }
+
+// maxUploads is how many uploads of a plugin are under way; further ones wait,
+// so that they do not take the places of small requests at the host.
+const maxUploads = 4
 
 func openLine(r *wire.StartRequest, dial func(context.Context, string) (net.Conn, error)) (*line, error) {
 	options := append(wire.DialOptions(), grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -49,6 +54,7 @@ func openLine(r *wire.StartRequest, dial func(context.Context, string) (net.Conn
 		applicationID: strconv.FormatUint(r.GetApplicationId(), 10),
 		userID:        strconv.FormatUint(r.GetBotUserId(), 10),
 		events:        tickets{open: make(map[uint64]context.Context)},
+		uploads:       make(chan struct{}, maxUploads),
 	}
 	l.config = clientConfig(l)
 	l.guilds = newGuildReader(l)
@@ -86,11 +92,36 @@ func callError(ctx context.Context, err error) error {
 // do carries one request to the host and back. Answers of Discord that are no
 // success are answers here.
 func (l *line) do(ctx context.Context, r *wire.RestRequest) (*wire.RestResponse, error) {
-	answer, err := l.host.Do(l.outgoing(ctx), r)
+	send := l.small
+	if len(r.GetBody()) > wire.MaxInline {
+		send = l.upload
+	}
+	answer, err := send(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("send %s request: %w", r.GetMethod(), callError(ctx, err))
 	}
 	return answer, nil
+}
+
+func (l *line) small(ctx context.Context, r *wire.RestRequest) (*wire.RestResponse, error) {
+	return l.host.Do(l.outgoing(ctx), r)
+}
+
+// upload hands the host the body in pieces, as soon as that has room for it.
+func (l *line) upload(ctx context.Context, r *wire.RestRequest) (*wire.RestResponse, error) {
+	select {
+	case l.uploads <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-l.uploads }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the stream when the way there broke off
+	stream, err := l.host.Upload(l.outgoing(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return wire.SendUpload(stream, r)
 }
 
 // call does a request with a JSON answer for the SDK itself.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/holdfast-bot/holdfast/sdk"
 	"github.com/holdfast-bot/holdfast/sdk/sdktest"
+	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
 const refusal = `{"code":50035,"message":"Invalid Form Body","errors":{"content":{"_errors":[{"code":"BASE_TYPE_MAX_LENGTH","message":"Must be 2000 or fewer in length."}]}}}`
@@ -242,6 +243,22 @@ func asAPIError(t *testing.T, err error) error {
 	return api
 }
 
+// TestComponentsOfDisgoLackTheirType holds what the README says of disgo v1.10.1.
+func TestComponentsOfDisgoLackTheirType(t *testing.T) {
+	h, err := handle(t, nil, func(ctx context.Context, bot *sdk.Bot) error {
+		button := disgo.Button{Style: disgo.FlagButtonStylePRIMARY, Label: disgo.Pointer("press"), CustomID: disgo.Pointer("x")}
+		row := disgo.ActionsRow{Components: []disgo.Component{button}}
+		_, err := sdk.Send(ctx, bot, &disgo.CreateMessage{ChannelID: "3", Components: []disgo.Component{row}})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := string(h.Requests()[0].Body); !strings.Contains(body, `"custom_id":"x"`) || strings.Contains(body, `"type"`) {
+		t.Errorf("sent %s: if the types are there now, say so in the README", body)
+	}
+}
+
 // TestSendDecodesAndCarriesReasons compares Send with what disgo does alone.
 func TestSendDecodesAndCarriesReasons(t *testing.T) {
 	h, err := handle(t, func(h *sdktest.Host) {
@@ -309,6 +326,79 @@ func TestContextsEndRequests(t *testing.T) {
 			if err := <-outlive; err == nil || !strings.Contains(err.Error(), "is over: use bot.Detach()") {
 				t.Errorf("after its event: %v", err)
 			}
+		}
+	})
+}
+
+// TestLargeBodies crosses the size from which bodies travel in pieces.
+func TestLargeBodies(t *testing.T) {
+	sizes := []int{wire.MaxInline - 1000, wire.MaxInline + 1, 25 << 20}
+	h, err := handle(t, func(h *sdktest.Host) {
+		h.Handle("POST", "/", sdktest.JSON(200, map[string]string{"id": "5"}))
+	}, func(ctx context.Context, bot *sdk.Bot) error {
+		for _, size := range sizes {
+			data := bytes.Repeat([]byte("kelp and rock\r\n"), size/15+1)[:size]
+			_, err := sdk.Send(ctx, bot, &disgo.CreateMessage{ChannelID: "3", Files: []*disgo.File{{Name: "a", Data: data}}})
+			if err != nil {
+				return err
+			}
+			if err := bot.Do(ctx, "POST", "/channels/3/messages", sdk.Upload{Files: []*disgo.File{{Name: "a", Data: data}}}, nil); err != nil {
+				return err
+			}
+		}
+		err := bot.Do(ctx, "POST", "/channels/3/messages", sdk.Upload{Files: []*disgo.File{{Name: "a", Data: make([]byte, wire.MaxBody)}}}, nil)
+		if err == nil || !strings.Contains(err.Error(), "the host takes") {
+			t.Errorf("more than the host takes: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests := h.Requests()
+	if len(requests) != 2*len(sizes) {
+		t.Fatalf("%d requests", len(requests))
+	}
+	for n, r := range requests {
+		want := bytes.Repeat([]byte("kelp and rock\r\n"), sizes[n/2]/15+1)[:sizes[n/2]]
+		if !bytes.Contains(r.Body, want) || len(r.Body) > len(want)+1000 {
+			t.Errorf("request %d of %d bytes has not the file of %d", n, len(r.Body), len(want))
+		}
+	}
+}
+
+// TestUploadsLeaveRoomForSmallRequests has more uploads than may be under way;
+// those that wait end with their context.
+func TestUploadsLeaveRoomForSmallRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := sdk.New("uploads")
+		ended := make(chan error, 40)
+		sdk.OnRaw(p, "MESSAGE_CREATE", func(ctx context.Context, bot *sdk.Bot, _ json.RawMessage) error {
+			large := sdk.Upload{Files: []*disgo.File{{Name: "a", Data: make([]byte, wire.MaxInline+1)}}}
+			long, cancel := context.WithTimeout(ctx, 10*time.Second)
+			defer cancel()
+			for range cap(ended) {
+				go func() { ended <- bot.Do(long, "POST", "/never", large, nil) }()
+			}
+			time.Sleep(time.Second) // all are under way, or wait
+			if err := bot.Do(ctx, "GET", "/small", nil, nil); err != nil {
+				t.Errorf("a small request: %v", err)
+			}
+			for range cap(ended) {
+				if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("an upload: %v", err)
+				}
+			}
+			return nil
+		})
+		h := sdktest.Start(t, p, sdktest.Options{})
+		h.Handle("POST", "/never", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		h.Handle("GET", "/small", sdktest.JSON(200, nil))
+		if err := h.Send("MESSAGE_CREATE", message(1, 0)); err != nil {
+			t.Error(err)
+		}
+		if n := len(h.Requests()); n != 1+4 {
+			t.Errorf("%d requests arrived, want 4 uploads and a small one", n)
 		}
 	})
 }

@@ -55,12 +55,17 @@ func TestAQuestionForCommandsEndsWithWhoAskedAndWithTheServer(t *testing.T) {
 	path := filepath.Join(folder(t), "control")
 	began := make(chan struct{}, 1)
 	ended := make(chan error, 2)
-	stop := serve(t, path, commander{answer: func(ctx context.Context) (Commands, error) {
+	s, err := Listen(path, commander{answer: func(ctx context.Context) (Commands, error) {
 		began <- struct{}{}
 		<-ctx.Done()
 		ended <- ctx.Err()
 		return Commands{}, ctx.Err()
 	}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.grace = time.Hour // or the end of the connection would end the question
+	stop := run(t, s)
 	ctx, leave := context.WithCancel(t.Context())
 	answer := make(chan error, 2)
 	ask := func(ctx context.Context) {

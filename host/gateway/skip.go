@@ -94,8 +94,19 @@ func skipNull(b []byte, i int) (int, bool) {
 // It remembers which bracket closes which for the innermost 64 levels; deeper
 // than that it only counts.
 func skipNested(b []byte, i int) (int, bool) {
-	depth, kinds, deep := 0, uint64(0), false
-	for i < len(b) {
+	var n nesting
+	for rough := 0; i < len(b); { // up to where a backslash is near
+		if i >= rough && i+blockSize <= len(b) {
+			end, plain, done, ok := n.skipBlock(b, i)
+			switch {
+			case done || !ok:
+				return end, ok
+			case plain:
+				i = end
+				continue
+			}
+			rough = i + blockSize
+		}
 		c := b[i]
 		i++
 		switch {
@@ -105,25 +116,39 @@ func skipNested(b []byte, i int) (int, bool) {
 				return 0, false
 			}
 			i = end + 1
-		case c < '[': // digits, commas, colons, space
-		case c == '{' || c == '[':
-			depth++
-			deep = deep || depth > 64
-			if depth > maxDepth {
-				return 0, false
-			}
-			kinds = kinds<<1 | uint64(c>>5&1)
-		case c == '}' || c == ']':
-			if !deep && kinds&1 != uint64(c>>5&1) {
-				return 0, false
-			}
-			kinds >>= 1
-			if depth--; depth == 0 {
-				return i, true
+		case c >= '[': // else digits, commas, colons, space
+			if done, ok := n.step(c); done || !ok {
+				return i, ok
 			}
 		}
 	}
 	return 0, false
+}
+
+// nesting is how deep a place is, and in what.
+type nesting struct {
+	depth int
+	kinds uint64
+	deep  bool
+}
+
+// step takes a byte outside of strings: done when it closes what was opened first.
+func (n *nesting) step(c byte) (done, ok bool) {
+	switch c {
+	case '{', '[':
+		n.depth++
+		n.deep = n.deep || n.depth > 64
+		n.kinds = n.kinds<<1 | uint64(c>>5&1)
+		return false, n.depth <= maxDepth
+	case '}', ']':
+		if !n.deep && n.kinds&1 != uint64(c>>5&1) {
+			return false, false
+		}
+		n.kinds >>= 1
+		n.depth--
+		return n.depth == 0, true
+	}
+	return false, true
 }
 
 // skipNumber returns the place behind the number that begins at i.

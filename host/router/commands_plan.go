@@ -111,15 +111,14 @@ func (s *syncing) carry(p *plan, h registered) {
 	before, ours := s.memories.owned[h.key]
 	step := Step{Action: ActionForeign, Kind: h.key.kind, Name: h.key.name, Plugin: before.plugin}
 	switch {
-	case ours && (s.options.Prune || s.dropped(before)), !ours && s.options.Exclusive && h.key.kind != entryPoint:
+	case ours && (s.options.Prune || s.dropped(before)), !ours && s.options.Exclusive:
 		step.Action = ActionRemove
 	case ours:
 		step.Action = ActionWait
 		p.ours[h.key] = before
 	}
 	if step.Action == ActionRemove && h.key.kind == entryPoint {
-		step.Action = ActionForeign // Discord takes no overwrite without it, and it is nobody's now
-		step.Plugin = ""
+		step.Action, step.Plugin = ActionForeign, "" // Discord takes no overwrite without it: it is nobody's now
 	}
 	p.report.Steps = append(p.report.Steps, step)
 	if step.Action != ActionRemove {

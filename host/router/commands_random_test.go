@@ -82,6 +82,15 @@ func testSeed(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 6))
 }
 
+// rounds is how often a random test tries: seldom for a quick answer, often for
+// .ci/run.
+func rounds(few, full int) int {
+	if os.Getenv("HOLDFAST_FULL") != "" {
+		return full
+	}
+	return few
+}
+
 // author writes commands as authors might: any field, in any spelling.
 type author struct{ *rand.Rand }
 
@@ -287,11 +296,7 @@ func TestWhatDiscordEchoesIsWhatWasSent(t *testing.T) {
 	a := author{testSeed(t)}
 	d := startDirect(t)
 	guild := d.sim.Guilds()[0].ID
-	rounds := 2
-	if os.Getenv("HOLDFAST_FULL") != "" {
-		rounds = 200
-	}
-	for range rounds {
+	for range rounds(1, 20) {
 		for _, scope := range []uint64{0, guild} {
 			set := a.scope(t, scope)
 			if report, err := SyncCommands(t.Context(), d, &memory{}, d.sim.Bot(), set, SyncOptions{}); err != nil || !report.Scopes[0].Written {
@@ -319,7 +324,7 @@ func TestAChangeIsSeenIfDiscordSeesOne(t *testing.T) {
 	a := author{testSeed(t)}
 	d := startDirect(t)
 	changed, same := 0, 0
-	for range 3 {
+	for range rounds(2, 20) {
 		before := a.scope(t, 0)
 		var all []Command
 		for _, w := range before.byKey {
@@ -395,7 +400,7 @@ func TestTheHostRefusesWhatDiscordRefuses(t *testing.T) {
 	d := startDirect(t)
 	path := fmt.Sprintf("/applications/%d/commands", d.sim.Bot())
 	taken, refused := 0, 0
-	for range 1500 {
+	for range rounds(800, 10_000) {
 		kind := 1 + a.IntN(4)
 		fields := a.command(kind, 0)
 		if kind == chatInput {

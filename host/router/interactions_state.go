@@ -224,7 +224,7 @@ func (n *Interactions) forgetOld(now time.Time) {
 func (n *Interactions) expire(h *inHand) {
 	n.count.Expired++
 	n.move(h, phaseExpired)
-	n.config.Log.Info("interaction expired: no answer within 3 s", h.facts()...)
+	n.config.Log.Debug("interaction expired: no answer within 3 s", h.facts()...)
 }
 
 // move changes the phase. What is remembered of it comes first: a host that is

@@ -228,6 +228,29 @@ func TestTheFirstWriterWins(t *testing.T) {
 	})
 }
 
+// TestTheNextWriterWaits until it is known what became of the first: it was refused,
+// so the next one counts.
+func TestTheNextWriterWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.discord.slow = 500 * time.Millisecond
+		w.discord.status = []uint32{400}
+		e := w.come(2, "plain", 0, nil)
+		first := make(chan int)
+		go func() {
+			status, _, _ := w.answer(e, `{"type":4,"data":{}}`)
+			first <- status
+		}()
+		time.Sleep(100 * time.Millisecond)
+		if status, _, _ := w.answer(e, `{"type":4,"data":{"content":"a"}}`); status != 204 {
+			t.Errorf("the next one got %d", status)
+		}
+		if status := <-first; status != 400 {
+			t.Errorf("the first one got %d", status)
+		}
+	})
+}
+
 // TestARefusedAnswerIsNoAnswer: the plugin may answer again; if it does not, the
 // host defers, at once when 2 s have passed.
 func TestARefusedAnswerIsNoAnswer(t *testing.T) {

@@ -108,8 +108,8 @@ func (o *jsonOut) thread(c *channel, last uint64) {
 }
 
 // people counts the members of a thread: its owner, and the bot if it has joined.
-func (c *channel) people() int64 {
-	if c.botSince != 0 {
+func (ch *channel) people() int64 {
+	if ch.botSince != 0 {
 		return 2
 	}
 	return 1

@@ -182,7 +182,7 @@ func checkCommand(m map[string]json.RawMessage, e formErrors) {
 			e.at("description").add("BASE_TYPE_REQUIRED", "This field is required")
 		}
 	} else {
-		if kind != typeEntryPoint && textOf(m["description"]) != "" {
+		if kind != typeEntryPoint && len(nullless(m["description"])) > 0 {
 			e.at("description").add("APPLICATION_COMMAND_DESCRIPTION_CANNOT_BE_SET", "Context menu commands cannot have description")
 		}
 		if len(options(m["options"])) > 0 {

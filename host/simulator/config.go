@@ -59,6 +59,9 @@ type Config struct {
 	// Emitted, if not nil, is told of everything that happens, in order for each guild, whether a session sees it or
 	// not. It must not wait.
 	Emitted func(Emission)
+	// UploadBytes is how large the files of one request may be together. Default 10 MiB, Discord's own; boosted guilds
+	// have more.
+	UploadBytes int
 	// RateLimits are the limits of REST.
 	RateLimits RateLimits
 	// KeepMissed keeps every event that no session can bring any more, for Missed, however many these get.
@@ -130,6 +133,7 @@ func (c Config) filled() Config {
 	orTime(&c.ReplayWindow, 3*time.Minute)
 	orInt(&c.Outgoing, defaultOutgoing)
 	orInt(&c.GuildsPerShard, defaultGuildsPerShard)
+	orInt(&c.UploadBytes, uploadFree)
 	orInt(&c.RateLimits.Global, 50)
 	orInt(&c.RateLimits.Invalid, 10_000)
 	orTime(&c.RateLimits.Ban, 10*time.Second)

@@ -57,7 +57,7 @@ var userAgent = regexp.MustCompile(`^DiscordBot \([^\s,()]+, ?[^\s()]+\)`)
 // serve takes a request through faults, checks, limits and its handler.
 func (s *Server) serve(rt *route, w http.ResponseWriter, r *http.Request) {
 	q := &query{s: s, r: r, rt: rt, kind: r.Header.Get("Content-Type")}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxUpload+1))
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(s.largest())+1))
 	if err != nil {
 		return // the client has gone
 	}
@@ -100,12 +100,15 @@ func (s *Server) decide(q *query, h http.Header) answer {
 	if v.wait > 0 {
 		return answer{http.StatusTooManyRequests, limitedBody(v.scope, v.wait)}
 	}
-	if len(q.body) > maxUpload {
+	if len(q.body) > s.largest() {
 		s.breach(RuleTooLarge, -1, q.rt.name)
 		return problem(http.StatusRequestEntityTooLarge, 40005, "Request entity too large")
 	}
 	return q.rt.handle(q)
 }
+
+// largest is how many bytes a request's body may have: files, and a mebibyte for what surrounds them.
+func (s *Server) largest() int { return max(maxUpload, s.cfg.UploadBytes+1<<20) }
 
 // topLevel gives the top-level resource of the request.
 func (q *query) topLevel() string {

@@ -228,7 +228,7 @@ func (q *query) multipart(boundary string) ([]byte, answer) {
 		size += len(content)
 		q.files = append(q.files, file{name: part.FileName(), kind: part.Header.Get("Content-Type"), size: len(content)})
 	}
-	if size > uploadFree {
+	if size > q.s.cfg.UploadBytes {
 		q.s.breach(RuleTooLarge, -1, q.rt.name)
 		return nil, problem(http.StatusRequestEntityTooLarge, 40005, "Request entity too large")
 	}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -111,6 +112,22 @@ func (h *Host) Do(ctx context.Context, r *wire.RestRequest) (*wire.RestResponse,
 		answer.Header[key] = recorder.Header().Get(key)
 	}
 	return answer, nil
+}
+
+// Upload implements wire.HostServer.
+func (h *Host) Upload(stream grpc.BidiStreamingServer[wire.UploadRequest, wire.UploadResponse]) error {
+	if err := admit(stream.Context()); err != nil {
+		return err
+	}
+	request, err := wire.ReceiveUpload(stream, func(int) error { return nil })
+	if err != nil {
+		return err
+	}
+	answer, err := h.Do(stream.Context(), request)
+	if err != nil {
+		return err
+	}
+	return stream.Send(&wire.UploadResponse{Answer: answer})
 }
 
 func (h *Host) defaultAnswers() *http.ServeMux {

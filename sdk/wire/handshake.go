@@ -26,7 +26,7 @@ const (
 	// what may be in flight is bounded by the host's credit instead.
 	Window = 8 << 20
 	// MaxMessage bounds what either side takes in one message, in bytes: one
-	// event of MaxEvent, or one upload.
+	// event of MaxEvent, with what surrounds it.
 	MaxMessage = MaxEvent + 1<<20
 )
 

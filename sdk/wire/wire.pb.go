@@ -1005,8 +1005,9 @@ type RestRequest struct {
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	// Header holds the few fields that are passed on (Content-Type,
 	// X-Audit-Log-Reason).
-	Header        map[string]string `protobuf:"bytes,3,rep,name=header,proto3" json:"header,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Body          []byte            `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
+	Header map[string]string `protobuf:"bytes,3,rep,name=header,proto3" json:"header,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Body is at most 1 MiB in Do.
+	Body          []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1129,6 +1130,114 @@ func (x *RestResponse) GetBody() []byte {
 	return nil
 }
 
+type UploadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Head is the request without its body, in the first message only.
+	Head *RestRequest `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	// Size of the body in bytes, beside the head.
+	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// Chunk is what follows of the body, in later messages.
+	Chunk         []byte `protobuf:"bytes,3,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadRequest) Reset() {
+	*x = UploadRequest{}
+	mi := &file_wire_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadRequest) ProtoMessage() {}
+
+func (x *UploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
+func (*UploadRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UploadRequest) GetHead() *RestRequest {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *UploadRequest) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *UploadRequest) GetChunk() []byte {
+	if x != nil {
+		return x.Chunk
+	}
+	return nil
+}
+
+type UploadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Answer is empty in the message that asks for the body.
+	Answer        *RestResponse `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadResponse) Reset() {
+	*x = UploadResponse{}
+	mi := &file_wire_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadResponse) ProtoMessage() {}
+
+func (x *UploadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
+func (*UploadResponse) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *UploadResponse) GetAnswer() *RestResponse {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
 type GuildRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Guild uint64                 `protobuf:"varint,1,opt,name=guild,proto3" json:"guild,omitempty"`
@@ -1150,7 +1259,7 @@ type GuildRequest struct {
 
 func (x *GuildRequest) Reset() {
 	*x = GuildRequest{}
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1271,7 @@ func (x *GuildRequest) String() string {
 func (*GuildRequest) ProtoMessage() {}
 
 func (x *GuildRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[17]
+	mi := &file_wire_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1284,7 @@ func (x *GuildRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GuildRequest.ProtoReflect.Descriptor instead.
 func (*GuildRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{17}
+	return file_wire_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GuildRequest) GetGuild() uint64 {
@@ -1237,7 +1346,7 @@ type GuildResponse struct {
 
 func (x *GuildResponse) Reset() {
 	*x = GuildResponse{}
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1358,7 @@ func (x *GuildResponse) String() string {
 func (*GuildResponse) ProtoMessage() {}
 
 func (x *GuildResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[18]
+	mi := &file_wire_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1371,7 @@ func (x *GuildResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GuildResponse.ProtoReflect.Descriptor instead.
 func (*GuildResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{18}
+	return file_wire_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GuildResponse) GetVersion() uint64 {
@@ -1330,7 +1439,7 @@ type GuildMissing struct {
 
 func (x *GuildMissing) Reset() {
 	*x = GuildMissing{}
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1451,7 @@ func (x *GuildMissing) String() string {
 func (*GuildMissing) ProtoMessage() {}
 
 func (x *GuildMissing) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[19]
+	mi := &file_wire_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1464,7 @@ func (x *GuildMissing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GuildMissing.ProtoReflect.Descriptor instead.
 func (*GuildMissing) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{19}
+	return file_wire_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GuildMissing) GetReason() string {
@@ -1392,7 +1501,7 @@ type MemberRequest struct {
 
 func (x *MemberRequest) Reset() {
 	*x = MemberRequest{}
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1513,7 @@ func (x *MemberRequest) String() string {
 func (*MemberRequest) ProtoMessage() {}
 
 func (x *MemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[20]
+	mi := &file_wire_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1526,7 @@ func (x *MemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberRequest.ProtoReflect.Descriptor instead.
 func (*MemberRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{20}
+	return file_wire_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *MemberRequest) GetGuild() uint64 {
@@ -1461,7 +1570,7 @@ type MemberResponse struct {
 
 func (x *MemberResponse) Reset() {
 	*x = MemberResponse{}
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1582,7 @@ func (x *MemberResponse) String() string {
 func (*MemberResponse) ProtoMessage() {}
 
 func (x *MemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[21]
+	mi := &file_wire_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,7 +1595,7 @@ func (x *MemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemberResponse.ProtoReflect.Descriptor instead.
 func (*MemberResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{21}
+	return file_wire_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MemberResponse) GetMember() []byte {
@@ -1541,7 +1650,7 @@ type PresenceRequest struct {
 
 func (x *PresenceRequest) Reset() {
 	*x = PresenceRequest{}
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1662,7 @@ func (x *PresenceRequest) String() string {
 func (*PresenceRequest) ProtoMessage() {}
 
 func (x *PresenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[22]
+	mi := &file_wire_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1675,7 @@ func (x *PresenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceRequest.ProtoReflect.Descriptor instead.
 func (*PresenceRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{22}
+	return file_wire_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PresenceRequest) GetShards() []uint32 {
@@ -1621,7 +1730,7 @@ type Activity struct {
 
 func (x *Activity) Reset() {
 	*x = Activity{}
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1633,7 +1742,7 @@ func (x *Activity) String() string {
 func (*Activity) ProtoMessage() {}
 
 func (x *Activity) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[23]
+	mi := &file_wire_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1646,7 +1755,7 @@ func (x *Activity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activity.ProtoReflect.Descriptor instead.
 func (*Activity) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{23}
+	return file_wire_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Activity) GetName() string {
@@ -1685,7 +1794,7 @@ type PresenceResponse struct {
 
 func (x *PresenceResponse) Reset() {
 	*x = PresenceResponse{}
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1806,7 @@ func (x *PresenceResponse) String() string {
 func (*PresenceResponse) ProtoMessage() {}
 
 func (x *PresenceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[24]
+	mi := &file_wire_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +1819,7 @@ func (x *PresenceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PresenceResponse.ProtoReflect.Descriptor instead.
 func (*PresenceResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{24}
+	return file_wire_proto_rawDescGZIP(), []int{26}
 }
 
 type VoiceStateRequest struct {
@@ -1726,7 +1835,7 @@ type VoiceStateRequest struct {
 
 func (x *VoiceStateRequest) Reset() {
 	*x = VoiceStateRequest{}
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1738,7 +1847,7 @@ func (x *VoiceStateRequest) String() string {
 func (*VoiceStateRequest) ProtoMessage() {}
 
 func (x *VoiceStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[25]
+	mi := &file_wire_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1751,7 +1860,7 @@ func (x *VoiceStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoiceStateRequest.ProtoReflect.Descriptor instead.
 func (*VoiceStateRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{25}
+	return file_wire_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *VoiceStateRequest) GetGuild() uint64 {
@@ -1790,7 +1899,7 @@ type VoiceStateResponse struct {
 
 func (x *VoiceStateResponse) Reset() {
 	*x = VoiceStateResponse{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +1911,7 @@ func (x *VoiceStateResponse) String() string {
 func (*VoiceStateResponse) ProtoMessage() {}
 
 func (x *VoiceStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +1924,7 @@ func (x *VoiceStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoiceStateResponse.ProtoReflect.Descriptor instead.
 func (*VoiceStateResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{28}
 }
 
 // MembersRequest asks for users, or for those whose name begins with query, or,
@@ -1836,7 +1945,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +1957,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +1970,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MembersRequest) GetGuild() uint64 {
@@ -1909,7 +2018,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +2030,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2043,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *MembersResponse) GetChunks() [][]byte {
@@ -2028,7 +2137,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x1a9\n" +
 	"\vHeaderEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"~\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"g\n" +
+	"\rUploadRequest\x12,\n" +
+	"\x04head\x18\x01 \x01(\v2\x18.holdfast.v1.RestRequestR\x04head\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x14\n" +
+	"\x05chunk\x18\x03 \x01(\fR\x05chunk\"C\n" +
+	"\x0eUploadResponse\x121\n" +
+	"\x06answer\x18\x01 \x01(\v2\x19.holdfast.v1.RestResponseR\x06answer\"~\n" +
 	"\fGuildRequest\x12\x14\n" +
 	"\x05guild\x18\x01 \x01(\x04R\x05guild\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
@@ -2098,9 +2213,10 @@ const file_wire_proto_rawDesc = "" +
 	"\x06Events\x12\x17.holdfast.v1.EventBatch\x1a\x11.holdfast.v1.Acks(\x010\x01\x12>\n" +
 	"\tSaveState\x12\x1d.holdfast.v1.SaveStateRequest\x1a\x12.holdfast.v1.State\x12E\n" +
 	"\fRestoreState\x12\x12.holdfast.v1.State\x1a!.holdfast.v1.RestoreStateResponse\x12;\n" +
-	"\x04Stop\x12\x18.holdfast.v1.StopRequest\x1a\x19.holdfast.v1.StopResponse2\xa2\x03\n" +
+	"\x04Stop\x12\x18.holdfast.v1.StopRequest\x1a\x19.holdfast.v1.StopResponse2\xe9\x03\n" +
 	"\x04Host\x129\n" +
-	"\x02Do\x12\x18.holdfast.v1.RestRequest\x1a\x19.holdfast.v1.RestResponse\x12>\n" +
+	"\x02Do\x12\x18.holdfast.v1.RestRequest\x1a\x19.holdfast.v1.RestResponse\x12E\n" +
+	"\x06Upload\x12\x1a.holdfast.v1.UploadRequest\x1a\x1b.holdfast.v1.UploadResponse(\x010\x01\x12>\n" +
 	"\x05Guild\x12\x19.holdfast.v1.GuildRequest\x1a\x1a.holdfast.v1.GuildResponse\x12A\n" +
 	"\x06Member\x12\x1a.holdfast.v1.MemberRequest\x1a\x1b.holdfast.v1.MemberResponse\x12G\n" +
 	"\bPresence\x12\x1c.holdfast.v1.PresenceRequest\x1a\x1d.holdfast.v1.PresenceResponse\x12M\n" +
@@ -2121,7 +2237,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_wire_proto_goTypes = []any{
 	(Deferral)(0),                // 0: holdfast.v1.Deferral
 	(Failure_Reason)(0),          // 1: holdfast.v1.Failure.Reason
@@ -2142,20 +2258,22 @@ var file_wire_proto_goTypes = []any{
 	(*StopResponse)(nil),         // 16: holdfast.v1.StopResponse
 	(*RestRequest)(nil),          // 17: holdfast.v1.RestRequest
 	(*RestResponse)(nil),         // 18: holdfast.v1.RestResponse
-	(*GuildRequest)(nil),         // 19: holdfast.v1.GuildRequest
-	(*GuildResponse)(nil),        // 20: holdfast.v1.GuildResponse
-	(*GuildMissing)(nil),         // 21: holdfast.v1.GuildMissing
-	(*MemberRequest)(nil),        // 22: holdfast.v1.MemberRequest
-	(*MemberResponse)(nil),       // 23: holdfast.v1.MemberResponse
-	(*PresenceRequest)(nil),      // 24: holdfast.v1.PresenceRequest
-	(*Activity)(nil),             // 25: holdfast.v1.Activity
-	(*PresenceResponse)(nil),     // 26: holdfast.v1.PresenceResponse
-	(*VoiceStateRequest)(nil),    // 27: holdfast.v1.VoiceStateRequest
-	(*VoiceStateResponse)(nil),   // 28: holdfast.v1.VoiceStateResponse
-	(*MembersRequest)(nil),       // 29: holdfast.v1.MembersRequest
-	(*MembersResponse)(nil),      // 30: holdfast.v1.MembersResponse
-	nil,                          // 31: holdfast.v1.RestRequest.HeaderEntry
-	nil,                          // 32: holdfast.v1.RestResponse.HeaderEntry
+	(*UploadRequest)(nil),        // 19: holdfast.v1.UploadRequest
+	(*UploadResponse)(nil),       // 20: holdfast.v1.UploadResponse
+	(*GuildRequest)(nil),         // 21: holdfast.v1.GuildRequest
+	(*GuildResponse)(nil),        // 22: holdfast.v1.GuildResponse
+	(*GuildMissing)(nil),         // 23: holdfast.v1.GuildMissing
+	(*MemberRequest)(nil),        // 24: holdfast.v1.MemberRequest
+	(*MemberResponse)(nil),       // 25: holdfast.v1.MemberResponse
+	(*PresenceRequest)(nil),      // 26: holdfast.v1.PresenceRequest
+	(*Activity)(nil),             // 27: holdfast.v1.Activity
+	(*PresenceResponse)(nil),     // 28: holdfast.v1.PresenceResponse
+	(*VoiceStateRequest)(nil),    // 29: holdfast.v1.VoiceStateRequest
+	(*VoiceStateResponse)(nil),   // 30: holdfast.v1.VoiceStateResponse
+	(*MembersRequest)(nil),       // 31: holdfast.v1.MembersRequest
+	(*MembersResponse)(nil),      // 32: holdfast.v1.MembersResponse
+	nil,                          // 33: holdfast.v1.RestRequest.HeaderEntry
+	nil,                          // 34: holdfast.v1.RestResponse.HeaderEntry
 }
 var file_wire_proto_depIdxs = []int32{
 	5,  // 0: holdfast.v1.Manifest.events:type_name -> holdfast.v1.Subscription
@@ -2167,41 +2285,45 @@ var file_wire_proto_depIdxs = []int32{
 	0,  // 6: holdfast.v1.Command.deferral:type_name -> holdfast.v1.Deferral
 	11, // 7: holdfast.v1.Acks.failures:type_name -> holdfast.v1.Failure
 	1,  // 8: holdfast.v1.Failure.reason:type_name -> holdfast.v1.Failure.Reason
-	31, // 9: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
-	32, // 10: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
-	21, // 11: holdfast.v1.GuildResponse.missing:type_name -> holdfast.v1.GuildMissing
-	18, // 12: holdfast.v1.MemberResponse.refused:type_name -> holdfast.v1.RestResponse
-	21, // 13: holdfast.v1.MemberResponse.missing:type_name -> holdfast.v1.GuildMissing
-	25, // 14: holdfast.v1.PresenceRequest.activities:type_name -> holdfast.v1.Activity
-	2,  // 15: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
-	7,  // 16: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
-	9,  // 17: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
-	12, // 18: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
-	13, // 19: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
-	15, // 20: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
-	17, // 21: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
-	19, // 22: holdfast.v1.Host.Guild:input_type -> holdfast.v1.GuildRequest
-	22, // 23: holdfast.v1.Host.Member:input_type -> holdfast.v1.MemberRequest
-	24, // 24: holdfast.v1.Host.Presence:input_type -> holdfast.v1.PresenceRequest
-	27, // 25: holdfast.v1.Host.VoiceState:input_type -> holdfast.v1.VoiceStateRequest
-	29, // 26: holdfast.v1.Host.Members:input_type -> holdfast.v1.MembersRequest
-	3,  // 27: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
-	8,  // 28: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
-	10, // 29: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
-	13, // 30: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
-	14, // 31: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
-	16, // 32: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
-	18, // 33: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
-	20, // 34: holdfast.v1.Host.Guild:output_type -> holdfast.v1.GuildResponse
-	23, // 35: holdfast.v1.Host.Member:output_type -> holdfast.v1.MemberResponse
-	26, // 36: holdfast.v1.Host.Presence:output_type -> holdfast.v1.PresenceResponse
-	28, // 37: holdfast.v1.Host.VoiceState:output_type -> holdfast.v1.VoiceStateResponse
-	30, // 38: holdfast.v1.Host.Members:output_type -> holdfast.v1.MembersResponse
-	27, // [27:39] is the sub-list for method output_type
-	15, // [15:27] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	33, // 9: holdfast.v1.RestRequest.header:type_name -> holdfast.v1.RestRequest.HeaderEntry
+	34, // 10: holdfast.v1.RestResponse.header:type_name -> holdfast.v1.RestResponse.HeaderEntry
+	17, // 11: holdfast.v1.UploadRequest.head:type_name -> holdfast.v1.RestRequest
+	18, // 12: holdfast.v1.UploadResponse.answer:type_name -> holdfast.v1.RestResponse
+	23, // 13: holdfast.v1.GuildResponse.missing:type_name -> holdfast.v1.GuildMissing
+	18, // 14: holdfast.v1.MemberResponse.refused:type_name -> holdfast.v1.RestResponse
+	23, // 15: holdfast.v1.MemberResponse.missing:type_name -> holdfast.v1.GuildMissing
+	27, // 16: holdfast.v1.PresenceRequest.activities:type_name -> holdfast.v1.Activity
+	2,  // 17: holdfast.v1.Plugin.Describe:input_type -> holdfast.v1.DescribeRequest
+	7,  // 18: holdfast.v1.Plugin.Start:input_type -> holdfast.v1.StartRequest
+	9,  // 19: holdfast.v1.Plugin.Events:input_type -> holdfast.v1.EventBatch
+	12, // 20: holdfast.v1.Plugin.SaveState:input_type -> holdfast.v1.SaveStateRequest
+	13, // 21: holdfast.v1.Plugin.RestoreState:input_type -> holdfast.v1.State
+	15, // 22: holdfast.v1.Plugin.Stop:input_type -> holdfast.v1.StopRequest
+	17, // 23: holdfast.v1.Host.Do:input_type -> holdfast.v1.RestRequest
+	19, // 24: holdfast.v1.Host.Upload:input_type -> holdfast.v1.UploadRequest
+	21, // 25: holdfast.v1.Host.Guild:input_type -> holdfast.v1.GuildRequest
+	24, // 26: holdfast.v1.Host.Member:input_type -> holdfast.v1.MemberRequest
+	26, // 27: holdfast.v1.Host.Presence:input_type -> holdfast.v1.PresenceRequest
+	29, // 28: holdfast.v1.Host.VoiceState:input_type -> holdfast.v1.VoiceStateRequest
+	31, // 29: holdfast.v1.Host.Members:input_type -> holdfast.v1.MembersRequest
+	3,  // 30: holdfast.v1.Plugin.Describe:output_type -> holdfast.v1.Manifest
+	8,  // 31: holdfast.v1.Plugin.Start:output_type -> holdfast.v1.StartResponse
+	10, // 32: holdfast.v1.Plugin.Events:output_type -> holdfast.v1.Acks
+	13, // 33: holdfast.v1.Plugin.SaveState:output_type -> holdfast.v1.State
+	14, // 34: holdfast.v1.Plugin.RestoreState:output_type -> holdfast.v1.RestoreStateResponse
+	16, // 35: holdfast.v1.Plugin.Stop:output_type -> holdfast.v1.StopResponse
+	18, // 36: holdfast.v1.Host.Do:output_type -> holdfast.v1.RestResponse
+	20, // 37: holdfast.v1.Host.Upload:output_type -> holdfast.v1.UploadResponse
+	22, // 38: holdfast.v1.Host.Guild:output_type -> holdfast.v1.GuildResponse
+	25, // 39: holdfast.v1.Host.Member:output_type -> holdfast.v1.MemberResponse
+	28, // 40: holdfast.v1.Host.Presence:output_type -> holdfast.v1.PresenceResponse
+	30, // 41: holdfast.v1.Host.VoiceState:output_type -> holdfast.v1.VoiceStateResponse
+	32, // 42: holdfast.v1.Host.Members:output_type -> holdfast.v1.MembersResponse
+	30, // [30:43] is the sub-list for method output_type
+	17, // [17:30] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -2215,7 +2337,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   31,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -342,6 +342,7 @@ var Plugin_ServiceDesc = grpc.ServiceDesc{
 
 const (
 	Host_Do_FullMethodName         = "/holdfast.v1.Host/Do"
+	Host_Upload_FullMethodName     = "/holdfast.v1.Host/Upload"
 	Host_Guild_FullMethodName      = "/holdfast.v1.Host/Guild"
 	Host_Member_FullMethodName     = "/holdfast.v1.Host/Member"
 	Host_Presence_FullMethodName   = "/holdfast.v1.Host/Presence"
@@ -359,6 +360,10 @@ type HostClient interface {
 	// Do sends one request to Discord's REST API through the host's gate, which
 	// adds the token, keeps the rate limits and waits 429s out.
 	Do(ctx context.Context, in *RestRequest, opts ...grpc.CallOption) (*RestResponse, error)
+	// Upload is Do for bodies above 1 MiB, up to 26 MiB. The first message has the
+	// head. When the host has room for the body it answers with an empty
+	// UploadResponse; then come the chunks, and the answer ends the call.
+	Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[UploadRequest, UploadResponse], error)
 	// Guild reads a guild from the host's cache, which loads it on demand. What
 	// Discord or the guard refuses is an answer too: GuildResponse.missing.
 	Guild(ctx context.Context, in *GuildRequest, opts ...grpc.CallOption) (*GuildResponse, error)
@@ -395,6 +400,19 @@ func (c *hostClient) Do(ctx context.Context, in *RestRequest, opts ...grpc.CallO
 	}
 	return out, nil
 }
+
+func (c *hostClient) Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[UploadRequest, UploadResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Host_ServiceDesc.Streams[0], Host_Upload_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[UploadRequest, UploadResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Host_UploadClient = grpc.BidiStreamingClient[UploadRequest, UploadResponse]
 
 func (c *hostClient) Guild(ctx context.Context, in *GuildRequest, opts ...grpc.CallOption) (*GuildResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -456,6 +474,10 @@ type HostServer interface {
 	// Do sends one request to Discord's REST API through the host's gate, which
 	// adds the token, keeps the rate limits and waits 429s out.
 	Do(context.Context, *RestRequest) (*RestResponse, error)
+	// Upload is Do for bodies above 1 MiB, up to 26 MiB. The first message has the
+	// head. When the host has room for the body it answers with an empty
+	// UploadResponse; then come the chunks, and the answer ends the call.
+	Upload(grpc.BidiStreamingServer[UploadRequest, UploadResponse]) error
 	// Guild reads a guild from the host's cache, which loads it on demand. What
 	// Discord or the guard refuses is an answer too: GuildResponse.missing.
 	Guild(context.Context, *GuildRequest) (*GuildResponse, error)
@@ -485,6 +507,9 @@ type UnimplementedHostServer struct{}
 
 func (UnimplementedHostServer) Do(context.Context, *RestRequest) (*RestResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Do not implemented")
+}
+func (UnimplementedHostServer) Upload(grpc.BidiStreamingServer[UploadRequest, UploadResponse]) error {
+	return status.Error(codes.Unimplemented, "method Upload not implemented")
 }
 func (UnimplementedHostServer) Guild(context.Context, *GuildRequest) (*GuildResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Guild not implemented")
@@ -539,6 +564,13 @@ func _Host_Do_Handler(srv interface{}, ctx context.Context, dec func(interface{}
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _Host_Upload_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(HostServer).Upload(&grpc.GenericServerStream[UploadRequest, UploadResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Host_UploadServer = grpc.BidiStreamingServer[UploadRequest, UploadResponse]
 
 func _Host_Guild_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GuildRequest)
@@ -662,6 +694,13 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Host_Members_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Upload",
+			Handler:       _Host_Upload_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "wire.proto",
 }

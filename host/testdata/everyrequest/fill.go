@@ -29,9 +29,9 @@ func fill(request any, name string, world map[string]string) {
 			Data: &disgo.Messages{Content: disgo.Pointer("every request, and \"quotes\" & <ünicode> 🔥")},
 		}
 	case *disgo.BulkOverwriteGlobalApplicationCommands:
-		r.ApplicationCommands = commands()
+		r.ApplicationCommands = commands(world["BulkGlobal"], world)
 	case *disgo.BulkOverwriteGuildApplicationCommands:
-		r.ApplicationCommands = commands()
+		r.ApplicationCommands = commands(world["BulkLocal"], world)
 	case *disgo.CreateMessage:
 		r.Embeds = []*disgo.Embed{{Title: disgo.Pointer("kelp"), Description: disgo.Pointer("holds")}}
 	case *disgo.ModifyChannelGuild:
@@ -43,8 +43,9 @@ func fill(request any, name string, world map[string]string) {
 	}
 }
 
-func commands() []*disgo.ApplicationCommand {
-	return []*disgo.ApplicationCommand{{Name: "every", Description: "Sends every request."}}
+// commands has an id, because disgo would send an empty one.
+func commands(id string, world map[string]string) []*disgo.ApplicationCommand {
+	return []*disgo.ApplicationCommand{{ID: id, ApplicationID: world["ApplicationID"], Name: "every", Description: "Sends every request."}}
 }
 
 func fillField(v reflect.Value, field, request string, world map[string]string) {

@@ -81,8 +81,11 @@ func (w *watcher) look(ctx context.Context, bot *sdk.Bot, name string, d json.Ra
 	var m struct {
 		Content string `json:"content"`
 	}
-	if name != "MESSAGE_CREATE" || json.Unmarshal(d, &m) != nil {
+	if name != "MESSAGE_CREATE" {
 		return nil
+	}
+	if err := json.Unmarshal(d, &m); err != nil {
+		return err
 	}
 	guild, ok := strings.CutPrefix(m.Content, "look ")
 	if !ok {
