@@ -16,10 +16,14 @@ const (
 	codeDisallowedIntents = 4014
 )
 
-// intentsFor are those that plugins need, and those that bring what the guild
-// cache keeps of people.
-func intentsFor(all []*wire.Manifest, people KeepPeople) uint64 {
-	return router.Intents(all) | uint64(people.intents())
+// intentExpressions brings emojis and stickers, which are in each guild that the
+// cache keeps: without it they would be as old as the load.
+const intentExpressions Intents = 1 << 3
+
+// intentsFor are those that plugins need, and those that keep the guild cache true,
+// as far as they are not denied, also of what it keeps of people.
+func intentsFor(all []*wire.Manifest, people KeepPeople, denied Intents) uint64 {
+	return router.Intents(all) | uint64(people.intents()|intentExpressions&^denied)
 }
 
 // refuseDenied refuses a plugin that needs an intent which deny_intents names, and

@@ -98,7 +98,7 @@ func (l *live) check(others []*wire.Manifest, m *wire.Manifest, reidentify bool)
 // missing are the intents that plugins need and the sessions do not have, or those
 // that are about to take over.
 func (l *live) missing(all []*wire.Manifest) Intents {
-	return Intents(intentsFor(all, l.people) &^ l.sessions.intents())
+	return Intents(intentsFor(all, l.people, l.denied) &^ l.sessions.intents())
 }
 
 // widen lets sessions with the intents that the plugins need take over, and says

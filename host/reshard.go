@@ -162,7 +162,7 @@ func (h *Host) prepare(ctx context.Context, l *live, want wantedSessions, tell f
 	if want.count < 1 || want.count > maxShards {
 		return nil, fmt.Errorf("nothing changed: %d shards: give a number from 1 to %d", want.count, maxShards)
 	}
-	intents := intentsFor(manifests(l.set), l.people)
+	intents := intentsFor(manifests(l.set), l.people, l.denied)
 	if want.count == old.count && intents == old.intents {
 		tell(fmt.Sprintf("nothing to change: there are %d shards with these intents", old.count))
 		return nil, errNothingToChange

@@ -41,7 +41,7 @@ const eventReady = "READY"
 // firstSessions prepares the sessions; those that an earlier host has left go on.
 // It refuses when Discord does not allow the bot enough IDENTIFYs for the others.
 func (h *Host) firstSessions(r *rooms, sets *sessionSets) (*sessionSet, *budget, error) {
-	saved := h.savedFor(r, intentsFor(manifests(r.set), h.config.Settings.CachePeople))
+	saved := h.savedFor(r, intentsFor(manifests(r.set), h.config.Settings.CachePeople, h.config.Settings.DenyIntents))
 	want := h.config.Settings.Shards
 	if n := saved.savedCount(); want.Count == 0 && n > 0 && n != r.discord.gateway.Shards {
 		saved.log.Info("sessions of before are resumed with their number of shards, Discord recommends another one: holdfast reshard auto changes it without a gap",

@@ -62,10 +62,10 @@ func TestCachePeopleAndItsIntents(t *testing.T) {
 		t.Error(err)
 	}
 	all := KeepPeople(cache.Members | cache.VoiceStates | cache.Presences)
-	if got, want := intentsFor(nil, all), uint64(1|1<<1|1<<7|1<<8); got != want {
+	if got, want := intentsFor(nil, all, 0), uint64(1|1<<1|1<<3|1<<7|1<<8); got != want {
 		t.Errorf("intents %b, want %b", got, want)
 	}
-	if got := intentsFor(nil, 0); got != 1 {
+	if got := intentsFor(nil, 0, 1<<3); got != 1 {
 		t.Errorf("intents %b without people", got)
 	}
 	for denied, want := range map[Intents]string{
