@@ -47,9 +47,14 @@ func declaring(t *testing.T, name, commands string) (o options, set func(string)
 }
 
 // writes counts the overwrites of commands that Discord got.
-func writes(sim *simulator.Server) (n uint64) {
+func writes(sim *simulator.Server) uint64 { return askedFor(sim, "PUT /applications/{application}/") }
+
+// reads counts how often Discord was asked for commands.
+func reads(sim *simulator.Server) uint64 { return askedFor(sim, "GET /applications/{application}/") }
+
+func askedFor(sim *simulator.Server, prefix string) (n uint64) {
 	for route, count := range sim.Counts().Requests {
-		if strings.HasPrefix(route, "PUT /applications/") {
+		if strings.HasPrefix(route, prefix) {
 			n += count
 		}
 	}
@@ -160,9 +165,13 @@ func TestABotKeepsItsForeignCommandsAndAnUnmountedFolderRemovesNothing(t *testin
 	mustStand("when the folder was unmounted", 2)
 	h.stop()
 
+	asked := reads(sim)
 	h = start(t, sim, options{again: h})
 	h.compared(2)
 	mustStand("after a start without the folder", 2)
+	if n := reads(sim) - asked; n != 0 {
+		t.Errorf("without plugins Discord was asked for commands %d times", n)
+	}
 	h.stop()
 
 	if err := os.Remove(h.plugins); err != nil {
@@ -179,6 +188,9 @@ func TestABotKeepsItsForeignCommandsAndAnUnmountedFolderRemovesNothing(t *testin
 	h = start(t, sim, options{again: h, env: o.env})
 	h.compared(2)
 	mustStand("when the folder was back", 2)
+	if n := reads(sim) - asked; n != 2 {
+		t.Errorf("an unchanged set of two scopes cost %d GET", n)
+	}
 
 	if err := os.Remove(filepath.Join(h.plugins, "hello")); err != nil {
 		t.Fatal(err)
