@@ -164,7 +164,7 @@ func (l *leftHouse) stop() {
 		}
 	}
 	l.journalFits()
-	kept := []string{"bot.json", "commands.json", "guilds/0", "guilds/1", "identify.json", "lock", "saved/counter.state", "sessions.json", "sessions.seq"}
+	kept := []string{"bot.json", "commands.json", "guilds/0", "guilds/1", "identify.json", "interactions", "ledger", "lock", "saved/counter.state", "sessions.json", "sessions.seq"}
 	for _, name := range l.plugins() {
 		kept = append(kept, "cursors/"+name)
 	}
