@@ -45,11 +45,16 @@ func (s *skew) ahead() time.Duration {
 	return ahead
 }
 
+// createdAt is the time of a snowflake, by Discord's clock.
+func createdAt(id uint64) time.Time {
+	return time.UnixMilli(int64(id>>snowflakeTime) + discordEpoch)
+}
+
 // times says when an interaction is to be deferred, and from when on it is too
 // late for an answer. Of one that comes live the id's time only hastens the
 // deferral: Discord would not have sent it if it were too old.
 func (s *skew) times(id uint64, received time.Time, replayed bool, now time.Time) (due, until time.Time) {
-	delay := received.Sub(time.UnixMilli(int64(id>>snowflakeTime) + discordEpoch))
+	delay := received.Sub(createdAt(id))
 	if !replayed {
 		s.see(delay, now)
 	}

@@ -170,8 +170,8 @@ func (n *Interactions) Status() InteractionStatus {
 // get: it is too old.
 func (n *Interactions) open(a *arrival) bool {
 	id := a.snowflake()
-	if id == 0 || a.Token == "" {
-		return true // whoever takes it sees it as it is
+	if id == 0 || a.Token == "" || !a.replayed && a.received.Sub(createdAt(id)) > tokenLife {
+		return true // nobody can answer it: whoever takes it sees it as it is
 	}
 	now := time.Now()
 	n.mu.Lock()

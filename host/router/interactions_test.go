@@ -464,6 +464,20 @@ func TestKilledBeforeTheDeferral(t *testing.T) {
 	})
 }
 
+// TestOlderThanItsToken: an interaction that comes live and that nobody can answer,
+// as one that was recorded, is handed as it is, and left alone.
+func TestOlderThanItsToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		if e := w.come(2, "plain", time.Hour, nil); e == nil || !w.interactions.Hand(e) {
+			t.Error("it is not delivered")
+		}
+		w.come(2, "gone", time.Hour, nil)
+		time.Sleep(time.Minute)
+		w.wantSeen(nil)
+	})
+}
+
 // TestAWrongClock: interactions are not too old because the machine's clock is
 // ahead, and none is lost for it; after a few the deferral is in time, too.
 func TestAWrongClock(t *testing.T) {
