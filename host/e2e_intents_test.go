@@ -54,7 +54,7 @@ func TestDeniedIntents(t *testing.T) {
 	if refused == 0 {
 		t.Errorf("nothing refused: %+v", report)
 	}
-	if s := sim.Sessions(); len(s) != 1 || s[0].Intents != 1 {
+	if s := sim.Sessions(); len(s) != 1 || s[0].Intents != 1|1<<3 {
 		t.Errorf("sessions %+v", s)
 	}
 	h.stop()

@@ -110,13 +110,13 @@ type REST struct {
 	// within the last ten minutes.
 	Invalid uint64 `json:"invalid"`
 	Queued  int    `json:"queued"`
-	// InvalidLimit is the number of Invalid at which Discord bans.
-	InvalidLimit int `json:"invalid_limit"`
+	// InvalidLimit is the number of Invalid at which Discord bans; 0 before the gate is open.
+	InvalidLimit int `json:"invalid_limit,omitempty"`
 	// Standing says what all callers together may still do: good; repeats stopped (what
 	// Discord has refused is not sent again); writes stopped (only interactions, and reads
 	// that were not refused, go on); stopped.
-	Standing string   `json:"standing"`
-	Callers  []Caller `json:"callers"`
+	Standing string   `json:"standing,omitempty"`
+	Callers  []Caller `json:"callers,omitempty"`
 	// PausedUntil is when requests go on, zero if they do; Banned says that it is
 	// Cloudflare who makes them wait.
 	PausedUntil time.Time `json:"paused_until,omitzero"`

@@ -352,7 +352,7 @@ func TestAChangeIsSeenIfDiscordSeesOne(t *testing.T) {
 			}
 		}
 	}
-	if changed < 100 || same < 100 {
+	if least := 20 * rounds(2, 20); changed < least || same < least {
 		t.Errorf("%d changed and %d the same: the test compares too little", changed, same)
 	}
 }
