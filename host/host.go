@@ -216,6 +216,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error
 	sessions := newSessionSets(events, r.calls, cmp.Or(h.config.HandoverSkew, gateway.HandoverSkew), h.log.Named("gateway"))
 	sessions.patience = min(sessions.patience, h.config.Settings.DrainTimeout/2) // plugins want some of it
 	sessions.routed = routed
+	sessions.renewed = r.guilds.cache.Renewed
 	first, budget, err := h.firstSessions(r, sessions)
 	if err != nil {
 		return err

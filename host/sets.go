@@ -40,6 +40,9 @@ type sessionSets struct {
 	routed <-chan struct{} // closed when the router has ended
 	urgent chan struct{}   // more shards are needed; capacity 1
 	skew   time.Duration   // see gateway.HandoverSkew
+	// renewed is called, in the router's goroutine, when another set delivers from now
+	// on; expects tells which guilds that has not introduced yet.
+	renewed func(expects func(guild uint64) bool)
 	// patience is how long a host that stops waits for sessions that have just taken over.
 	patience time.Duration
 
@@ -69,7 +72,8 @@ func newSessionSets(events chan gateway.Event, calls *gatewayCalls, skew time.Du
 	return &sessionSets{
 		events: events, calls: calls, skew: skew, patience: 2 * skew, log: log, urgent: make(chan struct{}, 1),
 		changed: make(chan struct{}), sets: make(map[int]*sessionSet),
-		due: make(chan struct{}, 1), broken: make(chan error, 1), marks: make(chan mark, 1),
+		renewed: func(func(uint64) bool) {},
+		due:     make(chan struct{}, 1), broken: make(chan error, 1), marks: make(chan mark, 1),
 	}
 }
 

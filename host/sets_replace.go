@@ -141,6 +141,7 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 			s.heard = next.number
 			missed := s.handover.Switch(func(event string) bool { return router.Brings(old, event) })
 			rest = len(missed)
+			s.renewed(s.handover.Expects)
 			for n := range missed {
 				// That they came is known since then; their numbers may be those of a session that is gone.
 				missed[n].Set = missedSet

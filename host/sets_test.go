@@ -2,12 +2,14 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/holdfast-bot/holdfast/cache"
 	"github.com/holdfast-bot/holdfast/host/gateway"
 	"github.com/holdfast-bot/holdfast/host/router"
 	"github.com/holdfast-bot/holdfast/host/state"
@@ -166,5 +168,38 @@ func TestStopWhileSessionsAreAsked(t *testing.T) {
 	stop()
 	if err := s.sync(running, old, 1); !errors.Is(err, errHostStops) {
 		t.Errorf("at the stop: %v, want %v", err, errHostStops)
+	}
+}
+
+// TestSwitchRenewsTheCache: an old session begins anew just before the switch. What is
+// awaited of it comes no more, but for guilds that the new session has not introduced.
+func TestSwitchRenewsTheCache(t *testing.T) {
+	s, old, next := twoSets(t, time.Hour)
+	load := func(context.Context, uint64, cache.Part) (json.RawMessage, error) { return nil, errors.New("no") }
+	guilds, err := cache.New(cache.Options{Self: 1, Load: load})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guilds.Close()
+	s.renewed = guilds.Renewed
+	apply := func(name string, guild uint64, data string) { guilds.Apply(name, guild, []byte(data)) }
+	const ready = `{"session_id":"s","guilds":[{"id":"5","unavailable":true},{"id":"6","unavailable":true}]}`
+	hear := func(set *sessionSet, name string, guild uint64, data string) {
+		s.events <- gateway.Event{Set: set.number, Seq: 1, Name: name, Guild: guild, Received: heardAt(eventReady), Data: []byte(data)}
+	}
+	hear(old, eventReady, 0, ready)
+	bringUpMuted(t, s, next)
+	hear(next, eventReady, 0, ready)
+	hear(next, "GUILD_CREATE", 5, `{"id":"5"}`)
+	hear(old, eventReady, 0, ready)
+	apply(eventReady, 0, ready) // as the router does with what is delivered
+	if n := guilds.Status().Awaited; n != 2 {
+		t.Fatalf("%d guilds awaited", n)
+	}
+	if err := s.switchTo(next); err != nil {
+		t.Fatal(err)
+	}
+	if n := guilds.Status().Awaited; n != 1 {
+		t.Errorf("%d guilds awaited after the switch, want the one that is to come", n)
 	}
 }

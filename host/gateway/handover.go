@@ -99,6 +99,7 @@ func (h *Handover) Old(e *Event) (deliver bool, err error) {
 func (h *Handover) New(e *Event) (deliver bool, err error) {
 	switch {
 	case e.Name == nameReady && h.switched:
+		h.forgetBefore(e) // its GUILD_CREATEs are news
 		return true, nil
 	case e.Name == nameReady:
 		return false, h.begin(e)
@@ -125,8 +126,7 @@ func (h *Handover) New(e *Event) (deliver bool, err error) {
 	return false, nil
 }
 
-// begin takes the READY of a new session: the guilds that it names come next. What
-// the old set has shown before the IDENTIFY the new session never will.
+// begin takes the READY of a new session: the guilds that it names come next.
 func (h *Handover) begin(e *Event) error {
 	var d struct {
 		Guilds []struct {
@@ -142,15 +142,32 @@ func (h *Handover) begin(e *Event) error {
 			guilds[id] = true
 		}
 	}
-	for _, l := range h.lanes {
-		if l.shard == e.Shard {
-			h.forget(l, e.Received.Add(-e.Took))
-		}
-	}
+	h.forgetBefore(e)
 	h.expected[e.Shard] = guilds
 	h.ready[e.Shard] = true
 	h.readied, h.begun = e.Received, e.Received
 	return nil
+}
+
+// forgetBefore drops what the old set has shown before the IDENTIFY of a new session
+// that is ready: it never will.
+func (h *Handover) forgetBefore(ready *Event) {
+	for _, l := range h.lanes {
+		if l.shard == ready.Shard {
+			h.forget(l, ready.Received.Add(-ready.Took))
+		}
+	}
+}
+
+// Expects says whether a new session has named a guild in its READY and not
+// introduced it yet.
+func (h *Handover) Expects(guild uint64) bool {
+	for _, expected := range h.expected {
+		if expected[guild] {
+			return true
+		}
+	}
+	return false
 }
 
 // introduced says whether this is the GUILD_CREATE of a guild that READY named.
