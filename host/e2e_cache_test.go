@@ -60,7 +60,7 @@ func seedOf(t testing.TB) uint64 {
 func TestGuildsAreTrue(t *testing.T) {
 	t.Parallel() // most of its time is waiting
 	const shards = 2
-	acts, rate, reidentifies := size(1500, 12_000), 250.0, size(2, 6)
+	acts, rate, reidentifies := size(800, 12_000), 250.0, size(2, 6)
 	guilds := size(40, 100)
 	if raceDetector {
 		acts, rate = size(1000, 4000), 100 // all of it has two processors, or less

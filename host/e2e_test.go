@@ -55,7 +55,11 @@ func TestMain(m *testing.M) {
 	// Tests that mostly wait run beside each other, whatever the number of processors;
 	// a flag on the command line still wins.
 	if f := flag.Lookup("test.parallel"); f != nil {
-		_ = f.Value.Set(strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
+		beside := 6
+		if full() || raceDetector { // they have more to do
+			beside = 4
+		}
+		_ = f.Value.Set(strconv.Itoa(max(beside, runtime.GOMAXPROCS(0))))
 	}
 	code := m.Run()
 	if built.dir != "" {
