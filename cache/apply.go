@@ -35,10 +35,14 @@ func (c *Cache) Apply(name string, guild uint64, data []byte) (version uint64) {
 
 // concerns reports whether an event may change what is kept.
 func (c *Cache) concerns(name string, data []byte) bool {
-	if _, changes := touches(name); changes && (!ofOneMember(name) || c.mayBeMe(data)) {
-		return true
-	}
-	return c.people != 0 && c.people.concerns(name)
+	return c.concernsParts(name, data) || c.people.concerns(name)
+}
+
+// concernsParts is concerns without people: of members only the bot's own is a
+// part, others' events come in masses.
+func (c *Cache) concernsParts(name string, data []byte) bool {
+	_, changes := touches(name)
+	return changes && (!ofOneMember(name) || c.mayBeMe(data))
 }
 
 // world is a guild with nothing in it yet.
@@ -64,7 +68,7 @@ func (c *Cache) change(guild uint64, ev event) (version uint64) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	l := sh.loads[guild]
-	_, changes := touches(ev.name)
+	changes := c.concernsParts(ev.name, ev.data)
 	if l != nil && changes {
 		l.remember(ev) // for the parts that are on their way
 	}

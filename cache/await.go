@@ -48,11 +48,7 @@ func (c *Cache) expect(guild uint64) {
 		l.remember(event{"GUILD_DELETE", with([]byte(`{"unavailable":true}`), "id", quoted(guild))})
 		l.people = nil
 	}
-	for who, a := range sh.asks {
-		if who.guild == guild {
-			c.part(sh, a)
-		}
-	}
+	c.partAll(sh, guild)
 	if e := c.find(sh, guild); e != nil {
 		h := *e.held.Load()
 		h.down, e.failed = true, false
@@ -163,8 +159,12 @@ func (c *Cache) endWaits(sh *shard) {
 	for guild := range sh.waits {
 		sh.answer(guild, nil, &MissingError{Guild: guild, Reason: Closed})
 	}
-	for _, a := range sh.asks {
-		a.cancel()
+	for _, guild := range sh.asks {
+		for _, of := range guild {
+			for _, a := range of {
+				a.cancel()
+			}
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ type shard struct {
 	records records
 	awaited map[uint64]struct{} // guilds whose GUILD_CREATE is to come
 	waits   map[uint64]*load    // for those of them that somebody wants
-	asks    map[whose]*asking
+	asks    map[uint64]asks     // by guild
 }
 
 // identity is the bot's user id, as a number and as it stands in JSON.

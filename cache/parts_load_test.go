@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // numbered is a guild whose parts each carry a number that only grows.
@@ -128,4 +130,33 @@ func TestPartsUnderLoad(t *testing.T) {
 		t.Errorf("%d reads, %d without a guild: %+v", got.Load(), missed.Load(), st)
 	}
 	t.Logf("%d reads, %d without a guild: %+v", got.Load(), missed.Load(), st)
+}
+
+// TestOthersEventsDoNotFillALoad: what a load remembers is bounded, and a raid
+// that is cleaned up brings more than that.
+func TestOthersEventsDoNotFillALoad(t *testing.T) {
+	for name, people := range map[string]People{"nobody is kept": 0, "voice states": VoiceStates, "everything": everything} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newFake(1, 7)
+				c := newTestCache(t, Options{Self: 900, People: people, Load: func(ctx context.Context, guild uint64, p Part) (json.RawMessage, error) {
+					time.Sleep(time.Second)
+					return d.load(ctx, guild, p)
+				}})
+				defer c.Close()
+				var all sync.WaitGroup
+				all.Go(func() {
+					if _, err := c.Guild(t.Context(), 7, AllParts, Read); err != nil {
+						t.Error(err)
+					}
+				})
+				time.Sleep(time.Second / 2)
+				for n := range maxMeantime + 1 {
+					c.Apply("GUILD_MEMBER_UPDATE", 7, fmt.Appendf(nil, `{"guild_id":"7","user":{"id":"%d"},"roles":[]}`, 100_000+n))
+					c.Apply("GUILD_MEMBER_REMOVE", 7, fmt.Appendf(nil, `{"guild_id":"7","user":{"id":"%d"}}`, 100_000+n))
+				}
+				all.Wait()
+			})
+		})
+	}
 }

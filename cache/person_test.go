@@ -90,7 +90,7 @@ func TestMember(t *testing.T) {
 						}
 					}
 				}()
-				m, err := c.Member(t.Context(), 7, 5, a.ask)
+				m, err := c.Member(t.Context(), "reader", 7, 5, a.ask)
 				if string(m) != tc.want {
 					t.Fatalf("got %s, %v, want %s", m, err, tc.want)
 				}
@@ -102,7 +102,7 @@ func TestMember(t *testing.T) {
 					t.Error("no error")
 				}
 				again := &asked{answer: `{"user":{"id":"5"},"nick":"asked again"}`}
-				m, err = c.Member(t.Context(), 7, 5, again.ask)
+				m, err = c.Member(t.Context(), "reader", 7, 5, again.ask)
 				if kept := again.calls.Load() == 0; kept != tc.kept || kept && string(m) != tc.want || err != nil {
 					t.Errorf("then %s, %v, kept %v", m, err, kept)
 				}
@@ -131,7 +131,7 @@ func TestMemberIsAskedForOnceByAll(t *testing.T) {
 		var all sync.WaitGroup
 		for range 200 {
 			all.Go(func() {
-				_, err := c.Member(t.Context(), 7, 5, a.ask)
+				_, err := c.Member(t.Context(), "reader", 7, 5, a.ask)
 				var refused *LoadError
 				if !errors.As(err, &refused) || refused.Status != http.StatusForbidden {
 					t.Error(err)
@@ -142,7 +142,7 @@ func TestMemberIsAskedForOnceByAll(t *testing.T) {
 		a.err = nil
 		for range 200 {
 			all.Go(func() {
-				if m, err := c.Member(t.Context(), 7, 5, a.ask); err != nil || string(m) != somebody {
+				if m, err := c.Member(t.Context(), "reader", 7, 5, a.ask); err != nil || string(m) != somebody {
 					t.Error(string(m), err)
 				}
 			})
@@ -162,10 +162,10 @@ func TestMemberAskedForBeforeTheSession(t *testing.T) {
 		defer c.Close()
 		before, after := &asked{answer: `{"user":{"id":"5"},"nick":"old"}`}, &asked{answer: somebody}
 		var all sync.WaitGroup
-		all.Go(func() { _, _ = c.Member(t.Context(), 7, 5, before.ask) })
+		all.Go(func() { _, _ = c.Member(t.Context(), "reader", 7, 5, before.ask) })
 		time.Sleep(time.Second / 2)
 		c.Apply("READY", 0, readyWith(0, 1, 7))
-		if m, err := c.Member(t.Context(), 7, 5, after.ask); err != nil || string(m) != somebody {
+		if m, err := c.Member(t.Context(), "reader", 7, 5, after.ask); err != nil || string(m) != somebody {
 			t.Errorf("got %s, %v", m, err)
 		}
 		all.Wait()
@@ -183,12 +183,12 @@ func TestMemberWithoutWaiters(t *testing.T) {
 		defer cancel()
 		var all sync.WaitGroup
 		all.Go(func() {
-			if _, err := c.Member(short, 7, 5, a.ask); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := c.Member(short, "reader", 7, 5, a.ask); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("whose time is up: %v", err)
 			}
 		})
 		all.Go(func() {
-			if _, err := c.Member(t.Context(), 7, 5, a.ask); err != nil {
+			if _, err := c.Member(t.Context(), "reader", 7, 5, a.ask); err != nil {
 				t.Errorf("who waits on: %v", err)
 			}
 		})
@@ -198,13 +198,13 @@ func TestMemberWithoutWaiters(t *testing.T) {
 		}
 		short, cancel = context.WithTimeout(t.Context(), time.Second/2)
 		defer cancel()
-		_, _ = c.Member(short, 7, 5, a.ask)
+		_, _ = c.Member(short, "reader", 7, 5, a.ask)
 		synctest.Wait()
 		if a.ended.Load() != 1 || c.asking.Load() != 0 {
 			t.Errorf("%d ended when nobody waited, %d under way", a.ended.Load(), c.asking.Load())
 		}
 		all.Go(func() {
-			_, err := c.Member(t.Context(), 7, 5, a.ask)
+			_, err := c.Member(t.Context(), "reader", 7, 5, a.ask)
 			if reasonOf(t, err) != Closed {
 				t.Errorf("when the cache closes: %v", err)
 			}
@@ -212,7 +212,7 @@ func TestMemberWithoutWaiters(t *testing.T) {
 		synctest.Wait()
 		c.Close()
 		all.Wait()
-		if _, err := c.Member(t.Context(), 7, 5, a.ask); reasonOf(t, err) != Closed {
+		if _, err := c.Member(t.Context(), "reader", 7, 5, a.ask); reasonOf(t, err) != Closed {
 			t.Errorf("after Close: %v", err)
 		}
 	})
@@ -223,11 +223,11 @@ func TestOwnMemberIsNotAskedFor(t *testing.T) {
 	c := newTestCache(t, Options{Load: d.load, Self: 900})
 	defer c.Close()
 	a := &asked{answer: `{"user":{"id":"900"},"nick":"asked"}`}
-	if m, err := c.Member(t.Context(), 7, 900, a.ask); err != nil || string(m) != a.answer {
+	if m, err := c.Member(t.Context(), "reader", 7, 900, a.ask); err != nil || string(m) != a.answer {
 		t.Errorf("of a guild that is not loaded: %s, %v", m, err)
 	}
 	s := mustLoad(t, c, 7)
-	if m, err := c.Member(t.Context(), 7, 900, a.ask); err != nil || string(m) != string(s.Part(PartMember)) || a.calls.Load() != 1 {
+	if m, err := c.Member(t.Context(), "reader", 7, 900, a.ask); err != nil || string(m) != string(s.Part(PartMember)) || a.calls.Load() != 1 {
 		t.Errorf("of a loaded guild: %s, %v", m, err)
 	}
 }

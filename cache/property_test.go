@@ -144,7 +144,7 @@ func (p *play) step() {
 	case 10: // somebody starts to read, and does not wait
 		go p.c.Guild(p.t.Context(), id, anyParts(p.rnd), Event)
 		if user := p.anyone(id); user != "" {
-			go p.c.Member(p.t.Context(), id, mustID(user), p.ask(id, user))
+			go p.c.Member(p.t.Context(), "reader", id, mustID(user), p.ask(id, user))
 		}
 		time.Sleep(time.Duration(p.rnd.IntN(60)) * time.Millisecond)
 	case 11:
@@ -318,8 +318,14 @@ func (p *play) readPerson(id uint64) {
 		}
 	}
 	applied := p.seen[id]
-	m, err := p.c.Member(p.t.Context(), id, mustID(user), p.ask(id, user))
+	ctx, cancel := context.WithTimeout(p.t.Context(), 2*time.Second)
+	defer cancel()
+	m, err := p.c.Member(ctx, "reader", id, mustID(user), p.ask(id, user))
 	p.reads["member"]++
+	var missing *MissingError
+	if (errors.Is(err, context.DeadlineExceeded) || errors.As(err, &missing) && missing.Reason == Removed) && p.mayMiss(id) {
+		return
+	}
 	var refused *LoadError
 	if err != nil && (!errors.As(err, &refused) || refused.Status != http.StatusNotFound) {
 		p.t.Fatal(err)

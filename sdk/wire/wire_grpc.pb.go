@@ -368,8 +368,8 @@ type HostClient interface {
 	// Discord or the guard refuses is an answer too: GuildResponse.missing.
 	Guild(ctx context.Context, in *GuildRequest, opts ...grpc.CallOption) (*GuildResponse, error)
 	// Member reads one member of a guild: the bot's own, and those that the host
-	// keeps, from the cache, any other by one request to Discord, shared by all who
-	// ask at that moment. What Discord refuses is an answer too.
+	// keeps, from the cache, any other by one request to Discord, shared by all calls of
+	// this plugin at that moment. What Discord refuses is an answer too.
 	Member(ctx context.Context, in *MemberRequest, opts ...grpc.CallOption) (*MemberResponse, error)
 	// Presence sets what users see of the bot. The host keeps it for sessions that
 	// begin later; the answer does not wait for Discord.
@@ -482,8 +482,8 @@ type HostServer interface {
 	// Discord or the guard refuses is an answer too: GuildResponse.missing.
 	Guild(context.Context, *GuildRequest) (*GuildResponse, error)
 	// Member reads one member of a guild: the bot's own, and those that the host
-	// keeps, from the cache, any other by one request to Discord, shared by all who
-	// ask at that moment. What Discord refuses is an answer too.
+	// keeps, from the cache, any other by one request to Discord, shared by all calls of
+	// this plugin at that moment. What Discord refuses is an answer too.
 	Member(context.Context, *MemberRequest) (*MemberResponse, error)
 	// Presence sets what users see of the bot. The host keeps it for sessions that
 	// begin later; the answer does not wait for Discord.
