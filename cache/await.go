@@ -101,12 +101,14 @@ func (sh *shard) await(guild uint64) {
 }
 
 // awaits reports whether who wants the guild is to wait for its GUILD_CREATE; the
-// caller holds the lock. Who has waited in vain is told so for a while.
-func (sh *shard) awaits(guild uint64) bool {
+// caller holds the lock. Who has waited in vain is told so for a while. A caller
+// that looks at the record, too, looks at both at one moment: else it begins a load
+// beside the wait.
+func (sh *shard) awaits(guild uint64, now time.Time) bool {
 	if _, awaited := sh.awaited[guild]; !awaited {
 		return false
 	}
-	_, holds := sh.records.look(guild, time.Now())
+	_, holds := sh.records.look(guild, now)
 	return !holds
 }
 
@@ -137,13 +139,16 @@ func (c *Cache) await(sh *shard, guild uint64) *load {
 }
 
 // answer ends the wait for a guild, if somebody waits; the caller holds the lock.
+// With neither a snapshot nor an error, who waits looks again.
 func (sh *shard) answer(guild uint64, s *Snapshot, err error) {
 	l := sh.waits[guild]
 	if l == nil {
 		return
 	}
 	l.timer.Stop()
-	l.snapshot, l.err = s, err
+	if l.snapshot, l.err = s, err; s == nil && err == nil {
+		l.err, l.again = &MissingError{Guild: guild, Reason: Outage}, true
+	}
 	close(l.done)
 	if delete(sh.waits, guild); len(sh.waits) == 0 {
 		sh.waits = nil // a map does not shrink

@@ -309,3 +309,31 @@ func TestAwaitedIDsCostLittle(t *testing.T) {
 		t.Errorf("%.1f bytes for each guild that has come, %+v", (heap()-before)/guilds, st)
 	}
 }
+
+// TestWaitBesideALoad: a GUILD_CREATE that goes to a load gives who waits for it
+// beside the load what the load brings.
+func TestWaitBesideALoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFake(1, 7)
+		c := newTestCache(t, Options{Self: 900, Load: d.load})
+		defer c.Close()
+		c.Apply("READY", 0, readyWith(0, 1, 7))
+		read := outcomes(c, 7, 3)
+		_, pending, err := c.Want(t.Context(), 7, AllParts, Event)
+		if err != nil || pending == nil {
+			t.Fatalf("wanted: %v, %v", pending, err)
+		}
+		synctest.Wait()
+		sh := c.shard(7)
+		sh.mu.Lock()
+		ticket, _, _ := c.guard.admit(Read)
+		l := c.start(t.Context(), sh, 7, AllParts, ticket)
+		sh.mu.Unlock()
+		c.Apply("GUILD_CREATE", 7, toJSON(d.guilds[7].create()))
+		<-pending
+		<-l.done
+		if got := read(); len(got) != 1 || got["version 1"] != 3 || c.Status().Loads != 1 {
+			t.Errorf("readers got %v, status %+v", got, c.Status())
+		}
+	})
+}

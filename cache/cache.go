@@ -213,10 +213,11 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 	sh := c.shard(guild)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now := time.Now()
 	var have Parts
 	if e := c.find(sh, guild); e != nil {
 		h := e.held.Load()
-		if h.answers(want) && (!h.down || !sh.awaits(guild)) {
+		if h.answers(want) && (!h.down || !sh.awaits(guild, now)) {
 			s, err := c.hit(e, h)
 			return s, nil, err
 		}
@@ -224,7 +225,7 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 		have = h.Parts()
 	}
 	c.counts.misses.Add(1)
-	if sh.awaits(guild) && !c.closed.Load() {
+	if sh.awaits(guild, now) && !c.closed.Load() {
 		return nil, c.await(sh, guild), nil
 	}
 	for l := sh.loads[guild]; l != nil; l = l.next {
@@ -237,7 +238,7 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 	}
 	err := error(&MissingError{Guild: guild, Reason: Closed})
 	if !c.closed.Load() {
-		if rec, holds := sh.records.look(guild, time.Now()); holds {
+		if rec, holds := sh.records.look(guild, now); holds {
 			err = refusal(guild, rec)
 		} else if t, r, until := c.guard.admit(why); t.admitted {
 			if sh.loads[guild] == nil {
