@@ -35,6 +35,23 @@ func (c *Cache) ready(data []byte) {
 	c.drop(field(data, "shard"), listed)
 }
 
+// Resumed tells the guilds of a session that goes on from before the start: no
+// READY lists them. Call it before Apply is told the session's events. For some
+// GUILD_CREATE is still to come, when the start was in the middle of them or in an
+// outage, and that does not mean that the bot has joined; for most it will not, so
+// nobody waits for it.
+func (c *Cache) Resumed(guilds []uint64) {
+	for _, guild := range guilds {
+		sh := c.shard(guild)
+		sh.mu.Lock()
+		if sh.resumed == nil {
+			sh.resumed = make(map[uint64]struct{})
+		}
+		sh.resumed[guild] = struct{}{}
+		sh.mu.Unlock()
+	}
+}
+
 // expect has a guild be awaited.
 func (c *Cache) expect(guild uint64) {
 	sh := c.shard(guild)
@@ -77,8 +94,10 @@ func (c *Cache) drop(shard []byte, listed map[uint64]struct{}) {
 	for i := range c.shards {
 		sh := &c.shards[i]
 		sh.mu.Lock()
-		for guild := range sh.awaited {
-			known = append(known, guild)
+		for _, more := range [...]map[uint64]struct{}{sh.awaited, sh.resumed} {
+			for guild := range more {
+				known = append(known, guild)
+			}
 		}
 		for guild := range sh.loads {
 			known = append(known, guild)
@@ -98,6 +117,14 @@ func (sh *shard) await(guild uint64) {
 		sh.awaited = make(map[uint64]struct{})
 	}
 	sh.awaited[guild] = struct{}{}
+}
+
+// had reports whether a guild is one that the bot was in before its GUILD_CREATE;
+// the caller holds the lock.
+func (sh *shard) had(guild uint64) bool {
+	_, awaited := sh.awaited[guild]
+	_, resumed := sh.resumed[guild]
+	return awaited || resumed
 }
 
 // awaits reports whether who wants the guild is to wait for its GUILD_CREATE; the
@@ -160,6 +187,9 @@ func (sh *shard) settle(guild uint64, s *Snapshot, err error) {
 	if delete(sh.awaited, guild); len(sh.awaited) == 0 {
 		sh.awaited = nil
 	}
+	if delete(sh.resumed, guild); len(sh.resumed) == 0 {
+		sh.resumed = nil
+	}
 	sh.answer(guild, s, err)
 }
 
@@ -195,7 +225,7 @@ func (c *Cache) created(sh *shard, guild uint64, under *load, ev event) {
 		return
 	}
 	l := sh.waits[guild]
-	if _, awaited := sh.awaited[guild]; awaited && l == nil && (c.warm == nil || !c.warm(guild)) {
+	if sh.had(guild) && l == nil && (c.warm == nil || !c.warm(guild)) {
 		sh.settle(guild, nil, nil)
 		return
 	}

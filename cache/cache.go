@@ -21,9 +21,9 @@ type Options struct {
 	Guard   GuardOptions
 	Keep    Keep   // which fields are kept; all
 	People  People // what is kept of others than the bot itself; nothing
-	// Warm is asked whether a guild that READY has listed is to be kept when its
-	// GUILD_CREATE comes although nobody waits for it; nil: none is. It must be
-	// quick and not call the cache.
+	// Warm is asked whether a guild that READY has listed, or Resumed told, is to be
+	// kept when its GUILD_CREATE comes although nobody waits for it; nil: none is. It
+	// must be quick and not call the cache.
 	Warm func(guild uint64) bool
 	Log  hclog.Logger // none
 }
@@ -62,6 +62,7 @@ type shard struct {
 	overlay map[uint64]*entry
 	records records
 	awaited map[uint64]struct{} // guilds whose GUILD_CREATE is to come
+	resumed map[uint64]struct{} // guilds of sessions from before the start; it may still come
 	waits   map[uint64]*load    // for those of them that somebody wants
 	asks    map[whose]*asking
 }
