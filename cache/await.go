@@ -35,6 +35,23 @@ func (c *Cache) ready(data []byte) {
 	c.drop(field(data, "shard"), listed)
 }
 
+// Resumed tells the guilds of a session that goes on from before the start: no
+// READY lists them. Call it before Apply is told the session's events. For some
+// GUILD_CREATE is still to come, when the start was in the middle of them or in an
+// outage, and that does not mean that the bot has joined; for most it will not, so
+// nobody waits for it.
+func (c *Cache) Resumed(guilds []uint64) {
+	for _, guild := range guilds {
+		sh := c.shard(guild)
+		sh.mu.Lock()
+		if sh.resumed == nil {
+			sh.resumed = make(map[uint64]struct{})
+		}
+		sh.resumed[guild] = struct{}{}
+		sh.mu.Unlock()
+	}
+}
+
 // expect has a guild be awaited.
 func (c *Cache) expect(guild uint64) {
 	sh := c.shard(guild)
@@ -73,8 +90,10 @@ func (c *Cache) drop(shard []byte, listed map[uint64]struct{}) {
 	for i := range c.shards {
 		sh := &c.shards[i]
 		sh.mu.Lock()
-		for guild := range sh.awaited {
-			known = append(known, guild)
+		for _, more := range [...]map[uint64]struct{}{sh.awaited, sh.resumed} {
+			for guild := range more {
+				known = append(known, guild)
+			}
 		}
 		for guild := range sh.loads {
 			known = append(known, guild)
@@ -96,13 +115,23 @@ func (sh *shard) await(guild uint64) {
 	sh.awaited[guild] = struct{}{}
 }
 
+// had reports whether a guild is one that the bot was in before its GUILD_CREATE;
+// the caller holds the lock.
+func (sh *shard) had(guild uint64) bool {
+	_, awaited := sh.awaited[guild]
+	_, resumed := sh.resumed[guild]
+	return awaited || resumed
+}
+
 // awaits reports whether who wants the guild is to wait for its GUILD_CREATE; the
-// caller holds the lock. Who has waited in vain is told so for a while.
-func (sh *shard) awaits(guild uint64) bool {
+// caller holds the lock. Who has waited in vain is told so for a while. A caller
+// that looks at the record, too, looks at both at one moment: else it begins a load
+// beside the wait.
+func (sh *shard) awaits(guild uint64, now time.Time) bool {
 	if _, awaited := sh.awaited[guild]; !awaited {
 		return false
 	}
-	_, holds := sh.records.look(guild, time.Now())
+	_, holds := sh.records.look(guild, now)
 	return !holds
 }
 
@@ -133,13 +162,16 @@ func (c *Cache) await(sh *shard, guild uint64) *load {
 }
 
 // answer ends the wait for a guild, if somebody waits; the caller holds the lock.
+// With neither a snapshot nor an error, who waits looks again.
 func (sh *shard) answer(guild uint64, s *Snapshot, err error) {
 	l := sh.waits[guild]
 	if l == nil {
 		return
 	}
 	l.timer.Stop()
-	l.snapshot, l.err = s, err
+	if l.snapshot, l.err = s, err; s == nil && err == nil {
+		l.err, l.again = &MissingError{Guild: guild, Reason: Outage}, true
+	}
 	close(l.done)
 	if delete(sh.waits, guild); len(sh.waits) == 0 {
 		sh.waits = nil // a map does not shrink
@@ -150,6 +182,9 @@ func (sh *shard) answer(guild uint64, s *Snapshot, err error) {
 func (sh *shard) settle(guild uint64, s *Snapshot, err error) {
 	if delete(sh.awaited, guild); len(sh.awaited) == 0 {
 		sh.awaited = nil
+	}
+	if delete(sh.resumed, guild); len(sh.resumed) == 0 {
+		sh.resumed = nil
 	}
 	sh.answer(guild, s, err)
 }
@@ -190,7 +225,7 @@ func (c *Cache) created(sh *shard, guild uint64, under *load, ev event) {
 		return
 	}
 	l := sh.waits[guild]
-	if _, awaited := sh.awaited[guild]; awaited && l == nil && (c.warm == nil || !c.warm(guild)) {
+	if sh.had(guild) && l == nil && (c.warm == nil || !c.warm(guild)) {
 		sh.settle(guild, nil, nil)
 		return
 	}

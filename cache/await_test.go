@@ -309,3 +309,82 @@ func TestAwaitedIDsCostLittle(t *testing.T) {
 		t.Errorf("%.1f bytes for each guild that has come, %+v", (heap()-before)/guilds, st)
 	}
 }
+
+// TestWaitBesideALoad: a GUILD_CREATE that goes to a load gives who waits for it
+// beside the load what the load brings.
+func TestWaitBesideALoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFake(1, 7)
+		c := newTestCache(t, Options{Self: 900, Load: d.load})
+		defer c.Close()
+		c.Apply("READY", 0, readyWith(0, 1, 7))
+		read := outcomes(c, 7, 3)
+		_, pending, err := c.Want(t.Context(), 7, AllParts, Event)
+		if err != nil || pending == nil {
+			t.Fatalf("wanted: %v, %v", pending, err)
+		}
+		synctest.Wait()
+		sh := c.shard(7)
+		sh.mu.Lock()
+		ticket, _, _ := c.guard.admit(Read)
+		l := c.start(t.Context(), sh, 7, AllParts, ticket)
+		sh.mu.Unlock()
+		c.Apply("GUILD_CREATE", 7, toJSON(d.guilds[7].create()))
+		<-pending
+		<-l.done
+		if got := read(); len(got) != 1 || got["version 1"] != 3 || c.Status().Loads != 1 {
+			t.Errorf("readers got %v, status %+v", got, c.Status())
+		}
+	})
+}
+
+// TestResumedGuilds: after a start that resumes, what comes of guilds that the bot
+// was in before is kept only if it is warm or there already, and nobody waits for what will
+// not come.
+func TestResumedGuilds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const cold, warm, out, left, read, later, asked = 1, 2, 3, 4, 5, 6, 7
+		d := newFake(1, cold, warm, out, left, read, later, asked)
+		c := newTestCache(t, Options{Self: 900, Load: d.load, Warm: func(id uint64) bool { return id == warm }})
+		defer c.Close()
+		comes := func(id uint64) { c.Apply("GUILD_CREATE", id, toJSON(d.guilds[id].create())) }
+		c.Resumed([]uint64{cold, warm, out, left, read, asked})
+		c.Apply("GUILD_DELETE", out, []byte(`{"id":"3","unavailable":true}`))
+		c.Apply("GUILD_DELETE", left, []byte(`{"id":"4"}`))
+		if mustLoad(t, c, asked); d.total() != 4 || c.Status().Awaited != 1 { // out alone
+			t.Errorf("%d requests, %+v", d.total(), c.Status())
+		}
+		for id := range d.guilds {
+			comes(id)
+		}
+		kept := c.Kept()
+		slices.Sort(kept)
+		if !slices.Equal(kept, []uint64{warm, left, later, asked}) { // left was joined anew, later for the first time
+			t.Errorf("kept %v", kept)
+		}
+		c.Apply("GUILD_DELETE", cold, []byte(`{"id":"1"}`))
+		if comes(cold); !slices.Contains(c.Kept(), cold) {
+			t.Error("a guild that the bot was in, left and joined again is not kept")
+		}
+	})
+}
+
+// TestNewSessionAfterAResume: what it does not list the bot has left.
+func TestNewSessionAfterAResume(t *testing.T) {
+	d := newFake(1, 7, 8)
+	c := newTestCache(t, Options{Self: 900, Load: d.load})
+	defer c.Close()
+	c.Resumed([]uint64{7, 8})
+	c.Apply("READY", 0, readyWith(0, 1, 8))
+	for id := range d.guilds {
+		c.Apply("GUILD_CREATE", id, toJSON(d.guilds[id].create()))
+	}
+	if kept := c.Kept(); !slices.Equal(kept, []uint64{7}) {
+		t.Errorf("kept %v, want the one that the bot has joined again", kept)
+	}
+	for i := range c.shards {
+		if c.shards[i].resumed != nil || c.shards[i].awaited != nil {
+			t.Error("a list of guilds is held that have all come")
+		}
+	}
+}

@@ -21,9 +21,9 @@ type Options struct {
 	Guard   GuardOptions
 	Keep    Keep   // which fields are kept; all
 	People  People // what is kept of others than the bot itself; nothing
-	// Warm is asked whether a guild that READY has listed is to be kept when its
-	// GUILD_CREATE comes although nobody waits for it; nil: none is. It must be
-	// quick and not call the cache.
+	// Warm is asked whether a guild that READY has listed, or Resumed told, is to be
+	// kept when its GUILD_CREATE comes although nobody waits for it; nil: none is. It
+	// must be quick and not call the cache.
 	Warm func(guild uint64) bool
 	Log  hclog.Logger // none
 }
@@ -62,6 +62,7 @@ type shard struct {
 	overlay map[uint64]*entry
 	records records
 	awaited map[uint64]struct{} // guilds whose GUILD_CREATE is to come
+	resumed map[uint64]struct{} // guilds of sessions from before the start; it may still come
 	waits   map[uint64]*load    // for those of them that somebody wants
 	asks    map[uint64]asks     // by guild
 }
@@ -213,10 +214,11 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 	sh := c.shard(guild)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now := time.Now()
 	var have Parts
 	if e := c.find(sh, guild); e != nil {
 		h := e.held.Load()
-		if h.answers(want) && (!h.down || !sh.awaits(guild)) {
+		if h.answers(want) && (!h.down || !sh.awaits(guild, now)) {
 			s, err := c.hit(e, h)
 			return s, nil, err
 		}
@@ -224,7 +226,7 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 		have = h.Parts()
 	}
 	c.counts.misses.Add(1)
-	if sh.awaits(guild) && !c.closed.Load() {
+	if sh.awaits(guild, now) && !c.closed.Load() {
 		return nil, c.await(sh, guild), nil
 	}
 	for l := sh.loads[guild]; l != nil; l = l.next {
@@ -237,7 +239,7 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 	}
 	err := error(&MissingError{Guild: guild, Reason: Closed})
 	if !c.closed.Load() {
-		if rec, holds := sh.records.look(guild, time.Now()); holds {
+		if rec, holds := sh.records.look(guild, now); holds {
 			err = refusal(guild, rec)
 		} else if t, r, until := c.guard.admit(why); t.admitted {
 			if sh.loads[guild] == nil {

@@ -25,7 +25,7 @@ func touches(name string) (over Parts, changes bool) {
 		"GUILD_SOUNDBOARD_SOUND_CREATE", "GUILD_SOUNDBOARD_SOUND_UPDATE", "GUILD_SOUNDBOARD_SOUND_DELETE",
 		"GUILD_SOUNDBOARD_SOUNDS_UPDATE", "SOUNDBOARD_SOUNDS":
 		return PartsOf(PartGuild), true
-	case "CHANNEL_CREATE", "CHANNEL_UPDATE":
+	case "CHANNEL_CREATE", "CHANNEL_UPDATE", "VOICE_CHANNEL_STATUS_UPDATE", "VOICE_CHANNEL_START_TIME_UPDATE":
 		return PartsOf(PartChannels), true
 	case "CHANNEL_DELETE":
 		return PartsOf(PartChannels, PartThreads), true
@@ -104,15 +104,8 @@ func (w *world) edit(e event) {
 		if w.Member != nil && w.own(e.data) {
 			w.Member = w.keep.ofMember(merge(w.Member, e.data, "guild_id"))
 		}
-	case "CHANNEL_CREATE", "CHANNEL_UPDATE":
-		if id := idOf(e.data); w.Channels != nil && id != 0 {
-			w.Channels = upsert(w.Channels, id, w.keep.channel.of(trim(e.data)))
-		}
-	case "CHANNEL_DELETE":
-		if id := idOf(e.data); id != 0 {
-			w.Channels = or(without(w.Channels, has("id", id)), w.Channels)
-			w.Threads = or(without(w.Threads, has("parent_id", id)), w.Threads)
-		}
+	case "CHANNEL_CREATE", "CHANNEL_UPDATE", "CHANNEL_DELETE", "VOICE_CHANNEL_STATUS_UPDATE", "VOICE_CHANNEL_START_TIME_UPDATE":
+		w.channel(e)
 	default:
 		w.counts(e)
 		if w.Threads != nil {

@@ -24,6 +24,7 @@ func FuzzApply(f *testing.F) {
 	f.Add("GUILD_UPDATE", []byte(" {\"a\" : [ 1 , {} ] , \"a\":\"\\\"}\" }\n"))
 	f.Add("CHANNEL_CREATE", []byte(`[{"id":"1"}]`))
 	f.Add("THREAD_CREATE", []byte(`{"id":"1","id":0}`))
+	f.Add("VOICE_CHANNEL_STATUS_UPDATE", []byte(`{"id":"7001","guild_id":"7","status":"x","v":[1]}`))
 	f.Add("GUILD_ROLE_CREATE", []byte(`{"role":{"id":"1"},"role":5}`))
 	lists := Keep{"guild": {"name", "stickers"}, "channel": {"topic"}, "thread": {"name"}, "role": {"name"}, "emoji": {"name"}, "member": {"nick"}, "presence": {"activities"}}
 	keep, err := newKeeps(lists)

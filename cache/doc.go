@@ -27,8 +27,10 @@
 // read, as it may be older than the session. Who wants one waits, for the timeout
 // of a load at most. Its GUILD_CREATE is kept if somebody waits, if it replaces
 // what is held, or if Options.Warm says so; else it costs next to nothing. A guild
-// in an outage is awaited likewise. A guild that comes unawaited is one that the
-// bot has joined, and is kept.
+// in an outage is awaited likewise. After a start that resumes sessions no READY
+// comes: Resumed tells their guilds. They are not awaited, as most do not come, but
+// what comes of them is kept no more than of those. Any other guild that comes
+// unawaited is one that the bot has joined, and is kept.
 //
 //	READY, GUILD_DELETE unavailable ──> awaited ─┬─ GUILD_CREATE ──────> kept, or not there
 //	                                             ├─ GUILD_DELETE ──────> removed

@@ -56,6 +56,7 @@ func (c *Cache) finished(l *load, h *held, err error, last bool) bool {
 	sh := c.shard(l.guild)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now := time.Now()
 	for _, e := range l.meantime {
 		*h, _ = h.edited(c.world(l.guild), e)
 	}
@@ -71,7 +72,7 @@ func (c *Cache) finished(l *load, h *held, err error, last bool) bool {
 		l.err = &MissingError{Guild: l.guild, Reason: Closed}
 	case h.removed:
 		l.err = c.missing(l.guild, sh.records.fail(l.guild, Removed, 0, c.guard.options), nil)
-	case h.down && sh.awaits(l.guild):
+	case h.down && sh.awaits(l.guild, now):
 		l.err = &MissingError{Guild: l.guild, Reason: Outage}
 	case h.down:
 		l.err = c.missing(l.guild, sh.records.fail(l.guild, Outage, 0, c.guard.options), nil)
@@ -89,7 +90,7 @@ func (c *Cache) finished(l *load, h *held, err error, last bool) bool {
 	case !c.take(sh, l, h, last):
 		return false
 	}
-	l.again = l.err != nil && sh.awaits(l.guild)
+	l.again = l.err != nil && sh.awaits(l.guild, now)
 	sh.ended(l)
 	return true
 }

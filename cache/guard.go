@@ -23,8 +23,8 @@ type GuardOptions struct {
 	OpenMax     time.Duration // longest time that it stays open; 5 min
 
 	// Allowed is asked before each load; false refuses it as GuardOpen. Here the
-	// ledger of invalid requests has its say. It must be quick and not call the
-	// cache. Nil allows all.
+	// ledger of invalid requests has its say. Status asks it, too. It must be quick
+	// and not call the cache. Nil allows all.
 	Allowed func() bool
 }
 
@@ -112,7 +112,7 @@ type ticket struct {
 // admit takes a token and a place in line for one load, or says why not. An
 // admitted load must end.
 func (g *guard) admit(why Cause) (t ticket, r Reason, until time.Time) {
-	if g.options.Allowed != nil && !g.options.Allowed() {
+	if !g.allowed() {
 		return ticket{}, GuardOpen, time.Time{}
 	}
 	now := time.Now()
@@ -134,6 +134,9 @@ func (g *guard) admit(why Cause) (t ticket, r Reason, until time.Time) {
 	g.running++
 	return ticket{admitted: true, probe: g.breaker.started(), wait: wait}, "", time.Time{}
 }
+
+// allowed asks the ledger; no lock is held.
+func (g *guard) allowed() bool { return g.options.Allowed == nil || g.options.Allowed() }
 
 func (g *guard) fill(now time.Time) {
 	g.tokens = min(g.tokens+now.Sub(g.filled).Seconds()*g.options.Rate, float64(g.options.Burst))

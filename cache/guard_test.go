@@ -228,6 +228,9 @@ func TestLoadsWaitForTheirTokens(t *testing.T) {
 			})
 			synctest.Wait()
 		}
+		if n := c.Status().Tokens; n < 0 {
+			t.Errorf("%v loads could begin now", n)
+		}
 		all.Wait()
 		close(took)
 		refused := int(c.Status().Missing[Refused])
@@ -297,8 +300,14 @@ func TestLedgerMayForbidLoads(t *testing.T) {
 	if reasonOf(t, err) != GuardOpen || a.calls != 0 {
 		t.Errorf("%v after %d loads", err, a.calls)
 	}
+	if s := c.Status(); s.Guard != "open" || !s.GuardUntil.IsZero() {
+		t.Errorf("the guard is %s until %v while nothing is loaded", s.Guard, s.GuardUntil)
+	}
 	allowed = true
 	mustLoad(t, c, 7)
+	if s := c.Status(); s.Guard != "closed" {
+		t.Errorf("the guard is %s", s.Guard)
+	}
 }
 
 func TestWhatIsRememberedIsBounded(t *testing.T) {

@@ -8,16 +8,17 @@ func KeepKinds() []string {
 }
 
 // alwaysKept are the fields of a kind that no keep-list drops: what events are
-// told apart by, and what permissions are made of ("Permissions", Permission
-// Overwrites and Timeouts). The user's id of members and presences is kept, too.
+// told apart by, what permissions are made of ("Permissions", Permission
+// Overwrites and Timeouts), and the flags, one of which says that the bot may not
+// see a channel. The user's id of members and presences is kept, too.
 func alwaysKept(kind string) []string {
 	switch kind {
 	case "guild":
 		return []string{"id", "owner_id", "roles"}
 	case "channel":
-		return []string{"id", "guild_id", "type", "position", "parent_id", "permission_overwrites"}
+		return []string{"id", "guild_id", "type", "flags", "position", "parent_id", "permission_overwrites"}
 	case "thread":
-		return []string{"id", "guild_id", "type", "parent_id"}
+		return []string{"id", "guild_id", "type", "flags", "parent_id"}
 	case "role":
 		return []string{"id", "permissions", "position"}
 	case "member":

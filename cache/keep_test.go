@@ -71,3 +71,20 @@ func TestKeepListsShrinkAGuild(t *testing.T) {
 		t.Errorf("kept %s, it was %s", after, guild)
 	}
 }
+
+// TestKeepListsKeepChannelsHidden: what says that the bot may not see a channel
+// is kept whatever a list says.
+func TestKeepListsKeepChannelsHidden(t *testing.T) {
+	c := newTestCache(t, Options{Self: 900, Load: newFake(1, 7).load, Keep: Keep{"channel": {"name"}, "thread": {"name"}}})
+	defer c.Close()
+	c.Apply("GUILD_CREATE", 7, []byte(`{"id":"7","roles":[],"channels":[{"id":"70","type":0,"flags":131072}],"threads":[{"id":"71","type":11,"flags":2}],"members":[]}`))
+	s := mustLoad(t, c, 7)
+	for part, want := range map[Part]string{PartChannels: "131072", PartThreads: "2"} {
+		elements(s.Part(part), func(channel []byte) bool {
+			if got := string(field(channel, "flags")); got != want {
+				t.Errorf("%s: flags %s, want %s", channel, got, want)
+			}
+			return true
+		})
+	}
+}

@@ -97,20 +97,21 @@ func (c *Cache) resume(l *load) bool {
 // outcome tells whether a load that has not begun has one already, by the load
 // before it or by an event; else it wants only what is still missing.
 func (c *Cache) outcome(sh *shard, l *load) bool {
+	now := time.Now()
 	if e := c.find(sh, l.guild); e != nil {
 		h := e.held.Load()
 		if h.answers(l.want) {
 			l.snapshot, l.err = h.answer(l.guild)
-			l.again = l.err != nil && sh.awaits(l.guild)
+			l.again = l.err != nil && sh.awaits(l.guild, now)
 			return true
 		}
 		l.want &^= h.Parts()
 	}
 	if c.closed.Load() {
 		l.err = &MissingError{Guild: l.guild, Reason: Closed}
-	} else if rec, holds := sh.records.look(l.guild, time.Now()); holds {
+	} else if rec, holds := sh.records.look(l.guild, now); holds {
 		l.err = refusal(l.guild, rec)
-	} else if sh.awaits(l.guild) {
+	} else if sh.awaits(l.guild, now) {
 		l.err, l.again = &MissingError{Guild: l.guild, Reason: Outage}, true
 	}
 	return l.err != nil

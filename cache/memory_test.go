@@ -65,10 +65,13 @@ func emptyCache(t testing.TB) float64 {
 	before := liveHeap()
 	c := newTestCache(t, Options{Load: newFake(1).load})
 	defer c.Close()
-	some := []*packer{c.packing.get(), c.packing.get()}
+	var some []*packer
+	for range cap(c.packing.idle) {
+		some = append(some, c.packing.get())
+	}
 	for _, p := range some {
 		c.packing.put(p)
-		for range idlePackers {
+		for range some {
 			c.packing.unpack(c.packing.pack(json.RawMessage(strings.Repeat(dictionary, 2))))
 			c.packing.unpack(c.packing.pack(json.RawMessage(dictionary)))
 		}

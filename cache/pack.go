@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"runtime"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -33,8 +34,8 @@ const (
 	packTo = 32 << 20
 	// packWindow bounds an encoder's memory.
 	packWindow = 256 << 10
-	// idlePackers is how many are kept when nobody uses them: each has 1 to 3 MB.
-	idlePackers = 2
+	// maxIdlePackers bounds those that are kept when nobody uses them: each has 1 to 3 MB.
+	maxIdlePackers = 8
 	// idleBuffer is the largest buffer that is kept with a packer.
 	idleBuffer = 256 << 10
 )
@@ -51,8 +52,12 @@ type packer struct {
 	buffer       []byte
 }
 
+// idlePackers is how many are kept for so many goroutines at once: making one
+// costs many times what it then does.
+func idlePackers(procs int) int { return min(max(procs, 2), maxIdlePackers) }
+
 func newPacking() (*packing, error) {
-	k := &packing{idle: make(chan *packer, idlePackers)}
+	k := &packing{idle: make(chan *packer, idlePackers(runtime.GOMAXPROCS(0)))}
 	p, err := newPacker()
 	if err != nil {
 		return nil, fmt.Errorf("make the guild cache's packers: %w", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +50,7 @@ func TestPackedIsTheSameAgain(t *testing.T) {
 			})
 		}
 		work.Wait()
-		if n := len(k.idle); n == 0 || n > idlePackers {
+		if n := len(k.idle); n == 0 || n > cap(k.idle) {
 			t.Errorf("%d packers are kept", n)
 		}
 	})
@@ -208,5 +209,17 @@ func TestEditsTouchOnlyTheirParts(t *testing.T) {
 	after := lookUp(c, 7).held.Load().pieces
 	if &after[PartGuild][0] == &before[PartGuild][0] || &after[PartMember][0] != &before[PartMember][0] {
 		t.Error("a role that goes changes the guild, and not who never had it")
+	}
+}
+
+// TestIdlePackers: whoever packs at once on all processors needs no new packer.
+func TestIdlePackers(t *testing.T) {
+	for procs, want := range map[int]int{1: 2, 2: 2, 4: 4, 8: 8, 64: maxIdlePackers} {
+		if got := idlePackers(procs); got != want {
+			t.Errorf("%d for %d processors, want %d", got, procs, want)
+		}
+	}
+	if n, want := cap(newTestPacking(t).idle), idlePackers(runtime.GOMAXPROCS(0)); n != want {
+		t.Errorf("room for %d, want %d", n, want)
 	}
 }

@@ -27,7 +27,7 @@ type Status struct {
 	Awaited    int   // guilds whose GUILD_CREATE is to come
 
 	Guard      string    // closed (all is well), open, half-open
-	GuardUntil time.Time // while it is open
+	GuardUntil time.Time // while it is open; zero: while GuardOptions.Allowed says no
 	Tokens     float64   // loads that could begin now
 }
 
@@ -78,12 +78,16 @@ func (c *Cache) Status() Status {
 }
 
 func (g *guard) status(s *Status) {
+	allowed := g.allowed()
 	now := time.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.fill(now)
-	s.Loading, s.Tokens = g.running, g.tokens
-	if s.Guard = g.breaker.state(now); s.Guard == "open" {
+	s.Loading, s.Tokens = g.running, max(0, g.tokens)
+	switch s.Guard = g.breaker.state(now); {
+	case s.Guard == "open":
 		s.GuardUntil = g.breaker.until
+	case !allowed:
+		s.Guard = "open"
 	}
 }

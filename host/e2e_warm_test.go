@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -90,4 +91,33 @@ func TestWarmAllAndNone(t *testing.T) {
 			h.stop()
 		})
 	}
+}
+
+// TestWarmNoneAfterAResume: a start that resumes brings no list of guilds, and yet
+// one that the bot was in before is none that it has joined.
+func TestWarmNoneAfterAResume(t *testing.T) {
+	t.Parallel()
+	sim := discord(t, simulator.Config{World: simulator.World{Guilds: warmGuilds}})
+	o, _ := farewells(t)
+	h, _ := startWarm(t, sim, o, 0, "--warm", "none")
+	h.stop()
+	o.again, o.args = h, []string{"--warm", "none"}
+	h = start(t, sim, o)
+	var before uint64
+	h.await("the session goes on", func(s control.Status) bool {
+		before = s.Events.Received
+		return len(s.Shards) == 1 && s.Shards[0].Resumes == 1
+	})
+	id := sim.Guilds()[0].ID
+	sim.Dispatch(id, "GUILD_CREATE", fmt.Appendf(nil, `{"id":"%d","roles":[],"channels":[],"threads":[],"members":[]}`, id))
+	sim.Invite()
+	guilds := int64(0)
+	h.await("both have come, and the new one is in the cache", func(s control.Status) bool {
+		guilds = s.Cache.Guilds
+		return s.Events.Received >= before+2 && guilds > 0
+	})
+	if n := sim.Counts().Shards[0].Identifies; guilds != 1 || n != 1 {
+		t.Errorf("%d guilds are kept, want the one that the bot has joined; %d identifies", guilds, n)
+	}
+	h.stop()
 }

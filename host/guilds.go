@@ -207,7 +207,8 @@ func (g *guilds) Status() *control.Cache {
 	out := &control.Cache{
 		Guilds: s.Guilds, Bytes: s.Bytes, LimitBytes: g.limit,
 		Hits: s.Hits, Misses: s.Misses, Loads: s.Loads, Failed: s.Failed,
-		Evicted: s.Evicted, Expired: s.Expired,
+		Evicted: s.Evicted, Expired: s.Expired, Rejected: s.Rejected,
+		Loading: s.Loading, Awaited: s.Awaited, Remembered: s.Remembered,
 		Guard: s.Guard, GuardUntil: s.GuardUntil, Tokens: s.Tokens,
 	}
 	for reason, n := range s.Missing {

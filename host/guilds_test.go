@@ -137,6 +137,10 @@ func TestAGuildIsWhatDiscordHas(t *testing.T) {
 	if s := w.Status(); s.Guilds != 1 || s.Loads != 1 || s.Failed != 0 || s.Bytes == 0 || s.LimitBytes != 256<<20 || s.Guard != "closed" || s.Missing != nil {
 		t.Errorf("status %+v", s)
 	}
+	w.Apply("GUILD_DELETE", guild.ID, fmt.Appendf(nil, `{"id":"%d","unavailable":true}`, guild.ID))
+	if s := w.Status(); s.Awaited != 1 || s.Remembered != 1 {
+		t.Errorf("status in an outage %+v", s)
+	}
 }
 
 // What Discord refuses or breaks is an answer, with a reason, and asked for

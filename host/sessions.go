@@ -61,6 +61,9 @@ func (h *Host) firstSessions(r *rooms, sets *sessionSets) (*sessionSet, *budget,
 	}
 	saved.guilds.take(saved.place, time.Now())
 	saved.guilds.restore(resume, time.Now())
+	for shard := range resume {
+		r.guilds.cache.Resumed(saved.guilds.list(shard))
+	}
 	c := h.sessionConfig(r, &r.discord.gateway, saved)
 	c.Events, c.Shards, c.Resume, c.LastIdentify, c.Permits = sets.events, shards, resume, budget.last(), budget.of(0)
 	if h.config.Settings.Shards.Until == 0 {

@@ -67,6 +67,10 @@ func (c collector) cache(s Cache) {
 	c.counter("cache_failed_loads", "Of these, failed.", s.Failed)
 	c.counter("cache_evicted", "Guilds gone for want of room.", s.Evicted)
 	c.counter("cache_expired", "Guilds gone for want of activity.", s.Expired)
+	c.counter("cache_rejected", "Guilds that were loaded and not kept for want of room.", s.Rejected)
+	c.gauge("cache_loading", "Loads under way or in line.", float64(s.Loading))
+	c.gauge("cache_awaited", "Guilds that Discord is still to send.", float64(s.Awaited))
+	c.gauge("cache_remembered", "Guilds whose failures are remembered.", float64(s.Remembered))
 	for reason, n := range s.Missing {
 		c.counter("cache_missing", "Guilds that were wanted and not to be had.", n, "reason", reason)
 	}

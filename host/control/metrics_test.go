@@ -25,7 +25,7 @@ func TestMetrics(t *testing.T) {
 		Journal:    &Journal{Bytes: 100, LimitBytes: 200},
 
 		Interactions: &Interactions{Waiting: 1, Deferred: 5, Late: 4, Expired: 2},
-		Cache:        &Cache{Guilds: 6, Bytes: 600, Hits: 60, Loads: 5, Failed: 1, Missing: map[string]uint64{"guard open": 2}, Guard: "open", Tokens: 0.5},
+		Cache:        &Cache{Rejected: 12, Loading: 13, Awaited: 14, Remembered: 15, Guilds: 6, Bytes: 600, Hits: 60, Loads: 5, Failed: 1, Missing: map[string]uint64{"guard open": 2}, Guard: "open", Tokens: 0.5},
 	}
 	m, err := ListenMetrics("127.0.0.1:0", func() Status { return status }, nil)
 	if err != nil {
@@ -52,6 +52,7 @@ func TestMetrics(t *testing.T) {
 		`holdfast_shard_guilds{shard="0"} 7`, `holdfast_shard_resumes_total{shard="0"} 2`,
 		`holdfast_plugin_acknowledged_total{plugin="hello"} 8`, `holdfast_plugin_generation{plugin="hello"} 3`,
 		`holdfast_journal_bytes 100`, `holdfast_cache_guilds 6`, `holdfast_cache_failed_loads_total 1`,
+		`holdfast_cache_rejected_total 12`, `holdfast_cache_loading 13`, `holdfast_cache_awaited 14`, `holdfast_cache_remembered 15`,
 		`holdfast_cache_missing_total{reason="guard open"} 2`, `holdfast_guard_state{state="open"} 1`, `holdfast_guard_state{state="closed"} 0`,
 		`holdfast_interactions_waiting 1`, `holdfast_interactions_deferred_total 5`, `holdfast_interactions_expired_total 2`,
 		`holdfast_guard_tokens 0.5`, `go_goroutines `,

@@ -184,9 +184,15 @@ type Cache struct {
 	Missing map[string]uint64 `json:"missing,omitempty"`
 	Evicted uint64            `json:"evicted"` // gone for room
 	Expired uint64            `json:"expired"` // gone for want of activity
-	// Guard is closed while all is well, open while too many loads fail, and
-	// half-open while one tries.
+	// Rejected counts the guilds that were loaded and not kept for want of room.
+	Rejected uint64 `json:"rejected,omitempty"`
+
+	Loading    int `json:"loading,omitempty"`    // loads under way or in line
+	Awaited    int `json:"awaited,omitempty"`    // guilds that Discord is still to send
+	Remembered int `json:"remembered,omitempty"` // guilds whose failures are remembered
+	// Guard is closed while all is well, open while too many loads fail or requests
+	// are held back, and half-open while one tries.
 	Guard      string    `json:"guard"`
-	GuardUntil time.Time `json:"guard_until,omitzero"` // while it is open
+	GuardUntil time.Time `json:"guard_until,omitzero"` // while it is open; zero: while requests are held back
 	Tokens     float64   `json:"tokens"`               // loads that may begin now
 }

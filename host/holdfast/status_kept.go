@@ -56,6 +56,9 @@ func printKept(w io.Writer, s control.Status) {
 func guard(s control.Status) string {
 	switch c := s.Cache; c.Guard {
 	case "open":
+		if c.GuardUntil.IsZero() {
+			return "; none is loaded while requests are held back"
+		}
 		return fmt.Sprintf("; none is loaded for %s: too many loads failed", age(c.GuardUntil.Sub(s.Started.Add(uptime(s)))))
 	case "half-open":
 		return "; one at a time: too many loads failed"

@@ -84,6 +84,15 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// A guard that is open for the gate's sake, not for failed loads, has no end that is known.
+func TestGuardWhileRequestsAreHeldBack(t *testing.T) {
+	var out strings.Builder
+	printKept(&out, control.Status{Started: time.Unix(1700000000, 0), Cache: &control.Cache{Guard: "open"}})
+	if want := "0 failed; none is loaded while requests are held back\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("%q", out.String())
+	}
+}
+
 // Whom the gate holds back is named, with what to do about it.
 func TestRequests(t *testing.T) {
 	began := time.Unix(1700000000, 0)
