@@ -81,7 +81,7 @@ func (c *Cache) Member(ctx context.Context, caller string, guild, user uint64, a
 // coming is what brings a guild with members that are kept, nil if nothing does;
 // the caller holds the shard's lock.
 func (c *Cache) coming(sh *shard, guild uint64) *load {
-	if c.people&Members == 0 || c.closed.Load() || !sh.awaits(guild) {
+	if c.people&Members == 0 || c.closed.Load() || !sh.awaits(guild, time.Now()) {
 		return nil
 	}
 	return c.await(sh, guild)
