@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,14 +14,17 @@ import (
 
 // diskOfActive keeps ids as the state folder does.
 type diskOfActive struct {
-	saved []uint64
-	saves int
-	full  bool
+	sync.Mutex // the test looks while the goroutine saves
+	saved      []uint64
+	saves      int
+	full       bool
 }
 
 var errFull = errors.New("no space left on device")
 
 func (d *diskOfActive) ActiveGuilds() ([]uint64, error) {
+	d.Lock()
+	defer d.Unlock()
 	if d.full {
 		return nil, errFull
 	}
@@ -28,6 +32,8 @@ func (d *diskOfActive) ActiveGuilds() ([]uint64, error) {
 }
 
 func (d *diskOfActive) SaveActiveGuilds(guilds []uint64) error {
+	d.Lock()
+	defer d.Unlock()
 	d.saves++
 	if d.full {
 		return errFull
@@ -37,22 +43,56 @@ func (d *diskOfActive) SaveActiveGuilds(guilds []uint64) error {
 }
 
 func (d *diskOfActive) ForgetActiveGuilds() error {
+	d.Lock()
+	defer d.Unlock()
 	d.saved = nil
 	return nil
+}
+
+// notes is a log that is read while it is written.
+type notes struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (n *notes) Write(b []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.Write(b)
+}
+
+func (n *notes) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.String()
+}
+
+// fill has the disk be full, or not any more.
+func (d *diskOfActive) fill(full bool) {
+	d.Lock()
+	defer d.Unlock()
+	d.full = full
 }
 
 func TestWarmRemembersActiveGuilds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &diskOfActive{saved: []uint64{1, 2, 3}}
-		var log strings.Builder
+		log := new(notes)
+		var keptNow sync.Mutex
 		kept := []uint64{7}
 		open := func(mode string) *warm {
-			w := newWarm(Settings{Warm: mode, CacheIdle: time.Hour}, disk, hclog.New(&hclog.LoggerOptions{Output: &log}))
-			w.begin(func() []uint64 { return slices.Clone(kept) })
+			w := newWarm(Settings{Warm: mode, CacheIdle: time.Hour}, disk, hclog.New(&hclog.LoggerOptions{Output: log}))
+			w.begin(func() []uint64 {
+				keptNow.Lock()
+				defer keptNow.Unlock()
+				return slices.Clone(kept)
+			})
 			return w
 		}
 		holds := func(what string, want ...uint64) {
 			t.Helper()
+			disk.Lock()
+			defer disk.Unlock()
 			if !slices.Equal(disk.saved, want) {
 				t.Errorf("%s: kept %v, want %v", what, disk.saved, want)
 			}
@@ -63,18 +103,20 @@ func TestWarmRemembersActiveGuilds(t *testing.T) {
 		}
 		time.Sleep(saveActive + time.Second)
 		holds("what is in the cache and what may still come", 2, 3, 7)
-		disk.full = true
+		disk.fill(true)
 		time.Sleep(10 * saveActive)
 		if n := strings.Count(log.String(), "no space left"); n != 1 {
 			t.Errorf("told %d times: %s", n, log.String())
 		}
-		disk.full = false
+		disk.fill(false)
 		time.Sleep(time.Hour)
 		holds("what has not come within the idle time", 7)
 		if w.wants(2) {
 			t.Error("a guild that is idle by now is wanted")
 		}
+		keptNow.Lock()
 		kept = []uint64{8, 9}
+		keptNow.Unlock()
 		w.close()
 		holds("at the stop", 8, 9)
 		time.Sleep(time.Hour)
@@ -102,7 +144,7 @@ func TestWarmRemembersActiveGuilds(t *testing.T) {
 		}
 		w.close()
 		holds("nothing")
-		disk.full = true
+		disk.fill(true)
 		w = open("active")
 		if w.wants(1) || !strings.Contains(log.String(), "not known which guilds were active") {
 			t.Errorf("a folder that cannot be read: %s", log.String())
