@@ -315,7 +315,10 @@ func TestAwaitedIDsCostLittle(t *testing.T) {
 func TestWaitBesideALoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newFake(1, 7)
-		c := newTestCache(t, Options{Self: 900, Load: d.load})
+		c := newTestCache(t, Options{Self: 900, Load: func(ctx context.Context, guild uint64, p Part) (json.RawMessage, error) {
+			time.Sleep(time.Second) // the event comes meanwhile
+			return d.load(ctx, guild, p)
+		}})
 		defer c.Close()
 		c.Apply("READY", 0, readyWith(0, 1, 7))
 		read := outcomes(c, 7, 3)
