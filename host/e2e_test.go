@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 	// Tests that mostly wait run beside each other, whatever the number of processors;
 	// a flag on the command line still wins.
 	if f := flag.Lookup("test.parallel"); f != nil {
-		beside := 6
+		beside := 8
 		if full() || raceDetector { // they have more to do
 			beside = 4
 		}
