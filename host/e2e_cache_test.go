@@ -63,7 +63,7 @@ func TestGuildsAreTrue(t *testing.T) {
 	acts, rate, reidentifies := size(800, 12_000), 250.0, size(2, 6)
 	guilds := size(40, 100)
 	if raceDetector {
-		acts, rate = size(1000, 4000), 100 // all of it has two processors, or less
+		acts, rate, reidentifies = 1000, 100, 2 // all of it has two processors, or less
 	}
 	seed := seedOf(t)
 	var told chronicle

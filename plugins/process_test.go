@@ -657,12 +657,13 @@ func TestStoppedProcessIsStartedAgain(t *testing.T) {
 	s.Run()
 	p := only(t, s)
 	// One that is stopped while it starts has not run, so that it would be no restart.
-	until(t, "running", func() bool { st := p.status(); return st.State == Running && st.PID != 0 })
+	deliver(t, p, 0, 1)
+	until(t, "running", func() bool { st := p.status(); return st.State == Running && st.PID != 0 && st.Acked == 1 })
 	if err := syscall.Kill(p.status().PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	deliver(t, p, 0, 10)
-	until(t, "everything handled by another process", func() bool { return p.status().Acked == 10 })
+	deliver(t, p, 1, 11)
+	until(t, "everything handled by another process", func() bool { return p.status().Acked == 11 })
 	if st := p.status(); st.Restarts != 1 || st.Redelivered != 10 {
 		t.Errorf("%d restarts, %d redelivered, want 1 and 10", st.Restarts, st.Redelivered)
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,9 +78,9 @@ func TestLateRequestsAndAnswersCostNo429(t *testing.T) {
 func TestARouteThatBecomesKnownIsNotProbedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &fakeDiscord{rule: perChannel(1, time.Minute)}
-		slow := true
+		var ways atomic.Uint64
 		d.delay = func() time.Duration {
-			if slow = !slow; slow { // each other way
+			if ways.Add(1)%2 == 0 { // each other way
 				return time.Second
 			}
 			return 10 * time.Millisecond
