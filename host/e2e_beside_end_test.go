@@ -195,3 +195,47 @@ func TestOutgrownWhileSessionsAreReplaced(t *testing.T) {
 		return len(s.Shards) == 3 && len(s.Beside) == 0
 	})
 }
+
+// TestNewSessionsAreReadBeforeTheyTakeOver: a new session whose connection stands still
+// has guilds to introduce that nobody has read. They are no news after the switch.
+func TestNewSessionsAreReadBeforeTheyTakeOver(t *testing.T) {
+	t.Parallel() // most of its time is waiting
+	const guilds, skew = 60, 400 * time.Millisecond
+	sim := discord(t, simulator.Config{
+		Shards: 2, MaxConcurrency: 16, IdentifyInterval: quickIdentify, World: simulator.World{Guilds: guilds},
+		IntroduceWithin: skew, RateLimits: simulator.RateLimits{Off: true},
+	})
+	o, files := recorders(t, 1, nil)
+	o.env["recorder-0"]["RAW"] = "GUILD_CREATE"
+	h, _ := inProcess(t, sim, o, func(c *host.Config) { c.Settings.Shards.Count, c.HandoverSkew = 2, skew })
+	eventually(t, "all guilds are there", func() bool { return lines(files[0]) == guilds })
+	var resharding sync.WaitGroup
+	resharding.Go(func() {
+		if err := h.Reshard(t.Context(), control.Reshard{Shards: 3}, func(string) {}); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, "the new set's last session is ready", func() bool {
+		s := h.Status()
+		return len(s.Beside) == 3 && s.Beside[2].State == "ready"
+	})
+	sim.Stall(2, true) // no old session has this number
+	time.Sleep(3 * skew)
+	sim.Stall(2, false)
+	resharding.Wait()
+	eventually(t, "all new sessions know their guilds", func() bool {
+		n := 0
+		s := h.Status()
+		for _, shard := range s.Shards {
+			if shard.Guilds != nil {
+				n += *shard.Guilds
+			}
+		}
+		return n == guilds && len(s.Shards) == 3
+	})
+	g := sim.Guilds()[0]
+	sim.RenameGuild(g.ID, "last")
+	if n := lines(files[0]); n != guilds {
+		t.Errorf("%d GUILD_CREATE, %d guilds", n, guilds)
+	}
+}

@@ -97,6 +97,10 @@ func (h *Host) replace(ctx context.Context, l *live, want wantedSessions, tell f
 	for err = errNotDue; errors.Is(err, errNotDue); {
 		err = s.awaitReady(ctx, next, tell)
 		if err == nil {
+			// Guilds that a new session was told of, but has not read, would be news after the switch.
+			err = s.sync(ctx, next, l.discord.bot.id)
+		}
+		if err == nil {
 			// What Discord emitted before a new session was there only the old ones show.
 			err = s.sync(ctx, old, l.discord.bot.id)
 		}
