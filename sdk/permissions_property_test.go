@@ -192,7 +192,7 @@ func (d dice) world(now time.Time) secondReading {
 	r.guild = object{"id": "100", "name": "Kelp", "owner_id": d.one("1", "1", "1", "1", "1", "1", "7"), "roles": []any{role("201"), role("100"), role("202"), role("203")}}
 	r.member = object{"roles": d.some(4, func() any { return d.one("201", "202", "203", "204", "999", nil) })}
 	if d.IntN(4) == 0 {
-		r.member["communication_disabled_until"] = now.Add(time.Duration(d.IntN(200)-100) * time.Hour).Add(time.Minute).Format(time.RFC3339)
+		r.member["communication_disabled_until"] = now.Add(time.Duration(d.IntN(200)-100) * time.Hour).Add(30 * time.Minute).Format(time.RFC3339)
 	}
 	if d.IntN(8) == 0 {
 		return r // in the guild as a whole

@@ -32,6 +32,7 @@ type conn struct {
 	perPayload   atomic.Bool // the writer is to compress each payload by itself
 	stalledShard atomic.Int64
 	leave        atomic.Int64 // when we close a client that ignored op 7, Unix nanoseconds
+	released     atomic.Int64 // when the session was last taken from the connection, Unix nanoseconds
 
 	mu    sync.Mutex
 	pulse pulse

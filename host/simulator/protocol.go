@@ -60,8 +60,10 @@ func (c *conn) take(payload []byte) {
 func (c *conn) command(op int, d json.RawMessage) {
 	ses := c.ses.Load()
 	if ses == nil {
-		c.fail(4003, RuleUnauthenticated, "op "+strconv.Itoa(op))
-		return
+		if at := c.released.Load(); at == 0 || time.Since(time.Unix(0, at)) > reconnectGrace {
+			c.fail(4003, RuleUnauthenticated, "op "+strconv.Itoa(op))
+		}
+		return // else it was under way when the client had not read op 9 yet
 	}
 	var ok bool
 	switch op {

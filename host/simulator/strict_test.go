@@ -252,3 +252,28 @@ func TestHeartbeats(t *testing.T) {
 	c.send(fmt.Sprintf(`{"op":1,"d":%d}`, c.seq))
 	c.until("op 11") // exactly one: the next payload is the event
 }
+
+// What a client sent before it could read that its session is over breaks no rule;
+// what it sends long after does.
+func TestCommandsUnderWayAtOp9(t *testing.T) {
+	for _, resumable := range []bool{true, false} {
+		t.Run(fmt.Sprint(resumable), func(t *testing.T) {
+			s := start(t, oneGuild())
+			c := connect(t, s, intentMessages)
+			conn := s.connsOf(0)[0]
+			s.Invalidate(0, resumable)
+			eventually(t, "the session is taken", func() bool { return conn.ses.Load() == nil })
+			c.send(fmt.Sprintf(`{"op":8,"d":{"guild_id":"%d","query":"","limit":0}}`, s.Guilds()[0].ID))
+			c.until("op 9")
+			c.send(`{"op":1,"d":null}`)
+			c.until("op 11")
+			wantBreaches(t, s, nil)
+			conn.released.Store(time.Now().Add(-2 * reconnectGrace).UnixNano())
+			c.send(`{"op":8,"d":{}}`)
+			if code := c.closed(); code != 4003 {
+				t.Errorf("closed with %d, want 4003", code)
+			}
+			wantBreaches(t, s, map[Rule]int{RuleUnauthenticated: 1})
+		})
+	}
+}

@@ -77,6 +77,7 @@ func (w *writer) note(n note) {
 // tell sends a note. An error shows in the next flush, because gorilla keeps it.
 func (w *writer) tell(n note) {
 	if n.release {
+		w.released.Store(time.Now().UnixNano())
 		w.ses.Store(nil)
 	}
 	if n.payload != nil {
