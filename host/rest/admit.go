@@ -42,16 +42,45 @@ func (t *ticket) mark() uint64 {
 	return t.marked
 }
 
-// room is what is inside the gate, against its bounds.
+// room is what is inside the gate, against its bounds: interactions, which are exempt, have the same of their own.
 type room struct {
-	normal, express int
+	normal, express share
 	inflight        int
-	bytes           int
-	callers         map[string]int
+}
+
+// share is what is inside of one kind, in all and of each caller.
+type share struct {
+	held
+	callers map[string]held
+}
+
+// held counts requests and the bytes of their bodies.
+type held struct{ requests, bytes int }
+
+func newShare() share { return share{callers: make(map[string]held)} }
+
+func (s *share) add(caller string, requests, bytes int) {
+	s.requests += requests
+	s.bytes += bytes
+	own := s.callers[caller]
+	own.requests += requests
+	own.bytes += bytes
+	if s.callers[caller] = own; own.requests == 0 {
+		delete(s.callers, caller)
+	}
+}
+
+// share is the one that a request is inside of.
+func (g *Gate) share(t *ticket) *share {
+	if t.route.exempt {
+		return &g.room.express
+	}
+	return &g.room.normal
 }
 
 func (g *Gate) ticket(r *Request) (*ticket, error) {
-	u, err := g.target(r.Path)
+	path := unhidden(r.Path)
+	u, err := g.target(path)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +88,7 @@ func (g *Gate) ticket(r *Request) (*ticket, error) {
 	application, now := g.application, time.Now().Add(g.ahead)
 	g.mu.Unlock()
 	return &ticket{
-		caller: r.Caller, route: routeOf(r.Method, r.Path, application, now),
+		caller: r.Caller, route: routeOf(r.Method, path, application, now),
 		method: r.Method, url: u, header: g.headers(r), body: contentOf(r, g.cfg.RequestBytes), once: r.Once, ready: make(chan struct{}, 1),
 	}, nil
 }
@@ -80,36 +109,33 @@ func (g *Gate) admit(t *ticket) error {
 		g.touch(b, now)
 		return err
 	}
-	if t.route.exempt {
-		g.room.express++
-	} else {
-		g.room.normal++
-		g.room.callers[t.caller]++
-	}
-	g.room.bytes += len(t.body.whole)
+	g.share(t).add(t.caller, 1, len(t.body.whole))
 	g.age++
 	t.age = g.age
 	g.queue(t, b, now)
 	return nil
 }
 
+// hasRoom says why there is no room, nil if there is. Of every bound a caller gets as much as it leaves free, so that none
+// of them can take what another's first request needs.
 func (g *Gate) hasRoom(t *ticket, b *bucket) error {
-	switch {
-	case b.queued >= g.cfg.QueuePerBucket:
-		return fmt.Errorf("%w (%d for this route and its resource)", ErrQueueFull, b.queued)
-	case g.room.bytes+len(t.body.whole) > g.cfg.QueueBytes:
-		return fmt.Errorf("%w (%d bytes of bodies)", ErrQueueFull, g.room.bytes)
-	case t.route.exempt && g.room.express >= g.cfg.Queue:
-		return fmt.Errorf("%w (%d interactions)", ErrQueueFull, g.room.express)
-	case t.route.exempt:
-		return nil
-	case g.room.normal >= g.cfg.Queue:
-		return fmt.Errorf("%w (%d in all)", ErrQueueFull, g.room.normal)
-	case g.room.callers[t.caller] >= g.cfg.QueuePerCaller:
-		return fmt.Errorf("%w (%d of this plugin)", ErrQueueFull, g.room.callers[t.caller])
+	size, s := len(t.body.whole), g.share(t)
+	own := s.callers[t.caller]
+	switch waiting := b.waiting(t.caller); {
+	case lacks(g.cfg.QueuePerBucket-b.queued, waiting, 1):
+		return fmt.Errorf("%w (%d for this route and its resource, of these %d of this plugin)", ErrQueueFull, b.queued, waiting)
+	case lacks(g.cfg.QueueBytes-s.bytes, own.bytes, size):
+		return fmt.Errorf("%w (%d bytes of bodies, of these %d of this plugin)", ErrQueueFull, s.bytes, own.bytes)
+	case lacks(g.cfg.Queue-s.requests, own.requests, 1):
+		return fmt.Errorf("%w (%d in all, of these %d of this plugin)", ErrQueueFull, s.requests, own.requests)
+	case own.requests >= g.cfg.QueuePerCaller:
+		return fmt.Errorf("%w (%d of this plugin)", ErrQueueFull, own.requests)
 	}
 	return nil
 }
+
+// lacks tells whether who has own of something may not have more of what is free of it.
+func lacks(free, own, more int) bool { return more > free || own > 0 && own+more > free }
 
 // requeue queues a ticket once more, at its old place in the order.
 func (g *Gate) requeue(t *ticket) error {
@@ -155,23 +181,11 @@ func (g *Gate) leave(t *ticket) {
 		t.lane.writer = nil
 	}
 	g.touch(t.lane.bucket, now)
-	g.vacate(t)
+	g.share(t).add(t.caller, -1, -len(t.body.whole))
 	g.schedule(now)
 	closeIdle := g.own && g.cause != nil && g.room.inflight == 0
 	g.mu.Unlock()
 	if closeIdle {
 		g.client.CloseIdleConnections()
-	}
-}
-
-func (g *Gate) vacate(t *ticket) {
-	g.room.bytes -= len(t.body.whole)
-	if t.route.exempt {
-		g.room.express--
-		return
-	}
-	g.room.normal--
-	if g.room.callers[t.caller]--; g.room.callers[t.caller] == 0 {
-		delete(g.room.callers, t.caller)
 	}
 }

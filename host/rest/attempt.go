@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// noStatus is where HTTP's classes of statuses end (https://www.rfc-editor.org/rfc/rfc9110#section-15).
+const noStatus = 600
+
 // outcome is what one attempt came to. With a status, Discord has answered, though perhaps not to the end.
 type outcome struct {
 	response *Response
@@ -28,6 +31,11 @@ func (o *outcome) fault() bool {
 		return !errors.Is(o.err, ErrTooLarge) && !errors.Is(o.err, ErrRequest)
 	}
 	return o.status >= http.StatusInternalServerError
+}
+
+// refusesToken tells whether it was the bot's token that Discord refused.
+func (o *outcome) refusesToken(t *ticket) bool {
+	return o.status == http.StatusUnauthorized && !t.route.ownToken && t.header.Get("Authorization") != ""
 }
 
 // attempt sends the request once and reads the whole answer.
@@ -52,6 +60,10 @@ func (g *Gate) exchange(ctx context.Context, t *ticket) *outcome {
 	answer, err := g.client.Do(request)
 	if err != nil {
 		return &outcome{err: withoutURL(err), unsent: conn.unsent()}
+	}
+	if answer.StatusCode < http.StatusOK || answer.StatusCode >= noStatus {
+		_ = answer.Body.Close() // after a 101 it is the connection, which no context would end
+		return &outcome{err: fmt.Errorf("%d is no answer", answer.StatusCode)}
 	}
 	return g.read(answer)
 }

@@ -79,15 +79,12 @@ func (t *ticket) nonced() bool {
 	if t.route.template != "POST /channels/{}/messages" || t.body.stream != nil {
 		return false
 	}
-	var form struct {
-		Nonce   json.RawMessage `json:"nonce"`
-		Enforce bool            `json:"enforce_nonce"`
-	}
+	var form map[string]json.RawMessage // Discord knows the names in these letters only, a struct would match others too
 	payload := payloadOf(t.header.Get("Content-Type"), t.body.whole)
-	if json.Unmarshal(payload, &form) != nil || !form.Enforce {
+	if json.Unmarshal(payload, &form) != nil || string(form["enforce_nonce"]) != "true" {
 		return false
 	}
-	switch string(form.Nonce) {
+	switch string(form["nonce"]) {
 	case "", "null", `""`:
 		return false
 	}

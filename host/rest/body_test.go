@@ -63,6 +63,7 @@ func TestOnlyAMessageWithAnEnforcedNonceIsPostedTwice(t *testing.T) {
 		"no nonce":             {messages, `{"content":"hi","enforce_nonce":true}`, 0, false},
 		"an empty nonce":       {messages, `{"nonce":"","enforce_nonce":true}`, 0, false},
 		"null":                 {messages, `{"nonce":null,"enforce_nonce":true}`, 0, false},
+		"in other letters":     {messages, `{"nonce":"n1","Enforce_Nonce":true}`, 0, false},
 		"no JSON":              {messages, `enforce_nonce`, 0, false},
 		"files, not enforced":  {messages, `{"nonce":"n1"}`, 1, false},
 		"a thread":             {"/channels/1/threads", enforced, 0, false},

@@ -65,8 +65,11 @@ func (b *bucket) open() bool {
 	return b.probe == nil && b.inherited == 0
 }
 
+// unused tells whether nothing of the bucket waits or is under way.
+func (b *bucket) unused() bool { return len(b.lanes) == 0 && b.inflight == 0 }
+
 // idle tells whether nothing would be lost by forgetting the bucket: without a window it is as good as new.
-func (b *bucket) idle() bool { return len(b.lanes) == 0 && b.inflight == 0 && !b.counted }
+func (b *bucket) idle() bool { return b.unused() && !b.counted }
 
 // charge spends one request of the bucket on t.
 func (b *bucket) charge(t *ticket) {
@@ -161,6 +164,16 @@ func (b *bucket) lane(c *caller) *lane {
 	b.lanes = append(b.lanes, l)
 	c.lanes++
 	return l
+}
+
+// waiting is how many requests of a caller wait in the bucket.
+func (b *bucket) waiting(caller string) int {
+	for _, l := range b.lanes {
+		if l.caller.name == caller {
+			return l.queue.Len()
+		}
+	}
+	return 0
 }
 
 // add puts t at its place by age; one that comes again is older than what came after it.

@@ -22,7 +22,7 @@ const (
 	defaultUserAgent  = "DiscordBot (https://github.com/holdfast-bot/holdfast, 0.1.0)"
 	defaultQueue      = 50_000
 	defaultPerCaller  = 12_500
-	defaultPerBucket  = 12_500
+	defaultPerBucket  = 25_000
 	defaultBytes      = 256 << 20
 	defaultRequest    = 26 << 20
 	defaultResponse   = 16 << 20
@@ -59,13 +59,14 @@ type Config struct {
 	Log hclog.Logger
 
 	// Queue bounds the requests inside the gate, waiting or under way; default 50,000. Interactions have the same room of
-	// their own.
+	// their own. Of this bound, QueuePerBucket and QueueBytes one caller gets as much as it leaves free, which is half if
+	// it is alone, so that no caller shuts another out.
 	Queue int
 	// QueuePerCaller bounds those of one caller; default 12,500.
 	QueuePerCaller int
-	// QueuePerBucket bounds those that wait for one bucket; default 12,500.
+	// QueuePerBucket bounds those that wait for one bucket; default 25,000.
 	QueuePerBucket int
-	// QueueBytes bounds the bodies inside the gate, in bytes; default 256 MiB.
+	// QueueBytes bounds the bodies inside the gate, in bytes; default 256 MiB, and as much for interactions.
 	QueueBytes int
 	// RequestBytes and ResponseBytes bound one body each; defaults 26 MiB and 16 MiB.
 	RequestBytes  int

@@ -172,7 +172,7 @@ func mustBeEmpty(t *testing.T, g *Gate) {
 		t.Errorf("left: %d buckets, %d wakes, %d + %d callers, %d + %d in turn", len(g.buckets), len(g.wakes),
 			len(g.normal.callers), len(g.express.callers), g.normal.ring.Len(), g.express.ring.Len())
 	}
-	if r.normal != 0 || r.express != 0 || r.inflight != 0 || r.bytes != 0 || len(r.callers) != 0 {
+	if r.normal.held != (held{}) || r.express.held != (held{}) || r.inflight != 0 || len(r.normal.callers)+len(r.express.callers) != 0 {
 		t.Errorf("left: %+v", r)
 	}
 }

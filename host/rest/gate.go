@@ -59,7 +59,7 @@ func New(cfg Config) (*Gate, error) {
 		buckets: make(map[bucketKey]*bucket), routes: make(map[string]learned),
 		normal: newTurns(), express: newTurns(),
 		pace: newPace(cfg.Global), ledger: newLedger(cfg.Invalid, time.Now()), gone: newGone(),
-		room: room{callers: make(map[string]int)},
+		room: room{normal: newShare(), express: newShare()},
 	}
 	g.client, g.own = cfg.client()
 	g.timer = time.AfterFunc(time.Hour, g.wake)
@@ -112,10 +112,7 @@ func (g *Gate) Do(ctx context.Context, r *Request) (*Response, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, g.cfg.Wait, ErrWaited)
 	defer cancel()
-	g.mu.Lock()
-	gone := g.gone.has(t.route)
-	g.mu.Unlock()
-	if gone {
+	if g.isGone(t.route) {
 		return answerGone(), nil
 	}
 	response, err := g.carry(ctx, t)
@@ -134,6 +131,9 @@ func (g *Gate) carry(ctx context.Context, t *ticket) (*Response, error) {
 	for {
 		if err := g.await(ctx, t); err != nil {
 			return nil, err
+		}
+		if g.isGone(t.route) { // another has been told so while this one waited
+			return answerGone(), nil
 		}
 		began := time.Now()
 		if t.began.IsZero() {
@@ -268,7 +268,7 @@ func (g *Gate) tell(t *ticket, o *outcome, took time.Duration) {
 		g.log.Error("Cloudflare has banned this address for a while; everything waits", append(at, "wait", o.said.wait)...)
 	case o.status == http.StatusTooManyRequests:
 		g.log.Warn("rate limit hit", append(at, "scope", o.said.scope.String(), "wait", o.said.wait)...)
-	case o.status == http.StatusUnauthorized && !t.route.ownToken:
+	case o.refusesToken(t):
 		g.log.Error("Discord refused the token; nothing more is sent", at...)
 	case o.err != nil:
 		g.log.Debug("attempt broke off", append(at, "error", o.err)...)

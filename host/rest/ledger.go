@@ -142,6 +142,11 @@ func (l *ledger) ofAll(now time.Time) standing {
 	return standingGood
 }
 
+// bears tells whether the hard stop would be in time if Discord refused everything that is under way.
+func (l *ledger) bears(inflight int, now time.Time) bool {
+	return (l.count(now)+inflight)*10 < l.limit*9
+}
+
 // ofCaller is what one caller may do. It has half of what all have, so that it is stopped before it stops the others, and
 // it is kept from repeating itself long before.
 func (l *ledger) ofCaller(a *account, now time.Time) standing {

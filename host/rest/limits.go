@@ -134,7 +134,7 @@ func bounded(d time.Duration) time.Duration { return min(max(d, 0), maxWait) }
 
 // duration refuses what is no time to wait, and bounds the rest.
 func duration(value float64) (time.Duration, bool) {
-	if math.IsNaN(value) || value < 0 {
+	if math.IsNaN(value) || math.IsInf(value, 0) || value < 0 {
 		return 0, false
 	}
 	if value > maxWait.Seconds() {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -14,6 +15,11 @@ const maxPath = 8 << 10
 
 // passed are the only headers of a caller that go on to Discord.
 var passed = [...]string{"Content-Type", "X-Audit-Log-Reason", "Accept"} //nolint:gochecknoglobals // a constant that Go cannot write
+
+var (
+	escape     = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+	unreserved = regexp.MustCompile(`^[A-Za-z0-9._~-]$`)
+)
 
 // Request is one request as a caller asks for it. The gate reads it until Do returns and does not change it.
 type Request struct {
@@ -119,6 +125,26 @@ func checkSegment(segment string) string {
 		}
 	}
 	return ""
+}
+
+// unhidden writes a checked path as RFC 3986 (6.2.2) normalizes it: letters, digits and -._~ stand for themselves, and
+// what is escaped is so in capitals. Discord decodes them before it looks, so that the gate must not take one route or
+// one resource for two.
+func unhidden(path string) string {
+	path, query, asks := strings.Cut(path, "?")
+	if strings.Contains(path, "%") {
+		path = escape.ReplaceAllStringFunc(path, func(escaped string) string {
+			plain, err := url.PathUnescape(escaped)
+			if err == nil && unreserved.MatchString(plain) {
+				return plain
+			}
+			return strings.ToUpper(escaped)
+		})
+	}
+	if asks {
+		path += "?" + query
+	}
+	return path
 }
 
 func validHeader(value string) bool {

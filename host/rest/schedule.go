@@ -17,11 +17,11 @@ func (g *Gate) schedule(now time.Time) {
 		g.arm(g.banned, now)
 		return
 	}
-	for l := g.express.next(); l != nil && g.trusted(); l = g.express.next() {
+	for l := g.express.next(); l != nil && g.trusted(now); l = g.express.next() {
 		g.grant(l, now)
 	}
 	var next time.Time
-	for l := g.normal.next(); l != nil && g.trusted(); l = g.normal.next() {
+	for l := g.normal.next(); l != nil && g.trusted(now); l = g.normal.next() {
 		if wait := g.pace.wait(now); wait > 0 {
 			next = now.Add(wait)
 			break
@@ -34,9 +34,12 @@ func (g *Gate) schedule(now time.Time) {
 	g.arm(next, now)
 }
 
-// trusted tells whether more than one request may be under way: after a ban one asks first whether it has ended, because
-// each that is answered with it counts towards the next.
-func (g *Gate) trusted() bool { return !g.doubted || g.room.inflight == 0 }
+// trusted tells whether one more request may be under way. After a ban one asks first whether it has ended, because each
+// that is answered with it counts towards the next. And what is under way must not bring a ban, should Discord refuse all
+// of it.
+func (g *Gate) trusted(now time.Time) bool {
+	return g.room.inflight == 0 || !g.doubted && g.ledger.bears(g.room.inflight, now)
+}
 
 // grant lets a lane's head go.
 func (g *Gate) grant(l *lane, now time.Time) {
@@ -111,12 +114,24 @@ func (g *Gate) bucket(r route, now time.Time) *bucket {
 func (g *Gate) forget(now time.Time) {
 	for len(g.buckets) >= maxBuckets && len(g.wakes) > 0 {
 		b := g.wakes[0]
-		if len(b.lanes) > 0 || b.inflight > 0 {
-			return
+		if !b.unused() {
+			if b = g.anyUnused(); b == nil {
+				return
+			}
 		}
 		b.counted = false
 		g.touch(b, now)
 	}
+}
+
+// anyUnused is a bucket with a window that nobody waits for, or nil. Most are: the queue is bounded far below them.
+func (g *Gate) anyUnused() *bucket {
+	for _, b := range g.buckets {
+		if b.counted && b.unused() {
+			return b
+		}
+	}
+	return nil
 }
 
 func (g *Gate) turns(b *bucket) *turns {

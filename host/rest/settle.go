@@ -81,7 +81,7 @@ func (g *Gate) heed(t *ticket, o *outcome, of *bucket, probed bool, now time.Tim
 		g.doubted = false
 	}
 	g.compareClocks(said.date, o.heard)
-	if o.status == http.StatusUnauthorized && !t.route.ownToken {
+	if o.refusesToken(t) {
 		g.stop(ErrUnauthorized)
 	}
 	g.touch(b, now)
@@ -125,7 +125,7 @@ func (g *Gate) judge(t *ticket, o *outcome, v *verdict) {
 		if v.again = t.limited <= defaultLimited; !v.again {
 			v.err = ErrLimited
 		}
-	case o.status == http.StatusUnauthorized && !t.route.ownToken:
+	case o.refusesToken(t):
 		v.err = ErrUnauthorized
 	case o.fault() && !once && t.faults < g.cfg.Retries && (t.route.repeat || o.unsent || t.safe && time.Since(t.began) < nonceLife):
 		t.faults++

@@ -50,7 +50,7 @@ func (g *Gate) Status() Status {
 	s := Status{
 		Requests: g.counts.requests, Limited: g.counts.limited, Retries: g.counts.retries,
 		Invalid: g.ledger.count(now), InFlight: g.room.inflight, Buckets: len(g.buckets),
-		Queued: g.room.normal + g.room.express - g.room.inflight,
+		Queued: g.room.normal.requests + g.room.express.requests - g.room.inflight,
 		Limit:  g.cfg.Invalid, Standing: g.ledger.ofAll(now).String(),
 	}
 	if g.banned.After(now) {
@@ -74,7 +74,7 @@ func (g *Gate) Callers() []Caller {
 	for name, a := range g.ledger.accounts {
 		out = append(out, Caller{
 			Name: name, Requests: a.requests, Limited: a.limited, Invalid: a.count(g.ledger.cell(now)), Stopped: a.stopped,
-			Queued: g.room.callers[name], Standing: g.ledger.ofCaller(a, now).String(), Route: a.last,
+			Queued: g.room.normal.callers[name].requests, Standing: g.ledger.ofCaller(a, now).String(), Route: a.last,
 		})
 	}
 	slices.SortFunc(out, func(a, b Caller) int { return strings.Compare(a.Name, b.Name) })

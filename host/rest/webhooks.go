@@ -45,6 +45,12 @@ func (w *gone) has(r route) bool {
 	return w.at[mark("webhook", r.webhook)] != nil || w.at[mark("webhook", id)] != nil
 }
 
+func (g *Gate) isGone(r route) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.gone.has(r)
+}
+
 // saysGone tells whether an answer says that the webhook itself is not there. A message of it that is not there, or a
 // thread, is another matter.
 func saysGone(r route, o *outcome) bool {
