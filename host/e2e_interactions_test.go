@@ -79,6 +79,11 @@ func ways() map[string]struct{ inTime, late string } {
 		"own":            {"callback 5, edit answer", edited},
 		"form":           {"callback 9", "callback 5, delete, followup only apology"},
 		"prompt":         {"callback 9", "callback 9"},
+		"hush":           {"callback 5 only, delete", "callback 5, delete"},
+		"none":           {"callback 5 only, delete", "callback 5, delete"},
+		"later":          {answered, edited},
+		"hush button":    {"callback 6", "callback 6"},
+		"none button":    {"callback 6", "callback 6"},
 		"find early":     {"callback 8 answer", "callback 8"},
 		"find later":     {"callback 8 answer", "callback 8"},
 		"quick button":   {"callback 7 answer", "callback 6, edit answer"},
@@ -128,7 +133,7 @@ func TestInteractionsOfEveryKind(t *testing.T) {
 		plugins: map[string]string{"answerer": answerer}, env: map[string]map[string]string{"answerer": {"DELAY": "2600ms"}},
 	})
 	u := newUser(t, sim, 0)
-	slow := []string{"late", "secret", "whisper", "fail", "own", "form", "find later", "message button", "update button", "form modal"}
+	slow := []string{"late", "secret", "whisper", "fail", "own", "form", "find later", "message button", "update button", "form modal", "none", "later", "none button"}
 	sent := make(map[string]*simulator.Interaction)
 	for kind := range ways() {
 		sent[kind] = u.does(kind, "")
@@ -147,7 +152,7 @@ func TestInteractionsOfEveryKind(t *testing.T) {
 	}
 	h.await("every handler has ended", func(s control.Status) bool { return s.Plugins[0].InFlight == 0 })
 	s, _ := h.status()
-	if got := s.Interactions; got.Refused != 3 || got.Deferred != 9 || got.Expired != 0 || got.Waiting != 0 {
+	if got := s.Interactions; got.Refused != 3 || got.Deferred != 12 || got.Silent != 4 || got.Expired != 0 || got.Waiting != 0 {
 		t.Errorf("status %+v", got) // refused: the second answer, the late modal, the late choices
 	}
 	for _, line := range []string{"already been acknowledged", "open a modal within 2 s", "the tide is out"} {
@@ -234,6 +239,30 @@ func TestOracle(t *testing.T) {
 	click := sim.Click(g.ID, g.Channels[0], g.Members[0], answer.Message, "oracle:Is it green?")
 	if again, err := click.WaitMessage(t.Context()); err != nil || again.Action != "edit" || again.Message != answer.Message {
 		t.Errorf("the button brought %+v: %v", again, err)
+	}
+	h.stop()
+}
+
+// TestADetachedAnswerEndsWithItsProcess: a handler has left its answer to a goroutine,
+// and the process is replaced, or killed, before it comes. The user is told.
+func TestADetachedAnswerEndsWithItsProcess(t *testing.T) {
+	t.Parallel() // most of its time is waiting
+	sim := discord(t, simulator.Config{World: simulator.World{Guilds: 1}})
+	h := start(t, sim, options{
+		plugins: map[string]string{"answerer": answerer}, env: map[string]map[string]string{"answerer": {"DELAY": "10m"}},
+	})
+	u := newUser(t, sim, 0)
+	for name, end := range map[string]func(){
+		"replaced": func() { h.step(control.ReloadOptions{Names: []string{"answerer"}}, "answerer") },
+		"killed":   func() { h.signal("answerer", syscall.SIGKILL) },
+	} {
+		i := u.slash("later")
+		if a, err := i.Wait(t.Context()); err != nil || a.Type != 5 {
+			t.Fatalf("%s: first came %+v: %v", name, a, err)
+		}
+		h.await("its handler has ended", func(s control.Status) bool { return s.Plugins[0].InFlight == 0 })
+		end()
+		eventually(t, name+": the user is told", func() bool { return steps(i) == "callback 5, edit unavailable" })
 	}
 	h.stop()
 }

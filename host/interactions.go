@@ -31,6 +31,6 @@ func (h *Host) available(plugin string) bool {
 
 func interactionsStatus(s router.InteractionStatus) *control.Interactions {
 	return &control.Interactions{
-		Waiting: s.Waiting, Deferred: s.Deferred, Late: s.Late, Unavailable: s.Unavailable, Refused: s.Refused, Expired: s.Expired,
+		Waiting: s.Waiting, Deferred: s.Deferred, Late: s.Late, Unavailable: s.Unavailable, Silent: s.Silent, Refused: s.Refused, Expired: s.Expired,
 	}
 }

@@ -12,9 +12,17 @@ import (
 type asked struct {
 	stale map[uint64]bool
 	lost  []uint64
+	done  []uint64
+	wrong []uint64 // of done, those that failed
 }
 
 func (a *asked) Hand(e *wire.Event) bool { return !a.stale[e.Index] }
+func (a *asked) Done(e *wire.Event, failed bool) {
+	a.done = append(a.done, e.Index)
+	if failed {
+		a.wrong = append(a.wrong, e.Index)
+	}
+}
 func (a *asked) Lost(e *wire.Event)      { a.lost = append(a.lost, e.Index) }
 
 func interactionEvent(index uint64) *wire.Event {
@@ -86,5 +94,62 @@ func TestLostInteractionsAreTold(t *testing.T) {
 	}
 	if !slices.Equal(a.lost, []uint64{1, 2}) {
 		t.Errorf("lost after its crashes: %v", a.lost)
+	}
+}
+
+// TestEndedInteractionsAreTold: at their acknowledgement, once, and whether they went
+// well; those that are left to something in the process when it has ended. Other
+// events are not, and neither is what nobody can answer any more.
+func TestEndedInteractionsAreTold(t *testing.T) {
+	now := time.Now()
+	q := newQueue(defaultLimits(), func() time.Time { return now })
+	q.setAway(false)
+	a := new(asked)
+	q.asked = a
+	pushAll(t, q, interactionEvent(1), interactionEvent(2), interactionEvent(3), message(4, 2, 10))
+	sentBy(t, q)
+	acks := &wire.Acks{Shards: []uint32{0, 0, 0, 0}, Indexes: []uint64{1, 2, 3, 4}, Detached: []uint64{3, 4}, Failures: []*wire.Failure{{Index: 2}}}
+	q.ack(acks)
+	q.ack(acks)
+	if !slices.Equal(a.done, []uint64{1, 2}) || !slices.Equal(a.wrong, []uint64{2}) || len(a.lost) != 0 {
+		t.Errorf("done %v, failed %v, lost %v", a.done, a.wrong, a.lost)
+	}
+	q.left()
+	q.left()
+	if !slices.Equal(a.lost, []uint64{3}) {
+		t.Errorf("lost with the process: %v", a.lost)
+	}
+	pushAll(t, q, interactionEvent(5))
+	sentBy(t, q)
+	q.ack(&wire.Acks{Indexes: []uint64{5}, Detached: []uint64{5}})
+	now = now.Add(interactionLife + time.Second)
+	q.left()
+	if len(a.lost) != 1 {
+		t.Errorf("lost after its time: %v", a.lost)
+	}
+}
+
+// TestDetachedInteractionsAreBounded by number and by age.
+func TestDetachedInteractionsAreBounded(t *testing.T) {
+	now := time.Now()
+	q := newQueue(defaultLimits(), func() time.Time { return now })
+	q.setAway(false)
+	q.asked = new(asked)
+	detach := func(index uint64) {
+		e := interactionEvent(index)
+		e.Received = now.UnixNano()
+		pushAll(t, q, e)
+		sentBy(t, q)
+		q.ack(&wire.Acks{Indexes: []uint64{index}, Detached: []uint64{index}})
+	}
+	for index := range uint64(maxDetached + 10) {
+		detach(index + 1)
+	}
+	if len(q.detached) != maxDetached || q.detached[0].Index != 11 {
+		t.Errorf("%d are remembered, the oldest is %d", len(q.detached), q.detached[0].Index)
+	}
+	now = now.Add(interactionLife + time.Second)
+	if detach(5000); len(q.detached) != 1 {
+		t.Errorf("%d are remembered after their time", len(q.detached))
 	}
 }

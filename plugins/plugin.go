@@ -173,6 +173,7 @@ func (p *Plugin) live(ctx context.Context, in *instance) (removed bool) {
 			}
 			if errors.Is(err, errStopped) {
 				in.stop()
+				p.queue.left()
 				p.setState(Stopped, "")
 				p.log.Info("plugin stopped", "generation", in.generation)
 				return false
@@ -236,6 +237,7 @@ func (p *Plugin) claims(e *wire.Event) bool {
 // crashed takes back what was in flight and tells what happened.
 func (p *Plugin) crashed(err error) {
 	p.queue.setAway(true)
+	p.queue.left()
 	p.takeBack()
 	p.setState(Waiting, err.Error())
 	p.log.Error("plugin crashed and is started again", "error", err)

@@ -91,10 +91,11 @@ type queue struct {
 	lanes        map[uint64]*lane
 	readyHead    *lane
 	readyTail    *lane
-	interactions lane // its inFlight counts interactions in flight
-	fresh        int  // interactions that wait in their list
-	held         int  // interactions that wait for their guild
-	waiting      wait // of awaitsGuild's last answer
+	interactions lane          // its inFlight counts interactions in flight
+	fresh        int           // interactions that wait in their list
+	held         int           // interactions that wait for their guild
+	detached     []*wire.Event // interactions that something in the instance may answer although it has acknowledged them
+	waiting      wait          // of awaitsGuild's last answer
 	redeliver    []*item
 	recovering   bool             // what was redelivered has not been acknowledged wholly
 	inFlight     map[uint64]*item // by index
@@ -274,6 +275,7 @@ func (q *queue) ack(acks *wire.Acks) {
 		delete(q.inFlight, index)
 		q.count.acked++
 		q.acknowledge(i)
+		q.answered(i, acks)
 		if i.lane != nil {
 			i.lane.progress = now
 		}

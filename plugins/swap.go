@@ -103,6 +103,7 @@ func (in *instance) drainAndMove(ctx context.Context, q *queue, s *swap) (Result
 // no next.
 func (p *Plugin) swapped(ctx context.Context, in *instance, s *swap) (*instance, error) {
 	in.stop()
+	p.queue.left()
 	if s.forced {
 		p.takeBack()
 	}

@@ -23,14 +23,18 @@ func newAcks() *acks {
 	return &acks{wake: make(chan struct{}, 1), next: new(wire.Acks)}
 }
 
-// add acknowledges the event; failure is nil when all went well.
-func (a *acks) add(e *wire.Event, failure *wire.Failure) {
+// add acknowledges the job's event; failure is nil when all went well.
+func (a *acks) add(j *job, failure *wire.Failure) {
+	e := &j.event
 	a.mu.Lock()
 	first := len(a.next.GetIndexes()) == 0
 	a.next.Shards = append(a.next.Shards, e.Shard)
 	a.next.Indexes = append(a.next.Indexes, e.Index)
 	if failure != nil {
 		a.next.Failures = append(a.next.Failures, failure)
+	}
+	if j.detached.Load() {
+		a.next.Detached = append(a.next.Detached, e.Index)
 	}
 	a.mu.Unlock()
 	if first {
@@ -58,6 +62,7 @@ func (a *acks) send(ctx context.Context, stream interface{ Send(acks *wire.Acks)
 			return // the receiver of the stream sees why
 		}
 		batch.Shards, batch.Indexes, batch.Failures = batch.GetShards()[:0], batch.GetIndexes()[:0], batch.GetFailures()[:0]
+		batch.Detached = batch.GetDetached()[:0]
 		spare = batch
 		a.sent()
 	}

@@ -3,6 +3,7 @@ package sdk
 import (
 	"encoding/json"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -30,6 +31,8 @@ type Bot struct {
 	line         *line
 	ticket       uint64
 	guildVersion uint64 // of the event's guild when the event was sent, 0: unknown
+
+	left *atomic.Bool // set by Detach, for the event's acknowledgement; nil outside of events
 }
 
 // Facts are what is known of an event beside its data.
@@ -58,8 +61,13 @@ func (f Facts) GuildID() string {
 }
 
 // Detach returns a bot whose requests work until the plugin stops, for
-// goroutines that outlive the handler. It keeps all else.
+// goroutines that outlive the handler. It keeps all else. Of an interaction it
+// says that its answer may still come when the handler has returned none: take it
+// before that.
 func (b *Bot) Detach() *Bot {
+	if b.left != nil {
+		b.left.Store(true)
+	}
 	detached := *b
 	detached.ticket = detachedTicket
 	detached.Client = b.line.client(clientHeader(detachedTicket, b.Event))

@@ -16,10 +16,15 @@ import (
 )
 
 // CommandHandler answers a command, a component or a modal. Its reply is sent as
-// the interaction's callback, once: a second answer is refused with an error. A nil
-// reply without an error says that the handler answered by itself. An error is
-// logged with a reference, which the user is told in a short apology that only they
-// see.
+// the interaction's callback, once: a second answer is refused with an error. An
+// error is logged with a reference, which the user is told in a short apology that
+// only they see.
+//
+// A nil reply without an error says that the handler answered by itself, or wants
+// no answer: then the host ends the interaction without a sign, and takes its
+// deferral back. A goroutine that answers when the handler has returned needs a bot
+// that the handler has detached (Bot.Detach); its answer is awaited for 14 minutes, or
+// until the plugin's process ends.
 type CommandHandler func(ctx context.Context, bot *Bot, interaction *disgo.InteractionCreate) (*Reply, error)
 
 // commandKey is what Discord keeps unique.

@@ -39,6 +39,8 @@ type job struct {
 	failure *wire.Failure
 	started time.Time
 	state   atomic.Uint32
+
+	detached atomic.Bool // a handler took a bot that outlives it
 }
 
 func (j *job) end(state uint32) bool { return j.state.CompareAndSwap(running, state) }
@@ -179,7 +181,7 @@ func (d *delivery) run(ctx context.Context, l *lane) {
 				returned = true
 				return
 			}
-			d.acks.add(&j.event, j.failure)
+			d.acks.add(j, j.failure)
 		}
 		if !d.refill(l) {
 			returned = true
@@ -195,7 +197,7 @@ func (d *delivery) survive(ctx context.Context, l *lane, j *job) {
 		d.leaked.Add(-1)
 		return
 	}
-	d.acks.add(&j.event, failureOf(j, wire.Failure_ERROR, "a handler ended its goroutine"))
+	d.acks.add(j, failureOf(j, wire.Failure_ERROR, "a handler ended its goroutine"))
 	go d.run(ctx, l) // counted in active already
 }
 
@@ -287,6 +289,6 @@ func (d *delivery) abandon(ctx context.Context, l *lane) {
 	j := l.current.Load()
 	message := "a handler was still running " + (d.timeout + handlerGrace).String() + " after it began"
 	d.log.Error("handler abandoned: it goes on when its context has ended", append(factsOf(j), "abandoned", d.leaked.Add(1))...)
-	d.acks.add(&j.event, failureOf(j, wire.Failure_DEADLINE, message))
+	d.acks.add(j, failureOf(j, wire.Failure_DEADLINE, message))
 	go d.run(ctx, l) // counted in active already
 }

@@ -24,6 +24,7 @@ func (d *delivery) prepare(j *job) {
 		Log:    &j.log,
 		line:   d.line,
 
+		left:         &j.detached,
 		guildVersion: j.event.GuildVersion,
 		Facts: Facts{
 			Event:       j.event.Name,

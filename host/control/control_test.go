@@ -64,7 +64,7 @@ func full() Status {
 			Guilds: 1, Bytes: 2, LimitBytes: 3, Hits: 4, Misses: 5, Loads: 6, Failed: 7, Missing: map[string]uint64{"refused": 8},
 			Evicted: 9, Expired: 10, Rejected: 11, Loading: 12, Awaited: 13, Remembered: 14, Guard: "open", GuardUntil: time.Unix(1700000003, 0).UTC(), Tokens: 1.5,
 		},
-		Interactions: &Interactions{Waiting: 1, Deferred: 2, Late: 3, Unavailable: 4, Refused: 5, Expired: 6},
+		Interactions: &Interactions{Waiting: 1, Deferred: 2, Late: 3, Unavailable: 4, Silent: 7, Refused: 5, Expired: 6},
 	}
 }
 

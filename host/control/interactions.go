@@ -10,6 +10,8 @@ type Interactions struct {
 	Late     uint64 `json:"late"`
 	// Unavailable is how many the host has answered in the place of plugins.
 	Unavailable uint64 `json:"unavailable"`
+	// Silent is how many ended without an answer, because no handler returned one.
+	Silent uint64 `json:"silent"`
 	// Refused counts second answers of plugins, and those that came too late.
 	Refused uint64 `json:"refused"`
 	// Expired is how many nobody could answer in time.
@@ -21,6 +23,7 @@ func (c collector) interactions(i Interactions) {
 	c.counter("interactions_deferred", "Interactions that the host has deferred.", i.Deferred)
 	c.counter("interactions_late", "Of these, answered by a plugin then.", i.Late)
 	c.counter("interactions_unavailable", "Interactions that the host has answered in the place of plugins.", i.Unavailable)
+	c.counter("interactions_silent", "Interactions that ended without an answer, because no handler returned one.", i.Silent)
 	c.counter("interactions_refused", "Answers of plugins that came second, or too late.", i.Refused)
 	c.counter("interactions_expired", "Interactions that nobody could answer in time.", i.Expired)
 }

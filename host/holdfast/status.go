@@ -64,7 +64,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	fmt.Fprintf(t, "events\t%d received, %d delivered, %d dropped\n", s.Events.Received, s.Events.Delivered, s.Events.Dropped)
 	printRequests(t, s)
 	if i := s.Interactions; i != nil {
-		fmt.Fprintf(t, "interactions\t%d waiting, %d deferred, %d unavailable, %d refused, %d expired\n", i.Waiting, i.Deferred, i.Unavailable, i.Refused, i.Expired)
+		fmt.Fprintf(t, "interactions\t%d waiting, %d deferred, %d unavailable, %d silent, %d refused, %d expired\n", i.Waiting, i.Deferred, i.Unavailable, i.Silent, i.Refused, i.Expired)
 	}
 	printKept(t, s)
 	fmt.Fprintf(t, "plugins\t%s\n", s.PluginsDir)

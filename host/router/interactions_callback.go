@@ -158,10 +158,12 @@ func (n *Interactions) deferredBefore(h *inHand, kind int) bool {
 	return again
 }
 
-// noteOwn remembers a plugin's own deferral. The lock is held.
-func (h *inHand) noteOwn(kind int) {
-	if kind == callbackDeferMessage || kind == callbackDeferUpdate {
-		h.own, h.ownAt = kind, h.handed
+// noteOwn remembers a plugin's own deferral, and so what it does with the message.
+// The lock is held.
+func (n *Interactions) noteOwn(h *inHand, c *callback) {
+	if c.kind == callbackDeferMessage || c.kind == callbackDeferUpdate {
+		h.own, h.ownAt, h.ownFlags = c.kind, h.handed, c.flags()&flagEphemeral
+		n.byToken[h.Token] = h
 	}
 }
 
@@ -172,7 +174,7 @@ func (n *Interactions) first(ctx context.Context, caller string, h *inHand, r *w
 	switch outcomeOf(answer, err) {
 	case took:
 		n.mu.Lock()
-		h.noteOwn(c.kind)
+		n.noteOwn(h, c)
 		n.mu.Unlock()
 	case wasAnswered:
 	case tooLate:
@@ -182,9 +184,7 @@ func (n *Interactions) first(ctx context.Context, caller string, h *inHand, r *w
 	default: // it can be answered still, by the plugin or, when it is time, by the host
 		n.mu.Lock()
 		n.move(h, phaseOpen)
-		if !n.closed {
-			n.wakeAt(h, h.due)
-		}
+		n.lookAgain(h, h.due)
 		n.mu.Unlock()
 	}
 	return answer, err

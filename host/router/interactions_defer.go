@@ -16,6 +16,7 @@ const (
 	textUnavailable = "This is temporarily unavailable. Please try again in a moment."
 	textNoAnswer    = "No answer came in time. Please try again."
 	textTooLong     = "This took too long. Please try again."
+	textFailed      = "Something went wrong. Please try again."
 )
 
 // hostCaller is the host itself, for the gate.
@@ -31,13 +32,24 @@ const retryAfter = 100 * time.Millisecond
 // wakeAt looks at the interaction then. The lock is held.
 func (n *Interactions) wakeAt(h *inHand, at time.Time) {
 	h.stop()
-	h.timer = time.AfterFunc(max(0, time.Until(at)), func() { n.look(h, false) })
+	h.timer = time.AfterFunc(max(0, time.Until(at)), func() { n.look(h) })
+}
+
+// lookAgain is wakeAt for an interaction whose handlers may have ended while the
+// turn was another's: then it is time now. The lock is held.
+func (n *Interactions) lookAgain(h *inHand, at time.Time) {
+	if h.ended != goingOn {
+		at = time.Now()
+	}
+	if !n.closed {
+		n.wakeAt(h, at)
+	}
 }
 
 // look does what the time asks for: defer, answer in the plugin's place, or wait
-// on. lost says that no plugin has the interaction any more.
-func (n *Interactions) look(h *inHand, lost bool) {
-	if !n.begin(h, lost) {
+// on.
+func (n *Interactions) look(h *inHand) {
+	if !n.begin(h) {
 		return
 	}
 	defer n.end()
@@ -51,18 +63,18 @@ func (n *Interactions) look(h *inHand, lost bool) {
 	case <-n.ctx.Done():
 		return
 	}
-	n.decide(h, lost)
+	n.decide(h)
 }
 
 // begin counts an answer of the host's own, or puts it off if too many wait.
-func (n *Interactions) begin(h *inHand, lost bool) bool {
+func (n *Interactions) begin(h *inHand) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
 	case n.closed:
 		return false
 	case n.waiting >= maxWaiting:
-		h.timer = time.AfterFunc(retryAfter, func() { n.look(h, lost) })
+		h.timer = time.AfterFunc(retryAfter, func() { n.look(h) })
 		return false
 	}
 	n.waiting++
@@ -78,35 +90,56 @@ func (n *Interactions) end() {
 }
 
 // decide is for who has the turn.
-func (n *Interactions) decide(h *inHand, lost bool) {
+func (n *Interactions) decide(h *inHand) {
 	n.mu.Lock()
-	p, handed, used := h.phase, h.handed > 0, h.used
+	open, pending, ended := h.phase == phaseOpen, h.pending(), h.ended
 	n.mu.Unlock()
-	missing := lost || !n.available(h)
+	missing := ended == lost || !n.available(h)
 	switch {
-	case p == phaseOpen && !time.Now().Before(h.until):
+	case open:
+		n.decideOpen(h, ended, missing)
+	case !pending:
+	case ended == silent:
+		n.withdraw(h)
+	case ended == broken:
+		n.follow(h, textFailed)
+	case missing:
+		n.follow(h, textUnavailable)
+	case time.Since(h.received) >= lastWord:
+		n.follow(h, textNoAnswer)
+	default:
+		n.mu.Lock()
+		n.wakeAt(h, time.Now().Add(lookEvery))
+		n.mu.Unlock()
+	}
+}
+
+// decideOpen decides about one that nobody has answered.
+func (n *Interactions) decideOpen(h *inHand, ended ending, missing bool) {
+	n.mu.Lock()
+	handed := h.handed > 0
+	n.mu.Unlock()
+	never := h.deferral == wire.Deferral_DEFERRAL_NEVER
+	switch {
+	case !time.Now().Before(h.until):
 		n.mu.Lock()
 		n.expire(h)
 		n.mu.Unlock()
-	case p == phaseOpen && h.Type == interactionAutocomplete: // it cannot be deferred
+	case h.Type == interactionAutocomplete: // it cannot be deferred
 		n.send(h, map[string]any{"type": callbackChoices, "data": map[string]any{"choices": []any{}}}, phaseTold)
-	case p == phaseOpen && (lost || !handed && (missing || h.deferral == wire.Deferral_DEFERRAL_NEVER)):
+	case ended == silent:
+		n.endSilently(h)
+	case ended == broken:
+		n.tell(h, messageCallback(textFailed))
+	case ended == lost || !handed && (missing || never):
 		n.tell(h, messageCallback(textUnavailable))
-	case p == phaseOpen && h.deferral != wire.Deferral_DEFERRAL_NEVER:
+	case !never:
 		n.defers(h)
-	case p == phaseOpen && time.Until(h.until) <= lastMoment:
+	case time.Until(h.until) <= lastMoment:
 		n.tell(h, messageCallback(textTooLong))
-	case p == phaseOpen:
+	default:
 		n.mu.Lock()
 		n.wakeAt(h, h.until.Add(-lastMoment))
-		n.mu.Unlock()
-	case p.deferred() && !used && missing:
-		n.follow(h, textUnavailable)
-	case p.deferred() && !used && time.Since(h.received) >= lastWord:
-		n.follow(h, textNoAnswer)
-	case p.deferred() && !used:
-		n.mu.Lock()
-		n.wakeAt(h, time.Now().Add(lookEvery))
 		n.mu.Unlock()
 	}
 }
@@ -144,21 +177,22 @@ func (n *Interactions) defers(h *inHand) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.count.Deferred++
-	if !n.closed {
-		n.wakeAt(h, time.Now().Add(lookEvery))
-	}
+	n.lookAgain(h, time.Now().Add(lookEvery))
 }
 
 // deferredTo is how an interaction is deferred. An update needs a message.
 func (h *inHand) deferredTo() phase {
-	mayUpdate := h.Type == interactionComponent || h.Type == interactionModal && h.Message != nil
 	switch {
 	case h.deferral == wire.Deferral_DEFERRAL_EPHEMERAL:
 		return phaseEphemeral
-	case mayUpdate && h.deferral != wire.Deferral_DEFERRAL_MESSAGE:
+	case h.mayUpdate() && h.deferral != wire.Deferral_DEFERRAL_MESSAGE:
 		return phaseUpdate
 	}
 	return phaseMessage
+}
+
+func (h *inHand) mayUpdate() bool {
+	return h.Type == interactionComponent || h.Type == interactionModal && h.Message != nil
 }
 
 // tell answers in the place of plugins.
@@ -207,30 +241,6 @@ func (n *Interactions) send(h *inHand, body map[string]any, to phase) bool {
 	}
 }
 
-// follow ends a deferral to which no answer comes. The turn is held.
-func (n *Interactions) follow(h *inHand, text string) {
-	p := n.phaseOf(h)
-	if p == phaseUpdate && text == textNoAnswer {
-		n.set(h, phaseTold) // there is nothing that looks unfinished
-		return
-	}
-	request := jsonRequest(http.MethodPatch, n.webhook(h, "/messages/@original"), encoded(map[string]any{"content": text}))
-	if p == phaseUpdate {
-		request = jsonRequest(http.MethodPost, n.webhook(h, ""), encoded(map[string]any{"content": text, "flags": flagEphemeral}))
-	}
-	n.set(h, phaseTold)
-	ctx, cancel := context.WithTimeout(n.ctx, lookEvery)
-	defer cancel()
-	if answer, err := n.config.Carry(ctx, hostCaller, request); outcomeOf(answer, err) != took {
-		n.config.Log.Warn("the user was not told that no answer comes", h.facts()...)
-		return
-	}
-	n.mu.Lock()
-	n.count.Unavailable++
-	n.mu.Unlock()
-	n.config.Log.Warn("deferred interaction ended by the host: no plugin answers", h.facts()...)
-}
-
 // Hand says whether an interaction may go to a process of a plugin now: not one
 // that is too old or that the host has answered. It is asked again when it is
 // delivered again.
@@ -249,23 +259,6 @@ func (n *Interactions) Hand(e *wire.Event) bool {
 	}
 	h.handed++
 	return true
-}
-
-// Lost says that a plugin will not handle the interaction. If no other can, its
-// user is told. It does not wait.
-func (n *Interactions) Lost(e *wire.Event) {
-	h := n.find(idOf(e.Data))
-	if h == nil {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	h.open--
-	if h.open > 0 || n.closed || h.phase != phaseOpen && !h.phase.deferred() {
-		return
-	}
-	h.stop()
-	h.timer = time.AfterFunc(0, func() { n.look(h, true) })
 }
 
 // idOf reads an interaction's id from its event.

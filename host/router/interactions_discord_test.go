@@ -199,10 +199,7 @@ func (w *world) come(kind int, name string, age time.Duration, change func(e *ga
 	if change != nil {
 		change(&e, fields)
 	}
-	var err error
-	if e.Data, err = json.Marshal(fields); err != nil {
-		w.t.Fatal(err)
-	}
+	e.Data = encode(w.t, fields)
 	owners, err := router.MergeOwners([]*wire.Manifest{w.manifest})
 	if err != nil {
 		w.t.Fatal(err)
@@ -213,6 +210,15 @@ func (w *world) come(kind int, name string, age time.Duration, change func(e *ga
 		return nil
 	}
 	return w.plugin.got[before]
+}
+
+func encode(t *testing.T, fields map[string]any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 func interactionOf(e *wire.Event) (id string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
@@ -32,11 +33,8 @@ func (n *Interactions) late(ctx context.Context, caller string, h *inHand, c *ca
 	p := n.phaseOf(h)
 	update := p == phaseUpdate
 	switch {
-	case c.kind == callbackDeferMessage && update:
-		flags := c.flags()
-		return n.promise(h, c.kind, &flags)
 	case c.kind == callbackDeferMessage, c.kind == callbackDeferUpdate && update:
-		return n.promise(h, c.kind, nil)
+		return n.promise(h, c)
 	case c.kind == callbackMessage && p == phaseMessage && c.flags()&flagEphemeral != 0:
 		return n.replace(ctx, caller, h, c)
 	case c.kind == callbackMessage && !update, c.kind == callbackUpdate && update:
@@ -50,13 +48,15 @@ func (n *Interactions) late(ctx context.Context, caller string, h *inHand, c *ca
 }
 
 // promise takes a plugin's own deferral, which has happened already: it will
-// use the deferred message by itself. flags are those of a message where none was
-// deferred.
-func (n *Interactions) promise(h *inHand, kind int, flags *int) (*wire.RestResponse, error) {
+// use the deferred message by itself, or the one that its first edit makes where
+// none was deferred.
+func (n *Interactions) promise(h *inHand, c *callback) (*wire.RestResponse, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	h.promised, h.used = flags, true
-	h.noteOwn(kind)
+	if flags := c.flags(); c.kind == callbackDeferMessage && h.phase == phaseUpdate {
+		h.promised = &flags
+	}
+	n.noteOwn(h, c)
 	n.move(h, phaseAnswered)
 	return &wire.RestResponse{Status: http.StatusNoContent}, nil
 }
@@ -67,11 +67,17 @@ func (n *Interactions) lateAs(ctx context.Context, caller string, h *inHand, c *
 	n.set(h, phaseAnswered)
 	answer, err := n.config.Carry(ctx, caller, r)
 	if outcomeOf(answer, err) == unknown && r.GetMethod() == http.MethodPatch && codeOf(answer) == codeUnknownMessage {
+		if h.deferral == wire.Deferral_DEFERRAL_EPHEMERAL {
+			c.setFlags(c.flags() | flagEphemeral) // as the message was
+		}
 		r = c.request(http.MethodPost, n.webhook(h, "")) // somebody has deleted it
 		answer, err = n.config.Carry(ctx, caller, r)
 	}
 	if outcomeOf(answer, err) != took {
-		n.set(h, before)
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.move(h, before)
+		n.lookAgain(h, time.Now().Add(lookEvery))
 		return answer, err
 	}
 	n.mu.Lock()

@@ -82,10 +82,13 @@ type inHand struct {
 	handed   int    // how many processes have it, or had it
 	own      int    // type of the plugin's own deferral, 0 for none
 	ownAt    int    // handed, when it came
+	ownFlags int    // of its message
 	open     int    // plugins that may still answer
-	used     bool   // the plugin uses the deferred message by itself
+	worst    ending // of those that will not
+	ended    ending // when none is left
+	used     bool   // the plugin uses the deferred message by itself, or it is taken back
 	original string // id of the message that the plugin takes for @original, if it is another one
-	promised *int   // flags of the message that the plugin has deferred after the host's update
+	promised *int   // flags of the message that an edit of @original makes: it is not there
 }
 
 // Interactions keeps one state for each interaction:
@@ -95,6 +98,7 @@ type inHand struct {
 //	  └────> told                         the host: nobody answers
 //	  └────> expired                      too late
 //
+// A deferral to which nothing was said when all handlers have ended is taken back.
 // Every callback passes here: who comes first takes the turn, the next finds what
 // he did. Its methods are for any goroutine; Close waits for what the host
 // itself sends. What is remembered is bounded by age, 15 min, and by number, 65,536.
@@ -125,6 +129,8 @@ type InteractionStatus struct {
 	// Unavailable is how many the host has answered, because no plugin takes them or
 	// theirs is not there.
 	Unavailable uint64
+	// Silent is how many ended without an answer, because no handler returned one.
+	Silent uint64
 	// Refused counts second answers of plugins, and those that came too late.
 	Refused uint64
 	// Expired is how many nobody could answer in time.
@@ -159,7 +165,7 @@ func (n *Interactions) Status() InteractionStatus {
 	out := n.count
 	now := time.Now()
 	for _, h := range n.byID {
-		if h.phase.deferred() && !h.used || h.phase == phaseOpen && now.Before(h.until) {
+		if h.pending() || h.phase == phaseOpen && now.Before(h.until) {
 			out.Waiting++
 		}
 	}

@@ -665,7 +665,11 @@ type Acks struct {
 	Shards  []uint32               `protobuf:"varint,1,rep,packed,name=shards,proto3" json:"shards,omitempty"`
 	Indexes []uint64               `protobuf:"varint,2,rep,packed,name=indexes,proto3" json:"indexes,omitempty"`
 	// Failures says which of them did not go well. They count as handled.
-	Failures      []*Failure `protobuf:"bytes,3,rep,name=failures,proto3" json:"failures,omitempty"`
+	Failures []*Failure `protobuf:"bytes,3,rep,name=failures,proto3" json:"failures,omitempty"`
+	// Detached are those of the indexes whose handlers have left something behind
+	// that may still act on the event. Of an interaction that is not among them
+	// no answer is awaited any more.
+	Detached      []uint64 `protobuf:"varint,4,rep,packed,name=detached,proto3" json:"detached,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -717,6 +721,13 @@ func (x *Acks) GetIndexes() []uint64 {
 func (x *Acks) GetFailures() []*Failure {
 	if x != nil {
 		return x.Failures
+	}
+	return nil
+}
+
+func (x *Acks) GetDetached() []uint64 {
+	if x != nil {
+		return x.Detached
 	}
 	return nil
 }
@@ -2101,11 +2112,12 @@ const file_wire_proto_rawDesc = "" +
 	"\rStartResponse\"$\n" +
 	"\n" +
 	"EventBatch\x12\x16\n" +
-	"\x06frames\x18\x01 \x01(\fR\x06frames\"j\n" +
+	"\x06frames\x18\x01 \x01(\fR\x06frames\"\x86\x01\n" +
 	"\x04Acks\x12\x16\n" +
 	"\x06shards\x18\x01 \x03(\rR\x06shards\x12\x18\n" +
 	"\aindexes\x18\x02 \x03(\x04R\aindexes\x120\n" +
-	"\bfailures\x18\x03 \x03(\v2\x14.holdfast.v1.FailureR\bfailures\"\xb7\x01\n" +
+	"\bfailures\x18\x03 \x03(\v2\x14.holdfast.v1.FailureR\bfailures\x12\x1a\n" +
+	"\bdetached\x18\x04 \x03(\x04R\bdetached\"\xb7\x01\n" +
 	"\aFailure\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\x04R\x05index\x123\n" +

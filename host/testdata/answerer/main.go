@@ -33,11 +33,16 @@ func main() {
 	command("own", own)
 	command("form", late(form)) // too late for a modal
 	command("prompt", form, sdk.DeferNever)
+	command("hush", nothing)
+	command("none", late(nothing))
+	command("later", later)
 	command("find", say)
 	p.Autocomplete("find"+suffix, suggest)
 	p.Component("quick"+suffix+":", update)
 	p.Component("message"+suffix+":", late(say))
 	p.Component("update"+suffix+":", late(update))
+	p.Component("hush"+suffix+":", nothing)
+	p.Component("none"+suffix+":", late(nothing))
 	p.Modal("form"+suffix+":", late(submitted))
 	p.Run()
 }
@@ -60,6 +65,28 @@ func submitted(_ context.Context, bot *sdk.Bot, i *disgo.InteractionCreate) (*sd
 
 func fail(context.Context, *sdk.Bot, *disgo.InteractionCreate) (*sdk.Reply, error) {
 	return nil, errors.New("the tide is out")
+}
+
+func nothing(context.Context, *sdk.Bot, *disgo.InteractionCreate) (*sdk.Reply, error) {
+	return nil, nil //nolint:nilnil // that is its answer
+}
+
+// later leaves the answer to a goroutine that outlives it.
+func later(_ context.Context, bot *sdk.Bot, i *disgo.InteractionCreate) (*sdk.Reply, error) {
+	detached := bot.Detach()
+	go func() {
+		wait(context.Background())
+		response := &disgo.CreateInteractionResponse{
+			InteractionID: i.ID, InteractionToken: i.Token,
+			InteractionResponse: &disgo.InteractionResponse{
+				Type: disgo.FlagInteractionCallbackTypeCHANNEL_MESSAGE_WITH_SOURCE, Data: &disgo.Messages{Content: disgo.Pointer("answer " + i.ID)},
+			},
+		}
+		if err := response.Send(detached.Client); err != nil {
+			detached.Log.Warn("late answer not sent", "error", err)
+		}
+	}()
+	return nil, nil //nolint:nilnil // it answers by itself
 }
 
 func formOf(suffix string) handler {
