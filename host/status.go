@@ -103,6 +103,7 @@ func pluginStatus(p plugins.Status) control.Plugin {
 		Events: p.Events, Queued: p.Queued, QueuedBytes: p.QueuedBytes, Behind: p.Behind, InFlight: p.InFlight,
 		Delivered: p.Delivered, Acked: p.Acked, Redelivered: p.Redelivered,
 		Errors: p.Errors + p.Deadlines + p.Unreadable, Restarts: p.Restarts,
+		Unlogged: p.Unlogged,
 		Commands: p.Commands, LastError: p.LastError, LastErrorAt: p.LastErrorAt,
 	}
 	for _, n := range p.Dropped {

@@ -219,7 +219,7 @@ func (in *instance) stop() {
 // crashed ends what is left of an instance that failed for a reason, and says
 // what happened in the words that help most: those of the process.
 func (in *instance) crashed(reason error) error {
-	how := strings.TrimPrefix(in.link.end(), ", ")
+	how := strings.TrimPrefix(in.link.end().String(), ", ")
 	if in.services != nil {
 		in.services.close()
 	}

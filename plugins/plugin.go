@@ -40,6 +40,7 @@ type Plugin struct {
 	set      *Set
 	file     File
 	log      hclog.Logger
+	prints   *outputLimit
 	queue    *queue
 	swaps    chan *swap    // taken by run
 	changing chan struct{} // a place for a swap, or for saving the state; capacity 1
@@ -87,7 +88,7 @@ func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
 	in := &instance{generation: p.nextGeneration(), started: p.set.now()}
 	var err error
 	c := &p.set.config
-	in.link, err = launch(ctx, f, p.set.environment(f.Name), c.Sockets, c.StartTimeout, p.set.starter, p.set.guardian, p.log)
+	in.link, err = launch(ctx, f, p.set.environment(f.Name), c.Sockets, c.StartTimeout, p.set.starter, p.set.guardian, p.prints, p.log)
 	if err != nil {
 		return nil, err
 	}

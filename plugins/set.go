@@ -211,8 +211,9 @@ func (s *Set) Run() {
 }
 
 func (s *Set) newPlugin(f File) *Plugin {
+	log := s.config.Log.Named(f.Name)
 	return &Plugin{
-		set: s, file: f, state: Starting, log: s.config.Log.Named(f.Name), queue: newQueue(defaultLimits(), s.now),
+		set: s, file: f, state: Starting, log: log, prints: newOutputLimit(s.now, log), queue: newQueue(defaultLimits(), s.now),
 		swaps: make(chan *swap), changing: make(chan struct{}, 1), begun: make(chan error, 1), ended: make(chan struct{}),
 	}
 }

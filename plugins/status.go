@@ -26,6 +26,7 @@ type Status struct {
 	Deadlines           uint64 // handlers that did not end in time
 	Unreadable          uint64 // events that no handler could decode
 	Dropped             map[string]uint64
+	Unlogged            uint64 // lines that it printed beyond what the host's log takes
 	Restarts            int
 	LastError           string
 	LastErrorAt         time.Time
@@ -48,6 +49,7 @@ func (p *Plugin) status() Status {
 		Queued: c.queued, QueuedBytes: c.queuedBytes, Behind: behind, InFlight: inFlight,
 		Delivered: c.delivered, Acked: c.acked, Redelivered: c.redelivered, DeadLetters: c.deadLetters,
 		Errors: c.errors, Deadlines: c.deadlines, Unreadable: c.unreadable, Dropped: c.dropped,
+		Unlogged: p.prints.lines(),
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

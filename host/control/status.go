@@ -96,6 +96,9 @@ type Plugin struct {
 	Dropped     uint64 `json:"dropped"`
 	Errors      uint64 `json:"errors"` // handlers that returned an error
 	Restarts    int    `json:"restarts"`
+	// Unlogged counts the lines that it printed or logged beyond what the host's log
+	// takes of a plugin.
+	Unlogged uint64 `json:"unlogged,omitempty"`
 	// LastError stays after the plugin has recovered from it; LastErrorAt tells
 	// how old it is.
 	LastError   string    `json:"last_error,omitempty"`
