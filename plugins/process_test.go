@@ -112,7 +112,10 @@ func (b *bare) Describe(context.Context, *wire.DescribeRequest) (*wire.Manifest,
 	if b.mode == "both" {
 		m.Events = append(m.Events, &wire.Subscription{Event: "MESSAGE_DELETE"})
 	}
-	m.HasState = b.mode == "memory"
+	m.HasState = b.mode == "memory" || b.mode == "forgetful"
+	if b.mode == "impostor" {
+		m.Name = "another"
+	}
 	if b.mode == "badmanifest" {
 		m.Name = "no spaces, please"
 	}
@@ -140,6 +143,9 @@ func (b *bare) SaveState(context.Context, *wire.SaveStateRequest) (*wire.State, 
 }
 
 func (b *bare) RestoreState(_ context.Context, s *wire.State) (*wire.RestoreStateResponse, error) {
+	if b.mode == "forgetful" {
+		time.Sleep(time.Hour)
+	}
 	if string(s.GetData()) == "of another kind" {
 		return nil, errors.New("unknown schema")
 	}

@@ -60,7 +60,7 @@ type Config struct {
 	Interactions Interactions
 	Log          hclog.Logger
 
-	hangMargin time.Duration // tests have less patience
+	hangMargin, stateTimeout time.Duration // tests have less patience
 }
 
 // Set is all plugins of the folder.
@@ -102,6 +102,9 @@ func New(c Config) (*Set, error) {
 	}
 	if c.hangMargin <= 0 {
 		c.hangMargin = hangMargin
+	}
+	if c.stateTimeout <= 0 {
+		c.stateTimeout = stateTimeout
 	}
 	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Saved, &c.Sockets} {
 		if *dir == "" {

@@ -30,6 +30,11 @@ type Status struct {
 	Restarts            int
 	LastError           string
 	LastErrorAt         time.Time
+	// ReloadResult and ReloadDetail are those of the last reload of the plugin, while
+	// that was not done; ReloadAt is when.
+	ReloadResult Result
+	ReloadDetail string
+	ReloadAt     time.Time
 }
 
 // Status of every plugin of the folder, failed ones included.
@@ -55,6 +60,7 @@ func (p *Plugin) status() Status {
 	defer p.mu.Unlock()
 	out.State, out.Generation, out.Restarts = p.state, p.generation, p.restarts
 	out.LastError, out.LastErrorAt = p.lastError, p.lastErrorAt
+	out.ReloadResult, out.ReloadDetail, out.ReloadAt = p.lastReload.result, p.lastReload.detail, p.lastReload.at
 	if p.instance != nil {
 		out.PID, out.Started = p.instance.link.process.number(), p.instance.started
 	}
