@@ -54,7 +54,8 @@ type Host struct {
 
 	mu       sync.Mutex // guards what Status reads while Run builds it
 	phase    string
-	live     *live // while the host is up
+	doing    string // what the holder of reloading does, for who waits
+	live     *live  // while the host is up
 	bot      *bot
 	gate     *rest.Gate
 	plugins  *plugins.Set

@@ -43,8 +43,12 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 	default:
 		return report, errors.New("nothing reloaded: a reload is running and another one waits for it: try again later")
 	}
-	h.reloading <- struct{}{}
-	defer func() { <-h.reloading }()
+	release, err := h.claimReload(l.ctx)
+	if err != nil {
+		return report, err
+	}
+	defer release()
+	h.does("plugins are being reloaded: new builds start, handlers of old ones end, for at most " + h.config.Settings.DrainTimeout.String() + " each")
 	steps, err := l.set.Reload(l.ctx, plugins.ReloadOptions{
 		Names:   o.Names,
 		Force:   o.Force,
@@ -63,13 +67,41 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 		})
 	}
 	if !o.DryRun {
+		h.does("plugins are reloaded; their commands are being compared with Discord's")
 		report.Commands = h.syncCommands(l.ctx, l.rooms, o.Prune)
 	}
 	if !o.DryRun && o.Reidentify {
+		h.does("plugins are reloaded; new sessions with the intents that they need are coming up beside those that run")
 		report.Sessions, report.SessionsError = h.widen(l)
 	}
 	return report, nil
 }
+
+// claimReload waits for the turn to change the plugins, and tells the log what for.
+func (h *Host) claimReload(ctx context.Context) (release func(), err error) {
+	release = func() {
+		h.does("")
+		<-h.reloading
+	}
+	select {
+	case h.reloading <- struct{}{}:
+		return release, nil
+	default:
+	}
+	h.mu.Lock()
+	doing := h.doing
+	h.mu.Unlock()
+	h.log.Info("a reload waits", "for", doing)
+	select {
+	case h.reloading <- struct{}{}:
+		return release, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("nothing reloaded: %w", errHostStops)
+	}
+}
+
+// does tells who asks for the status what the holder of reloading does.
+func (h *Host) does(what string) { h.set(func() { h.doing = what }) }
 
 // check says whether a new build may run beside the others: its commands must
 // not be theirs, and the sessions must get the events that it asks for, or others

@@ -126,7 +126,11 @@ func (h *Host) begin(ctx context.Context, l *live, want wantedSessions, tell fun
 	if !want.reloads {
 		select {
 		case h.reloading <- struct{}{}:
-			defer func() { <-h.reloading }()
+			defer func() {
+				h.does("")
+				<-h.reloading
+			}()
+			h.does("new sessions are being made to take the place of those that run")
 		case <-ctx.Done():
 			return nil, fmt.Errorf("nothing changed: %w", errHostStops)
 		}

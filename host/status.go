@@ -16,11 +16,12 @@ import (
 func (h *Host) Status() control.Status {
 	h.mu.Lock()
 	owner, gate, set, route, sessions, dir, phase := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir, h.phase
-	guilds, kept, budget, answers := h.guilds, h.kept, h.budget, h.answers
+	guilds, kept, budget, answers, doing := h.guilds, h.kept, h.budget, h.answers, h.doing
 	h.mu.Unlock()
 	out := control.Status{
 		Version:       Version(),
 		Phase:         phase,
+		Doing:         doing,
 		PID:           os.Getpid(),
 		Started:       h.started,
 		UptimeSeconds: time.Since(h.started).Seconds(),
@@ -103,6 +104,7 @@ func pluginStatus(p plugins.Status) control.Plugin {
 		Events: p.Events, Queued: p.Queued, QueuedBytes: p.QueuedBytes, Behind: p.Behind, InFlight: p.InFlight,
 		Delivered: p.Delivered, Acked: p.Acked, Redelivered: p.Redelivered,
 		Errors: p.Errors + p.Deadlines + p.Unreadable, Restarts: p.Restarts,
+		Unlogged: p.Unlogged, ReloadResult: string(p.ReloadResult), ReloadDetail: p.ReloadDetail, ReloadAt: p.ReloadAt,
 		Commands: p.Commands, LastError: p.LastError, LastErrorAt: p.LastErrorAt,
 	}
 	for _, n := range p.Dropped {

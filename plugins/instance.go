@@ -10,6 +10,8 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 const (
@@ -23,6 +25,9 @@ const (
 	hangMargin = 20 * time.Second
 	// stopLimit is how long a process may take to exit when it is asked to.
 	stopLimit = 2 * time.Second
+	// probeTimeout is how long a process that is to be replaced and does not come to
+	// an end may take to answer a question that is none.
+	probeTimeout = 2 * time.Second
 	// exitMargin is how long a process whose stream has ended may take to exit.
 	exitMargin = time.Second
 )
@@ -38,7 +43,7 @@ var (
 
 // instance is one running process of a plugin.
 type instance struct {
-	generation uint64
+	generation uint64 // from begin on
 	started    time.Time
 	manifest   *wire.Manifest
 	link       *link
@@ -51,7 +56,7 @@ func (in *instance) describe(ctx context.Context) (*wire.Manifest, error) {
 	defer cancel()
 	m, err := in.link.plugin.Describe(ctx, new(wire.DescribeRequest))
 	if err != nil {
-		return nil, fmt.Errorf("ask for the manifest: %w", err)
+		return nil, fmt.Errorf("ask for the manifest: %w", answered(err, callTimeout))
 	}
 	if err := checkManifest(m); err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)
@@ -72,9 +77,30 @@ func (in *instance) begin(ctx context.Context, c *Config) error {
 		HandlerTimeoutMs: uint64(c.HandlerTimeout.Milliseconds()),
 	})
 	if err != nil {
-		return fmt.Errorf("start the plugin's handlers: %w", err)
+		return answered(err, callTimeout)
 	}
 	return nil
+}
+
+// silent says whether the process answers nothing at all: it was stopped
+// (SIGSTOP), or hangs.
+func (in *instance) silent(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	_, err := in.link.plugin.Describe(ctx, new(wire.DescribeRequest))
+	return status.Code(err) == codes.DeadlineExceeded
+}
+
+// answered is the error of a call in the plugin's words, without grpc's.
+func answered(err error, limit time.Duration) error {
+	switch st, ok := status.FromError(err); {
+	case !ok:
+		return err
+	case st.Code() == codes.DeadlineExceeded:
+		return fmt.Errorf("no answer within %s", limit)
+	default:
+		return errors.New(st.Message())
+	}
 }
 
 // serve carries events to the instance until it ends or ctx does, or an event
@@ -219,7 +245,7 @@ func (in *instance) stop() {
 // crashed ends what is left of an instance that failed for a reason, and says
 // what happened in the words that help most: those of the process.
 func (in *instance) crashed(reason error) error {
-	how := strings.TrimPrefix(in.link.end(), ", ")
+	how := strings.TrimPrefix(in.link.end().String(), ", ")
 	if in.services != nil {
 		in.services.close()
 	}

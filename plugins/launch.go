@@ -22,16 +22,18 @@ type link struct {
 	client  *plugin.Client
 	process *process
 	plugin  wire.PluginClient
-	output  *output
-	socket  string // folder of its socket
+	output  *output // standard error
+	printed *output // standard output
+	socket  string  // folder of its socket
 }
 
 // launch starts the staged file and shakes hands. ctx ends the attempt only.
 // This file is the one that knows go-plugin.
-func launch(ctx context.Context, f File, env []string, sockets string, timeout time.Duration, s *starter, g *guardian, log hclog.Logger) (*link, error) {
-	out := &output{log: log, level: hclog.Info}
-	proc := newProcess(f.Staged, f.Name, s, g, &output{log: log, level: hclog.Info}, log)
-	l := &link{process: proc, output: out}
+func launch(ctx context.Context, f File, env []string, sockets string, timeout time.Duration, s *starter, g *guardian, allows *outputLimit, log hclog.Logger) (*link, error) {
+	stream := func() *output { return &output{log: log, level: hclog.Info, allows: allows} }
+	l := &link{output: stream(), printed: stream()}
+	proc := newProcess(f.Staged, f.Name, s, g, l.printed, log)
+	l.process = proc
 	l.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
 		Plugins:          plugin.PluginSet{wire.PluginKind: &wire.Glue{}},
@@ -47,9 +49,9 @@ func launch(ctx context.Context, f File, env []string, sockets string, timeout t
 		// The host reads a plugin's lines itself: a null logger keeps
 		// go-plugin from doing it too.
 		Logger:     hclog.NewNullLogger(),
-		Stderr:     out,
-		SyncStdout: &output{log: log, level: hclog.Info},
-		SyncStderr: &output{log: log, level: hclog.Info},
+		Stderr:     l.output,
+		SyncStdout: stream(),
+		SyncStderr: stream(),
 		GRPCDialOptions: append(wire.DialOptions(),
 			grpc.WithDisableRetry()), // it would keep copies of what was sent
 	})
@@ -83,27 +85,44 @@ func (l *link) kill() {
 	}
 }
 
-// end kills the process unless it exits by itself within a moment, and says in
-// a few words how it ended: its own exit says more than our kill.
-func (l *link) end() string {
-	own := false
+// ending is how a process ended.
+type ending struct {
+	own   bool  // by itself; else it was killed
+	exit  error // if own; nil is exit status 0
+	words string
+}
+
+// String is empty, or begins with a comma: it goes on from what the host saw.
+func (e ending) String() string {
+	if !e.own {
+		return said(e.words)
+	}
+	how := "exit status 0"
+	if e.exit != nil {
+		how = e.exit.Error()
+	}
+	return ", it ended with " + how + said(e.words)
+}
+
+// end kills the process unless it exits by itself within a moment, and says how
+// it ended: its own exit says more than our kill.
+func (l *link) end() ending {
+	var e ending
 	if l.process.number() != 0 {
 		select {
 		case <-l.process.exited:
-			own = true
+			e.own = true
 		case <-time.After(exitMargin):
 		}
 	}
 	l.kill()
-	words := said(l.output.lastWords())
-	if !own {
-		return words
+	if e.own {
+		e.exit = l.process.exit
 	}
-	how := "exit status 0"
-	if err := l.process.exit; err != nil {
-		how = err.Error()
+	if e.words = l.output.lastWords(); e.words == "" {
+		e.words = l.printed.lastWords()
 	}
-	return ", it ended with " + how + words
+	return e
 }
 
 // stop asks the process to end, and kills its group when it has not after
@@ -116,25 +135,32 @@ func (l *link) stop() {
 }
 
 // explainStart says in one line why a plugin did not come up and what to do.
-func explainStart(ctx context.Context, f File, how string, timeout time.Duration, err error) error {
+func explainStart(ctx context.Context, f File, e ending, timeout time.Duration, err error) error {
 	text := err.Error()
+	because := func(format string, args ...any) error {
+		return fmt.Errorf("start plugin %s: %w", f.Name, fmt.Errorf(format, args...))
+	}
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("start plugin %s: %w", f.Name, ctx.Err())
+		return because("%w", ctx.Err())
+	case strings.Contains(text, "timeout while waiting") && e.words != "":
+		return because("no handshake within %s%s: it is no Holdfast plugin, or its main does not come to Run: mend it, or take %s out of the folder", timeout, said(e.words), f.Path) // go-plugin has killed it
 	case strings.Contains(text, "timeout while waiting"):
-		return fmt.Errorf("start plugin %s: no handshake within %s: does its main call Run?", f.Name, timeout)
+		return because("no handshake within %s: does its main call Run?", timeout)
 	case strings.Contains(text, "incompatible API version"):
-		return fmt.Errorf("start plugin %s: built for another version of the plugin protocol (this host speaks %d): rebuild it with this host's SDK", f.Name, wire.ProtocolVersion)
-	case strings.Contains(text, "Unrecognized remote plugin message"), strings.Contains(text, "incompatible core API"), strings.Contains(text, "unsupported plugin protocol"):
-		return fmt.Errorf("start plugin %s: it is no Holdfast plugin (no handshake%s): build it with the SDK, or take %s out of the folder", f.Name, how, f.Path)
+		return because("built for another version of the plugin protocol (this host speaks %d): rebuild it with this host's SDK", wire.ProtocolVersion)
+	case strings.Contains(text, "incompatible core API"), strings.Contains(text, "unsupported plugin protocol"):
+		return because("it speaks another go-plugin protocol than this host (%s): rebuild it with this host's SDK", firstLine(text))
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("start plugin %s: %w: is the state folder mounted noexec? name another with --state", f.Name, err)
+		return because("%w: is the state folder mounted noexec? name another with --state", err)
 	case strings.Contains(text, "exec format error"):
-		return fmt.Errorf("start plugin %s: not a program for this machine: build it here, or with its GOOS and GOARCH", f.Name)
-	case strings.Contains(text, "plugin exited"):
-		return fmt.Errorf("start plugin %s: no handshake%s: run it by hand to see why", f.Name, how)
+		return because("not a program for this machine: build it here, or with its GOOS and GOARCH")
+	case !strings.Contains(text, "plugin exited") && !strings.Contains(text, "Unrecognized remote plugin message"):
+		return because("%s%s", firstLine(text), e)
+	case e.own && e.exit == nil:
+		return because("it is no Holdfast plugin (no handshake%s): build it with the SDK and call Run in its main, or take %s out of the folder", e, f.Path)
 	default:
-		return fmt.Errorf("start plugin %s: %s%s", f.Name, firstLine(text), how)
+		return because("no handshake%s: it ended before Run: mend what it says, all that it printed is in the host's log", e)
 	}
 }
 
@@ -142,7 +168,7 @@ func said(words string) string {
 	if words == "" {
 		return ""
 	}
-	return fmt.Sprintf(", it printed %q", firstLine(words))
+	return fmt.Sprintf(", it printed %q", words)
 }
 
 func firstLine(s string) string {

@@ -17,20 +17,25 @@ const (
 	maxLine = 16 << 10
 	// maxRecord bounds one of hclog's lines: a stack or an answer may be inside.
 	maxRecord = 256 << 10
+	// keptLines is how many of a plugin's last lines are told when it dies.
+	keptLines = 3
 )
 
 // output turns what a plugin prints into log lines of the host: hclog's JSON
 // with its level and values, all else as text. It remembers the last words of
 // a plugin that dies, for the operator. Each stream of a plugin has an output
-// of its own, so that an unfinished line of one does not swallow the other's.
+// of its own, so that an unfinished line of one does not swallow the other's;
+// all share what they may print.
 type output struct {
-	log   hclog.Logger
-	level hclog.Level // of lines that are not hclog's
+	log    hclog.Logger
+	level  hclog.Level // of lines that are not hclog's
+	allows *outputLimit
 
 	mu      sync.Mutex
 	partial []byte
-	last    string // last panic or fatal error, else last line
+	last    []string // a panic or fatal error, else the last lines
 	panicky bool
+	whole   bool // what the panic says has been read; its stack follows
 }
 
 // Write implements io.Writer. It never fails.
@@ -65,27 +70,39 @@ func isRecord(line []byte) bool {
 
 func (o *output) line(line []byte) {
 	if len(bytes.TrimSpace(line)) == 0 {
+		o.whole = o.panicky
+		return
+	}
+	text := plain(string(line))
+	if isPanic(text) && !o.panicky {
+		o.panicky, o.last = true, nil
+		o.allows.refill() // these lines matter most
+	}
+	if !isRecord(line) && !o.whole {
+		o.last = append(o.last, firstLine(text))
+		if over := len(o.last) - keptLines; over > 0 {
+			o.last = o.last[over:]
+		}
+	}
+	if !o.allows.take(len(line)) {
 		return
 	}
 	if line[0] == '{' && o.structured(line) {
 		return
 	}
-	text := plain(string(line))
 	if isRecord(line) {
 		o.log.Warn("plugin logged a record that cannot be read", "line", text[:min(len(text), maxLine)])
 		return
-	}
-	if strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ") {
-		o.panicky = true
-		o.last = text
-	} else if !o.panicky {
-		o.last = text
 	}
 	if o.panicky {
 		o.log.Error("plugin printed", "line", text)
 		return
 	}
 	o.log.Log(o.level, "plugin printed", "line", text)
+}
+
+func isPanic(text string) bool {
+	return strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ")
 }
 
 // structured logs a line that hclog wrote in JSON and reports whether it was one.
@@ -133,9 +150,14 @@ func plain(text string) string {
 	return strings.TrimRight(strings.ReplaceAll(text, "\t", "    "), " \n")
 }
 
-// lastWords returns the last panic or line that the plugin printed.
+// lastWords returns the panic, or the last lines, that the plugin printed; what
+// has no end of its line yet is one.
 func (o *output) lastWords() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.last
+	words := o.last
+	if rest := plain(string(o.partial)); rest != "" && !o.panicky && !isRecord(o.partial) {
+		words = append(slices.Clone(words), firstLine(rest))
+	}
+	return strings.Join(words, " / ")
 }

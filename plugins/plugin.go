@@ -40,6 +40,7 @@ type Plugin struct {
 	set      *Set
 	file     File
 	log      hclog.Logger
+	prints   *outputLimit
 	queue    *queue
 	swaps    chan *swap    // taken by run
 	changing chan struct{} // a place for a swap, or for saving the state; capacity 1
@@ -54,6 +55,8 @@ type Plugin struct {
 	restarts    int
 	lastError   string
 	lastErrorAt time.Time
+	lastReload  reloadFault
+	slowMemory  int // instances that have not taken the state of before in time
 }
 
 // Name is the manifest's name, or the file's before there is a manifest.
@@ -84,10 +87,10 @@ func (p *Plugin) Passed(index uint64) { p.queue.passed(index) }
 
 // up brings up a new instance of f as far as its manifest.
 func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
-	in := &instance{generation: p.nextGeneration(), started: p.set.now()}
+	in := &instance{started: p.set.now()}
 	var err error
 	c := &p.set.config
-	in.link, err = launch(ctx, f, p.set.environment(f.Name), c.Sockets, c.StartTimeout, p.set.starter, p.set.guardian, p.log)
+	in.link, err = launch(ctx, f, p.set.environment(f.Name), c.Sockets, c.StartTimeout, p.set.starter, p.set.guardian, p.prints, p.log)
 	if err != nil {
 		return nil, err
 	}
@@ -97,17 +100,14 @@ func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
 	return in, nil
 }
 
-func (p *Plugin) nextGeneration() uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.generation++
-	return p.generation
-}
-
 // begin gives an instance that is up its services, the state that the last host
 // has left, and its start. What this host leaves to the next one it lets alone.
+// An instance that does not begin is no generation.
 func (p *Plugin) begin(ctx context.Context, in *instance) error {
 	name, left := p.Name(), p.queue.hasEnded()
+	p.mu.Lock()
+	in.generation = p.generation + 1
+	p.mu.Unlock()
 	var err error
 	if !left {
 		err = p.restoreSaved(ctx, in)
@@ -128,7 +128,7 @@ func (p *Plugin) begin(ctx context.Context, in *instance) error {
 		p.set.forgetSaved(saved) // before this instance may be asked for its own
 	}
 	p.mu.Lock()
-	p.instance, p.state = in, Running
+	p.instance, p.state, p.generation = in, Running, in.generation
 	p.mu.Unlock()
 	p.log.Info("plugin started", "generation", in.generation, "pid", in.link.process.number())
 	return nil

@@ -45,10 +45,23 @@ func TestMain(m *testing.M) {
 	case "exit":
 		fmt.Fprintln(os.Stderr, "cannot open /etc/bot.conf")
 		os.Exit(3)
+	case "exits":
+		fmt.Println("reading bot.conf")
+		for n := range 5 {
+			fmt.Fprintf(os.Stderr, "bot.conf:%d: unknown key\n", n)
+		}
+		fmt.Fprint(os.Stderr, "giving up") // no end of the line
+		os.Exit(1)
+	case "prints and ends":
+		fmt.Println("hello world")
 	case "version":
 		fmt.Println("1|99|unix|/nowhere|grpc")
 		time.Sleep(time.Hour)
 	default:
+		if mode == "prints first" {
+			fmt.Println("connecting to the database")
+			fmt.Print("ready? ")
+		}
 		plugin.Serve(&plugin.ServeConfig{
 			HandshakeConfig: wire.Handshake(),
 			Plugins:         plugin.PluginSet{wire.PluginKind: &wire.Glue{Plugin: &bare{mode: mode}}},
@@ -99,7 +112,10 @@ func (b *bare) Describe(context.Context, *wire.DescribeRequest) (*wire.Manifest,
 	if b.mode == "both" {
 		m.Events = append(m.Events, &wire.Subscription{Event: "MESSAGE_DELETE"})
 	}
-	m.HasState = b.mode == "memory"
+	m.HasState = b.mode == "memory" || b.mode == "forgetful"
+	if b.mode == "impostor" {
+		m.Name = "another"
+	}
 	if b.mode == "badmanifest" {
 		m.Name = "no spaces, please"
 	}
@@ -127,6 +143,9 @@ func (b *bare) SaveState(context.Context, *wire.SaveStateRequest) (*wire.State, 
 }
 
 func (b *bare) RestoreState(_ context.Context, s *wire.State) (*wire.RestoreStateResponse, error) {
+	if b.mode == "forgetful" {
+		time.Sleep(time.Hour)
+	}
 	if string(s.GetData()) == "of another kind" {
 		return nil, errors.New("unknown schema")
 	}
@@ -550,12 +569,15 @@ func TestSweepRemovesOnlyCopies(t *testing.T) {
 
 func TestBrokenPluginsAreToldInOneLine(t *testing.T) {
 	for mode, want := range map[string]string{
-		"garbage":     "it is no Holdfast plugin",
+		"garbage":     `no handshake within 1s, it printed "hello, I am a shell script": it is no Holdfast plugin, or its main does not come to Run`,
 		"silent":      "no handshake within 1s: does its main call Run?",
 		"panic":       `it ended with exit status 2, it printed "panic: no config file"`,
 		"exit":        `it ended with exit status 3, it printed "cannot open /etc/bot.conf"`,
+		"exits":       `it ended with exit status 1, it printed "bot.conf:3: unknown key / bot.conf:4: unknown key / giving up": it ended before Run`,
 		"version":     "rebuild it with this host's SDK",
 		"badmanifest": "use 1 to 64 letters",
+
+		"prints and ends": `it is no Holdfast plugin (no handshake, it ended with exit status 0, it printed "hello world"): build it with the SDK`,
 	} {
 		t.Run(mode, func(t *testing.T) {
 			f := newFolder(t)
@@ -579,6 +601,28 @@ func TestBrokenPluginsAreToldInOneLine(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWhatAPluginPrintsBeforeRunIsLogged: standard output carries the handshake, and
+// a line before it is no reason to refuse a plugin.
+func TestWhatAPluginPrintsBeforeRunIsLogged(t *testing.T) {
+	f := newFolder(t)
+	file := filepath.Join(t.TempDir(), "seen")
+	f.add("echo", "prints first", "FILE="+file)
+	s := f.load()
+	s.Run()
+	deliver(t, only(t, s), 0, 10)
+	if err := s.Drain(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(readLines(t, file)); got != 10 {
+		t.Errorf("%d events handled, want 10", got)
+	}
+	for _, want := range []string{`line="connecting to the database"`, `line=ready?`} {
+		if !strings.Contains(f.log.String(), want) {
+			t.Errorf("no %s in\n%s", want, f.log)
+		}
 	}
 }
 

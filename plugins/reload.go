@@ -10,7 +10,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/holdfast-bot/holdfast/sdk/wire"
-	"google.golang.org/grpc/status"
 )
 
 // Action of a step.
@@ -52,6 +51,14 @@ type Step struct {
 	moved  bool // a removal that was none: the file has another name now
 }
 
+// reloadFault is what became of a plugin's last reload that was not done; the zero
+// value: none since the last that was.
+type reloadFault struct {
+	result Result
+	detail string
+	at     time.Time
+}
+
 // ReloadOptions of one reload. Check and Changed are needed.
 type ReloadOptions struct {
 	// Names restricts the reload to plugins (by their own names or their
@@ -59,7 +66,10 @@ type ReloadOptions struct {
 	Names []string
 	// Force ends handlers that do not end within Drain; what they had is
 	// delivered again, marked.
-	Force  bool
+	Force bool
+	// DryRun starts each new build as far as its manifest, checks that, and ends it
+	// again. What only the reload itself can show is not known then: whether
+	// handlers end in time, the state is taken, and the build's Start succeeds.
 	DryRun bool
 	// Drain is how long handlers may take to end. Default 30 s.
 	Drain time.Duration
@@ -86,14 +96,16 @@ func (s *Set) Reload(ctx context.Context, o ReloadOptions) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	ahead := make(prospect)
 	for n := range steps {
 		step := &steps[n]
 		switch {
 		case step.moved: // another step has taken its plugin
 		case step.Action == Keep:
 			step.Result = Done
+			step.plugin.noteReload(step, s.now())
 		case o.DryRun:
-			step.Result = Planned
+			s.foresee(ctx, step, steps[n+1:], ahead, o)
 		case ctx.Err() != nil:
 			step.Result, step.Detail = NotDone, "the host stops"
 		default:
@@ -172,16 +184,17 @@ func (s *Set) apply(ctx context.Context, step *Step, later []Step, o ReloadOptio
 	default:
 		out = s.bringIn(ctx, step, later, o)
 	}
-	step.Result, step.Pause = out.result, out.pause
-	if out.err != nil {
-		step.Detail = strings.ReplaceAll(out.err.Error(), "\n", "; ")
+	step.tell(out)
+	if out.err != nil && step.plugin == nil { // as at the host's start
+		step.plugin = s.keepFailed(step)
 	}
+	step.plugin.noteReload(step, s.now())
 	level := hclog.Info
 	if out.err != nil {
 		level = hclog.Warn
 	}
 	s.config.Log.Log(level, "reload", "plugin", step.Plugin, "action", string(step.Action), "result", string(step.Result),
-		"pause", step.Pause.String(), "detail", step.Detail)
+		"pause", rounded(step.Pause).String(), "detail", step.Detail)
 }
 
 // bringIn starts a build, checks it, and gives it its place.
@@ -198,10 +211,9 @@ func (s *Set) bringIn(ctx context.Context, step *Step, later []Step, o ReloadOpt
 	if old == nil {
 		if old = renamed(in.manifest.GetName(), later); old != nil {
 			p, step.plugin, step.Action = old, old, Replace
-			in.generation = old.nextGeneration()
 		}
 	}
-	if err := s.admit(old, in.manifest, o); err != nil {
+	if err := s.admit(old, in.manifest, s.others(old, nil), o); err != nil {
 		in.stop()
 		return outcome{result: Refused, err: err}
 	}
@@ -250,13 +262,7 @@ func (s *Set) take(p, failed *Plugin, in *instance) bool {
 }
 
 // admit checks a manifest against those of the other plugins.
-func (s *Set) admit(p *Plugin, m *wire.Manifest, o ReloadOptions) error {
-	var others []*wire.Manifest
-	for _, other := range s.Plugins() {
-		if other != p {
-			others = append(others, other.Manifest())
-		}
-	}
+func (s *Set) admit(p *Plugin, m *wire.Manifest, others []*wire.Manifest, o ReloadOptions) error {
 	if p != nil && p.lives() && p.Name() != m.GetName() {
 		return errors.New("it calls itself " + m.GetName() + " now, and " + p.Name() + " before: give its file another name, too")
 	}
@@ -289,6 +295,7 @@ func (s *Set) remove(ctx context.Context, p *Plugin, o ReloadOptions) outcome {
 
 // ask hands a swap to the plugin's goroutine and waits for what comes of it.
 func (p *Plugin) ask(ctx context.Context, s *swap) outcome {
+	s.patience = p.set.config.stateTimeout
 	if err := p.hand(ctx, s); err != nil {
 		if s.next != nil {
 			s.next.stop()
@@ -343,12 +350,4 @@ func (p *Plugin) current() File {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.file
-}
-
-// rpcText is what a plugin answered, without grpc's words.
-func rpcText(err error) string {
-	if st, ok := status.FromError(err); ok {
-		return st.Message()
-	}
-	return err.Error()
 }

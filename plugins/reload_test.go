@@ -1,9 +1,12 @@
 package plugins
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -12,11 +15,17 @@ import (
 
 func reloadOf(f *folder, s *Set) []Step {
 	f.t.Helper()
-	steps, err := s.Reload(f.t.Context(), ReloadOptions{
-		Drain:   time.Minute,
-		Check:   func([]*wire.Manifest, *wire.Manifest) error { return nil },
-		Changed: func() {},
-	})
+	return reloadWith(f, s, ReloadOptions{Drain: time.Minute})
+}
+
+// reloadWith has no objections to any build.
+func reloadWith(f *folder, s *Set, o ReloadOptions) []Step {
+	f.t.Helper()
+	if o.Check == nil {
+		o.Check = func([]*wire.Manifest, *wire.Manifest) error { return nil }
+	}
+	o.Changed = func() {}
+	steps, err := s.Reload(f.t.Context(), o)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -254,5 +263,190 @@ func TestStagedCopyIsUsedAgain(t *testing.T) {
 	}
 	if raw, err := os.ReadFile(first.Staged); err != nil || string(raw) != "a program" {
 		t.Errorf("runs %q, %v", raw, err)
+	}
+}
+
+// TestReloadOfAStoppedProcess: a process that cannot answer is called by that name,
+// not by its handlers' or its state's; force goes on without them, and says so.
+func TestReloadOfAStoppedProcess(t *testing.T) {
+	for name, events := range map[string]uint64{"at rest": 0, "with events": 3} {
+		t.Run(name, func(t *testing.T) {
+			f := newFolder(t)
+			f.config.stateTimeout = 500 * time.Millisecond
+			f.add("echo", "memory")
+			s := f.load()
+			s.Run()
+			p := only(t, s)
+			until(t, "running", func() bool { return p.status().PID != 0 })
+			pid := p.status().PID
+			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			deliver(t, p, 0, events)
+			until(t, "handed over", func() bool { return uint64(p.status().InFlight) == events })
+			f.rebuild("echo", "memory")
+			step := reloadWith(f, s, ReloadOptions{Drain: 100 * time.Millisecond})[0]
+			want := fmt.Sprintf("the running instance (process %d) answers nothing: it was stopped (kill -CONT %d", pid, pid)
+			if step.Result != CalledOff || !strings.Contains(step.Detail, want) {
+				t.Fatalf("step %+v", step)
+			}
+			if st := p.status(); st.ReloadResult != CalledOff || st.ReloadDetail != step.Detail || st.ReloadAt.IsZero() || st.PID != pid {
+				t.Errorf("status %+v", st)
+			}
+			step = reloadWith(f, s, ReloadOptions{Drain: 100 * time.Millisecond, Force: true})[0]
+			if step.Result != Done || step.Generation != 2 || !strings.HasSuffix(step.Detail, "; what it kept in memory is dropped") {
+				t.Fatalf("step %+v", step)
+			}
+			if st := p.status(); st.ReloadResult != "" {
+				t.Errorf("status %+v", st)
+			}
+			if alive(pid) {
+				t.Errorf("process %d is still there", pid)
+			}
+			if err := s.Drain(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+			if acked := p.status().Acked; acked != events {
+				t.Errorf("%d events handled, want %d", acked, events)
+			}
+		})
+	}
+}
+
+// TestStuckHandlerIsNamed: a process that answers is not called a stopped one.
+func TestStuckHandlerIsNamed(t *testing.T) {
+	f := newFolder(t)
+	f.add("echo", "stuck")
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	p.Deliver(numbered(1))
+	until(t, "in flight", func() bool { return p.status().InFlight == 1 })
+	f.rebuild("echo", "one")
+	step := reloadWith(f, s, ReloadOptions{Drain: 100 * time.Millisecond})[0]
+	if step.Result != CalledOff || !strings.HasPrefix(step.Detail, "a handler of MESSAGE_CREATE has been running for ") {
+		t.Errorf("step %+v", step)
+	}
+	step = reloadWith(f, s, ReloadOptions{Drain: 100 * time.Millisecond, Force: true})[0]
+	if want := "handlers did not end within 100ms and were cut off; what they had is delivered again"; step.Result != Done || step.Detail != want {
+		t.Errorf("step %+v, want %q", step, want)
+	}
+}
+
+// TestRefusedBuildsAreNoGenerations: what was refused shows in the status until a
+// reload succeeds, and counts as nothing.
+func TestRefusedBuildsAreNoGenerations(t *testing.T) {
+	f := newFolder(t)
+	f.add("echo", "")
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	until(t, "running", func() bool { return p.status().PID != 0 })
+	for _, mode := range []string{"exit", "badmanifest", "impostor"} {
+		f.rebuild("echo", mode)
+		step := reloadOf(f, s)[0]
+		if st := p.status(); step.Result != Refused || step.Generation != 1 || st.Generation != 1 || st.ReloadResult != Refused || st.ReloadDetail != step.Detail {
+			t.Errorf("%s: step %+v, status %+v", mode, step, st)
+		}
+	}
+	if st := p.status(); !strings.Contains(st.ReloadDetail, "it calls itself another now") || st.LastError != "" {
+		t.Errorf("status %+v", st)
+	}
+	f.rebuild("echo", "refuse") // its Start fails: the old build is the second one
+	if step := reloadOf(f, s)[0]; step.Result != NotDone || step.Generation != 2 || p.status().ReloadResult != NotDone {
+		t.Errorf("step %+v", step)
+	}
+	f.rebuild("echo", "one")
+	if step := reloadOf(f, s)[0]; step.Result != Done || step.Generation != 3 || p.status().ReloadResult != "" {
+		t.Errorf("step %+v", step)
+	}
+}
+
+// TestRefusedAdditionIsInTheStatus, and is tried again with the next reload.
+func TestRefusedAdditionIsInTheStatus(t *testing.T) {
+	f := newFolder(t)
+	s := f.load()
+	s.Run()
+	f.add("echo", "")
+	f.rebuild("echo", "exit")
+	step := reloadOf(f, s)[0]
+	all := s.Status()
+	if step.Result != Refused || step.Generation != 0 || len(all) != 1 || all[0].State != Failed || all[0].LastError != step.Detail {
+		t.Fatalf("step %+v, status %+v", step, all)
+	}
+	f.rebuild("echo", "one")
+	step = reloadOf(f, s)[0]
+	if all = s.Status(); step.Result != Done || step.Generation != 1 || len(all) != 1 || all[0].State != Running || all[0].ReloadResult != "" {
+		t.Fatalf("step %+v, status %+v", step, all)
+	}
+	f.add("second", "exit")
+	reloadOf(f, s)
+	if err := os.Remove(filepath.Join(f.dir, "second")); err != nil {
+		t.Fatal(err)
+	}
+	reloadOf(f, s)
+	if all = s.Status(); len(all) != 1 {
+		t.Errorf("status %+v", all)
+	}
+}
+
+// TestDryRunSaysWhatTheReloadWillSay, and changes nothing.
+func TestDryRunSaysWhatTheReloadWillSay(t *testing.T) {
+	f := newFolder(t)
+	for _, name := range []string{"broken", "gone", "good", "kept"} {
+		f.add(name, "")
+	}
+	s := f.load()
+	s.Run()
+	before := make(map[string]int)
+	for _, p := range s.Plugins() {
+		until(t, "running", func() bool { return p.status().PID != 0 })
+		before[p.Name()] = p.status().PID
+	}
+	f.rebuild("broken", "exit")
+	f.rebuild("good", "both")
+	f.add("new", "")
+	f.add("twin", "", "NAME=kept")
+	f.config.Env["twin"] = []string{"NAME=kept"}
+	if err := os.Remove(filepath.Join(f.dir, "gone")); err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	o := ReloadOptions{DryRun: true, Check: func(others []*wire.Manifest, m *wire.Manifest) error {
+		names := []string{m.GetName() + ":"}
+		for _, other := range others {
+			names = append(names, fmt.Sprint(other.GetName(), len(other.GetEvents())))
+		}
+		slices.Sort(names)
+		seen = append(seen, strings.Join(names, " "))
+		return nil
+	}}
+	planned := reloadWith(f, s, o)
+	foreseen := seen
+	for _, st := range s.Status() {
+		if before[st.Name] != st.PID || st.Generation != 1 || st.ReloadResult != "" {
+			t.Errorf("changed: %+v", st)
+		}
+	}
+	o.DryRun, seen = false, nil
+	done := reloadWith(f, s, o)
+	if !slices.Equal(seen, foreseen) {
+		t.Errorf("asked about %q in the dry run, then about %q", foreseen, seen)
+	}
+	if len(planned) != len(done) || len(done) != 6 {
+		t.Fatalf("planned %+v\ndone %+v", planned, done)
+	}
+	want := map[string]Result{"broken": Refused, "gone": Done, "good": Done, "kept": Done, "new": Done, "twin": Refused}
+	for n, step := range done {
+		plan := planned[n]
+		if step.Result != want[filepath.Base(step.File)] {
+			t.Errorf("done %+v", step)
+		}
+		if step.Result == Done && step.Action != Keep {
+			step.Result = Planned
+		}
+		if plan.File != step.File || plan.Action != step.Action || plan.Result != step.Result || plan.Detail != step.Detail || plan.Plugin != step.Plugin {
+			t.Errorf("planned %+v\ndone    %+v", plan, step)
+		}
 	}
 }

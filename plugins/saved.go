@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -22,6 +24,7 @@ import (
 const (
 	savedEnding   = ".state"
 	refusedEnding = ".refused" // for its author to look at
+	restoreTries  = 3
 )
 
 // save asks the running instance for its state and keeps it on disk. Its queue
@@ -33,11 +36,11 @@ func (p *Plugin) save(ctx context.Context) error {
 	if in == nil || !in.manifest.GetHasState() || path == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.set.config.stateTimeout)
 	defer cancel()
 	state, err := in.link.plugin.SaveState(ctx, new(wire.SaveStateRequest))
 	if err != nil {
-		return fmt.Errorf("save the state of plugin %s: %s: it begins anew with the next start", p.Name(), rpcText(err))
+		return fmt.Errorf("save the state of plugin %s: %s: it begins anew with the next start", p.Name(), answered(err, p.set.config.stateTimeout))
 	}
 	raw, err := proto.Marshal(state)
 	if err == nil {
@@ -59,7 +62,8 @@ func (p *Plugin) savedPath() string {
 }
 
 // restoreSaved gives a new instance what the last host's has left. A state that
-// is refused is set aside: the next instance begins without it.
+// is refused, or not taken in time by restoreTries instances, is set aside: the
+// next instance begins without it.
 func (p *Plugin) restoreSaved(ctx context.Context, in *instance) error {
 	p.mu.Lock()
 	path := p.savedPath()
@@ -76,11 +80,15 @@ func (p *Plugin) restoreSaved(ctx context.Context, in *instance) error {
 		err = proto.Unmarshal(raw, state)
 	}
 	if err == nil {
-		ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+		restoring, cancel := context.WithTimeout(ctx, p.set.config.stateTimeout)
 		defer cancel()
-		_, err = in.link.plugin.RestoreState(ctx, state)
-		if ctx.Err() != nil {
-			return fmt.Errorf("restore the state of before: %w", err)
+		_, err = in.link.plugin.RestoreState(restoring, state)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return fmt.Errorf("restore the state of before: %w", ctx.Err())
+		case status.Code(err) == codes.DeadlineExceeded && p.triesAgain(): // it may come before the clock here says so
+			return fmt.Errorf("restore the state of before: %w: it is tried again", answered(err, p.set.config.stateTimeout))
 		}
 	}
 	if err == nil {
@@ -90,7 +98,16 @@ func (p *Plugin) restoreSaved(ctx context.Context, in *instance) error {
 	if renamed := os.Rename(path, aside); renamed != nil {
 		return fmt.Errorf("set the refused state aside: %w: remove it", renamed)
 	}
-	return fmt.Errorf("restore the state of before: %s: it is kept in %s, and the plugin begins without it", rpcText(err), aside)
+	return fmt.Errorf("restore the state of before: %w: it is kept in %s, and the plugin begins without it", answered(err, p.set.config.stateTimeout), aside)
+}
+
+// triesAgain counts an instance that has not taken its state in time, and says
+// whether another one may try: the machine may only have been busy.
+func (p *Plugin) triesAgain() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.slowMemory++
+	return p.slowMemory < restoreTries
 }
 
 // readSaved reads what save has written, and nothing that it cannot have: a pipe

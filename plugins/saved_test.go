@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 	"google.golang.org/protobuf/proto"
@@ -317,4 +318,30 @@ func namesIn(t *testing.T, dir string) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// TestMemoryThatIsNeverTakenIsSetAside: a build that hangs over what the last one has
+// left is tried a few times, not for ever.
+func TestMemoryThatIsNeverTakenIsSetAside(t *testing.T) {
+	f := newFolder(t)
+	f.config.stateTimeout = 300 * time.Millisecond
+	f.add("echo", "forgetful")
+	raw, err := proto.Marshal(&wire.State{Schema: 7, Data: []byte("x")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(f.config.Saved, "echo.state")
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := f.load()
+	s.Run()
+	p := only(t, s)
+	until(t, "running", func() bool { return p.status().PID != 0 })
+	if kept, err := os.ReadFile(path + ".refused"); err != nil || !bytes.Equal(kept, raw) {
+		t.Errorf("set aside: %q, %v", kept, err)
+	}
+	if st := p.status(); st.Restarts != restoreTries || !strings.Contains(st.LastError, "no answer within 300ms: it is kept in") {
+		t.Errorf("%d starts beyond the first, %q", st.Restarts, st.LastError)
+	}
 }

@@ -60,7 +60,7 @@ type Config struct {
 	Interactions Interactions
 	Log          hclog.Logger
 
-	hangMargin time.Duration // tests have less patience
+	hangMargin, stateTimeout time.Duration // tests have less patience
 }
 
 // Set is all plugins of the folder.
@@ -102,6 +102,9 @@ func New(c Config) (*Set, error) {
 	}
 	if c.hangMargin <= 0 {
 		c.hangMargin = hangMargin
+	}
+	if c.stateTimeout <= 0 {
+		c.stateTimeout = stateTimeout
 	}
 	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Saved, &c.Sockets} {
 		if *dir == "" {
@@ -211,8 +214,9 @@ func (s *Set) Run() {
 }
 
 func (s *Set) newPlugin(f File) *Plugin {
+	log := s.config.Log.Named(f.Name)
 	return &Plugin{
-		set: s, file: f, state: Starting, log: s.config.Log.Named(f.Name), queue: newQueue(defaultLimits(), s.now),
+		set: s, file: f, state: Starting, log: log, prints: newOutputLimit(s.now, log), queue: newQueue(defaultLimits(), s.now),
 		swaps: make(chan *swap), changing: make(chan struct{}, 1), begun: make(chan error, 1), ended: make(chan struct{}),
 	}
 }

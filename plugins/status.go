@@ -26,9 +26,15 @@ type Status struct {
 	Deadlines           uint64 // handlers that did not end in time
 	Unreadable          uint64 // events that no handler could decode
 	Dropped             map[string]uint64
+	Unlogged            uint64 // lines that it printed beyond what the host's log takes
 	Restarts            int
 	LastError           string
 	LastErrorAt         time.Time
+	// ReloadResult and ReloadDetail are those of the last reload of the plugin, while
+	// that was not done; ReloadAt is when.
+	ReloadResult Result
+	ReloadDetail string
+	ReloadAt     time.Time
 }
 
 // Status of every plugin of the folder, failed ones included.
@@ -48,11 +54,13 @@ func (p *Plugin) status() Status {
 		Queued: c.queued, QueuedBytes: c.queuedBytes, Behind: behind, InFlight: inFlight,
 		Delivered: c.delivered, Acked: c.acked, Redelivered: c.redelivered, DeadLetters: c.deadLetters,
 		Errors: c.errors, Deadlines: c.deadlines, Unreadable: c.unreadable, Dropped: c.dropped,
+		Unlogged: p.prints.lines(),
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	out.State, out.Generation, out.Restarts = p.state, p.generation, p.restarts
 	out.LastError, out.LastErrorAt = p.lastError, p.lastErrorAt
+	out.ReloadResult, out.ReloadDetail, out.ReloadAt = p.lastReload.result, p.lastReload.detail, p.lastReload.at
 	if p.instance != nil {
 		out.PID, out.Started = p.instance.link.process.number(), p.instance.started
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
-// stateTimeout bounds saving and restoring a state.
+// stateTimeout bounds saving and restoring a state, each.
 const stateTimeout = 10 * time.Second
 
 // swap puts another instance in the place of a plugin's running one, or none.
@@ -19,6 +19,8 @@ type swap struct {
 	next  *instance // up, not begun; nil removes the plugin
 	force bool
 	drain time.Duration
+	// patience bounds saving and restoring the state, each.
+	patience time.Duration
 	// switching is called at the barrier, when nothing can call the swap off but
 	// a failing Start: from here on events are for the new manifest.
 	switching func()
@@ -26,7 +28,8 @@ type swap struct {
 
 	began  time.Time // of the barrier
 	state  *wire.State
-	forced bool // events were in flight when the old instance was ended
+	forced bool   // events were in flight when the old instance was ended
+	note   string // what a swap that is done has cost
 }
 
 // Error makes a swap a reason for the end of an instance.
@@ -36,11 +39,12 @@ func (s *swap) Error() string { return "swapped" }
 type outcome struct {
 	result Result
 	err    error
+	note   string        // for a person, if there is no err
 	pause  time.Duration // how long the plugin got no events
 }
 
 func (s *swap) answer(r Result, err error) {
-	o := outcome{result: r, err: err}
+	o := outcome{result: r, err: err, note: s.note}
 	if !s.began.IsZero() {
 		o.pause = time.Since(s.began)
 	}
@@ -72,30 +76,86 @@ func (in *instance) drainAndMove(ctx context.Context, q *queue, s *swap) (Result
 	draining, cancel := context.WithTimeout(ctx, s.drain)
 	defer cancel()
 	if err := q.waitLanded(draining); err != nil {
-		name, guild, since := q.slowest()
+		event, guild, since := q.slowest()
 		switch {
 		case ctx.Err() != nil:
-			return NotDone, errors.New("the running instance ended meanwhile, or the host stops: reload again")
-		case !s.force:
-			return CalledOff, fmt.Errorf("a handler of %s in guild %d has been running for %s: wait for it, or reload with --force", name, guild, time.Since(since).Round(time.Millisecond))
+			return NotDone, errInterrupted
+		case s.force:
+			s.forced = true // its handlers still use the state: it stays with them
+			s.note = fmt.Sprintf("handlers did not end within %s and were cut off; what they had is delivered again", s.drain) + in.dropped(s)
+			return Done, nil
+		case in.silent(ctx):
+			return CalledOff, in.mute()
 		}
-		s.forced = true
-		return Done, nil // its handlers still use the state: it stays with them
+		return CalledOff, fmt.Errorf("a handler of %s%s has been running for %s: wait for it, or reload with --force",
+			event, where(guild), rounded(time.Since(since)))
 	}
 	if s.next == nil || !in.manifest.GetHasState() || !s.next.manifest.GetHasState() {
 		return Done, nil
 	}
-	saving, cancelSave := context.WithTimeout(ctx, stateTimeout)
+	return in.moveState(ctx, s)
+}
+
+// moveState asks for the state of the running instance and gives it to the next.
+func (in *instance) moveState(ctx context.Context, s *swap) (Result, error) {
+	saving, cancelSave := context.WithTimeout(ctx, s.patience)
 	defer cancelSave()
 	state, err := in.link.plugin.SaveState(saving, new(wire.SaveStateRequest))
-	if err != nil {
-		return NotDone, fmt.Errorf("save the state of the running instance: %s: mend its saving, or restart the host", rpcText(err))
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return NotDone, errInterrupted
+	case s.force:
+		s.note = fmt.Sprintf("the running instance did not save its state: %s", answered(err, s.patience)) + in.dropped(s)
+		return Done, nil
+	case in.silent(ctx):
+		return CalledOff, in.mute()
+	default:
+		return NotDone, fmt.Errorf("save the state of the running instance: %w: mend its saving, or drop the state: reload with --force", answered(err, s.patience))
 	}
-	if _, err := s.next.link.plugin.RestoreState(saving, state); err != nil {
-		return Refused, fmt.Errorf("the new build refuses the state of the old one: %s: let it read the old schema", rpcText(err))
+	restoring, cancelRestore := context.WithTimeout(ctx, s.patience)
+	defer cancelRestore()
+	if _, err := s.next.link.plugin.RestoreState(restoring, state); err != nil {
+		if ctx.Err() != nil {
+			return NotDone, errInterrupted
+		}
+		return Refused, fmt.Errorf("the new build refuses the state of the old one: %w: let it read the old schema", answered(err, s.patience))
 	}
 	s.state = state
 	return Done, nil
+}
+
+// errInterrupted ends a swap that is nobody's fault.
+var errInterrupted = errors.New("the running instance ended meanwhile, or the host stops: reload again")
+
+// dropped says that the state does not move, if there is one.
+func (in *instance) dropped(s *swap) string {
+	if s.next == nil || !in.manifest.GetHasState() {
+		return ""
+	}
+	return "; what it kept in memory is dropped"
+}
+
+// mute says why an instance that answers nothing is not replaced.
+func (in *instance) mute() error {
+	pid := in.link.process.number()
+	return fmt.Errorf("the running instance (process %d) answers nothing: it was stopped (kill -CONT %d lets it go on), or hangs: reload with --force ends it", pid, pid)
+}
+
+// where names a guild; events of no guild have none.
+func where(guild uint64) string {
+	if guild == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" in guild %d", guild)
+}
+
+// rounded is a duration that a person reads.
+func rounded(d time.Duration) time.Duration {
+	if d >= time.Second {
+		return d.Round(100 * time.Millisecond)
+	}
+	return d.Round(time.Millisecond)
 }
 
 // swapped ends the old instance of a swap and begins the next. If that does
@@ -137,10 +197,10 @@ func (p *Plugin) bringBack(ctx context.Context, old File, state *wire.State) (*i
 		return nil, err
 	}
 	if state != nil {
-		restoring, cancel := context.WithTimeout(ctx, stateTimeout)
+		restoring, cancel := context.WithTimeout(ctx, p.set.config.stateTimeout)
 		defer cancel()
 		if _, err := in.link.plugin.RestoreState(restoring, state); err != nil {
-			p.log.Error("the old build does not take back the state that it saved", "error", rpcText(err))
+			p.log.Error("the old build does not take back the state that it saved", "error", answered(err, p.set.config.stateTimeout))
 		}
 	}
 	return in, p.begin(ctx, in)

@@ -28,8 +28,7 @@ const (
 // do. Started by hand it says what it is and exits with code 2.
 //
 // Lines of Bot.Log and panics go to the host's log by standard error. What is
-// printed to standard output after Run began goes there too; before, it breaks
-// the handshake.
+// printed to standard output goes there too, before Run in whole lines.
 func (p *Plugin) Run() {
 	if os.Getenv(wire.CookieKey) != wire.CookieValue {
 		fmt.Fprintf(os.Stderr, "%s is a Holdfast plugin: copy it into the plugins folder of a host (holdfast run --plugins DIR)\n", p.name)

@@ -45,11 +45,11 @@ func (noWork) Reshard(context.Context, Reshard, func(string)) error           { 
 
 func full() Status {
 	return Status{
-		Version: "v1", Phase: "running", PID: 7, Started: time.Unix(1700000000, 0).UTC(), UptimeSeconds: 1.5, StateDir: "/s", PluginsDir: "/p",
+		Version: "v1", Phase: "running", PID: 7, Started: time.Unix(1700000000, 0).UTC(), UptimeSeconds: 1.5, Doing: "z", StateDir: "/s", PluginsDir: "/p",
 		Bot:     &User{ID: "18446744073709551615", Name: "bot", ApplicationID: "2"},
 		Beside:  []Shard{{Shard: 2, State: "ready", Seq: 1, LatencyMS: 1, Connections: 1, Identifies: 1, Resumes: 1, Guilds: new(1), GuildLimit: 1, Lost: 1, Gaps: 1}},
 		Shards:  []Shard{{Shard: 1, State: "ready", Seq: 1 << 60, LatencyMS: 41.5, Connections: 3, Identifies: 1, Resumes: 2, Guilds: new(5), GuildLimit: 6, Lost: 3, Gaps: 4}},
-		Plugins: []Plugin{{Name: "hello", Version: "1", File: "hello", State: "running", Generation: 2, PID: 9, Events: []string{"MESSAGE_CREATE"}, Commands: 10, Queued: 1, Behind: 10, QueuedBytes: 2, InFlight: 3, Delivered: 4, Acked: 5, Redelivered: 6, Dropped: 7, Errors: 8, Restarts: 9, LastError: "x", LastErrorAt: time.Unix(1700000001, 0).UTC()}},
+		Plugins: []Plugin{{Name: "hello", Version: "1", File: "hello", State: "running", Generation: 2, PID: 9, Events: []string{"MESSAGE_CREATE"}, Commands: 10, Queued: 1, Behind: 10, QueuedBytes: 2, InFlight: 3, Delivered: 4, Acked: 5, Redelivered: 6, Dropped: 7, Errors: 8, Restarts: 9, Unlogged: 11, ReloadResult: "refused", ReloadDetail: "y", ReloadAt: time.Unix(1700000002, 0).UTC(), LastError: "x", LastErrorAt: time.Unix(1700000001, 0).UTC()}},
 		REST: REST{
 			Requests: 1, Limited: 2, Invalid: 3, Queued: 4, InvalidLimit: 5, Standing: "good", PausedUntil: time.Unix(7, 0).UTC(), Banned: true, Stopped: "why",
 			Callers: []Caller{{Name: "ping", Requests: 1, Limited: 2, Invalid: 3, Stopped: 4, Queued: 5, Standing: "stopped", Route: "GET /x"}},

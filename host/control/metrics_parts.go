@@ -54,6 +54,7 @@ func (c collector) plugin(p Plugin) {
 	c.counter("plugin_redelivered", "Events given once more after a crash.", p.Redelivered, "plugin", p.Name)
 	c.counter("plugin_dropped", "Events that the plugin will not get.", p.Dropped, "plugin", p.Name)
 	c.counter("plugin_errors", "Handlers that returned an error.", p.Errors, "plugin", p.Name)
+	c.counter("plugin_lines_left_out", "Lines that it printed or logged beyond what the host's log takes.", p.Unlogged, "plugin", p.Name)
 	c.counter("plugin_restarts", "Starts after a crash.", uint64(max(p.Restarts, 0)), "plugin", p.Name)
 }
 

@@ -21,7 +21,7 @@ func TestMetrics(t *testing.T) {
 		}},
 		Identifies: &Identifies{Total: 1000, Remaining: 990},
 		Shards:     []Shard{{Shard: 0, State: "ready", LatencyMS: 40, Guilds: &seven, Resumes: 2}, {Shard: 1, State: "waiting"}},
-		Plugins:    []Plugin{{Name: "hello", State: "running", Generation: 3, Acked: 8, Restarts: 1}},
+		Plugins:    []Plugin{{Name: "hello", State: "running", Generation: 3, Acked: 8, Restarts: 1, Unlogged: 9}},
 		Journal:    &Journal{Bytes: 100, LimitBytes: 200},
 
 		Interactions: &Interactions{Waiting: 1, Deferred: 5, Late: 4, Expired: 2},
@@ -50,6 +50,7 @@ func TestMetrics(t *testing.T) {
 		`holdfast_caller_throttled{caller="guild cache"} 0`, `holdfast_caller_throttled{caller="hello"} 1`,
 		`holdfast_shard_ready{shard="0"} 1`, `holdfast_shard_ready{shard="1"} 0`, `holdfast_shard_latency_seconds{shard="0"} 0.04`,
 		`holdfast_shard_guilds{shard="0"} 7`, `holdfast_shard_resumes_total{shard="0"} 2`,
+		`holdfast_plugin_lines_left_out_total{plugin="hello"} 9`,
 		`holdfast_plugin_acknowledged_total{plugin="hello"} 8`, `holdfast_plugin_generation{plugin="hello"} 3`,
 		`holdfast_journal_bytes 100`, `holdfast_cache_guilds 6`, `holdfast_cache_failed_loads_total 1`,
 		`holdfast_cache_rejected_total 12`, `holdfast_cache_loading 13`, `holdfast_cache_awaited 14`, `holdfast_cache_remembered 15`,

@@ -14,7 +14,9 @@ type Status struct {
 	StateDir      string    `json:"state_dir"`
 	PluginsDir    string    `json:"plugins_dir"`
 	// Bot is nil until Discord has told who the token belongs to.
-	Bot    *User   `json:"bot"`
+	Bot *User `json:"bot"`
+	// Doing is what keeps a reload waiting, or lasts, at this moment; "" for nothing.
+	Doing  string  `json:"doing,omitempty"`
 	Shards []Shard `json:"shards"`
 	// Beside are new sessions that shall take the place of Shards, while that goes on.
 	Beside  []Shard  `json:"beside,omitempty"`
@@ -96,6 +98,14 @@ type Plugin struct {
 	Dropped     uint64 `json:"dropped"`
 	Errors      uint64 `json:"errors"` // handlers that returned an error
 	Restarts    int    `json:"restarts"`
+	// Unlogged counts the lines that it printed or logged beyond what the host's log
+	// takes of a plugin.
+	Unlogged uint64 `json:"unlogged,omitempty"`
+	// ReloadResult and ReloadDetail are those of the plugin's last reload while that was
+	// not done, and ReloadAt is when; empty after one that was.
+	ReloadResult string    `json:"reload_result,omitempty"`
+	ReloadDetail string    `json:"reload_detail,omitempty"`
+	ReloadAt     time.Time `json:"reload_at,omitzero"`
 	// LastError stays after the plugin has recovered from it; LastErrorAt tells
 	// how old it is.
 	LastError   string    `json:"last_error,omitempty"`

@@ -71,7 +71,7 @@ func logReload(log hclog.Logger, r control.ReloadReport, err error, took time.Du
 		}
 	}
 	about := []any{"changed", len(r.Steps) - kept, "kept", kept, "commands", r.Commands, "took", took.String()}
-	switch err := verdict(r); {
+	switch err := verdict(r, false); {
 	case err != nil:
 		log.Warn("the reload has ended, and not all is done", append(about, "error", err)...)
 	case kept == len(r.Steps):

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/holdfast-bot/holdfast/host"
 	"github.com/holdfast-bot/holdfast/host/control"
@@ -18,7 +19,7 @@ import (
 type reloadCmd struct {
 	Names  []string `arg:"" optional:"" name:"NAME" help:"Plugins to reload, also if they are unchanged (default: all that have changed)."`
 	Force  bool     `help:"Cancel handlers that do not end within drain_timeout; their events come again, marked."`
-	DryRun bool     `help:"Show the plan and do nothing."`
+	DryRun bool     `help:"Show the plan and change nothing; new builds are started, checked and ended."`
 	Prune  bool     `help:"Remove the commands of plugins whose files are gone."`
 	// Reidentify lets new builds have other intents than the sessions.
 	Reidentify bool      `help:"Replace the sessions where a new build needs gateway intents that they do not have."`
@@ -33,6 +34,7 @@ func (c *reloadCmd) Run(ctx context.Context, around surroundings) error {
 	if err != nil {
 		return err
 	}
+	defer sayWaiting(ctx, settings, around.stderr)()
 	report, err := askReload(ctx, settings, control.ReloadOptions{Names: c.Names, Force: c.Force, DryRun: c.DryRun, Prune: c.Prune, Reidentify: c.Reidentify})
 	if err != nil {
 		return err
@@ -44,7 +46,39 @@ func (c *reloadCmd) Run(ctx context.Context, around surroundings) error {
 	} else {
 		err = printReload(around.stdout, report)
 	}
-	return errors.Join(err, verdict(report))
+	return errors.Join(err, verdict(report, c.DryRun))
+}
+
+// waitingEvery is how often a command that waits asks what for.
+const waitingEvery = 2 * time.Second
+
+// sayWaiting tells what the host does as long as an answer does not come, each thing
+// once, until the returned function is called.
+func sayWaiting(ctx context.Context, settings host.Settings, w io.Writer) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(waitingEvery)
+		defer tick.Stop()
+		told := ""
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			status, err := settings.AskStatus(ctx)
+			if err == nil && ctx.Err() == nil && status.Doing != told && status.Doing != "" {
+				told = status.Doing
+				fmt.Fprintln(w, "holdfast: waiting: "+plain(told))
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 func askReload(ctx context.Context, settings host.Settings, o control.ReloadOptions) (report control.ReloadReport, err error) {
@@ -56,7 +90,7 @@ func askReload(ctx context.Context, settings host.Settings, o control.ReloadOpti
 }
 
 // verdict is an error if a step is not done: who asked in a script must notice.
-func verdict(r control.ReloadReport) error {
+func verdict(r control.ReloadReport, dry bool) error {
 	undone := 0
 	for _, step := range r.Steps {
 		if !step.OK() {
@@ -68,6 +102,9 @@ func verdict(r control.ReloadReport) error {
 			return errors.New("the plugins are reloaded, the sessions are those of before: " + plain(r.SessionsError))
 		}
 		return nil
+	}
+	if dry {
+		return fmt.Errorf("%d of %d plugins would not be reloaded: the reason and what to do stand with each", undone, len(r.Steps))
 	}
 	return fmt.Errorf("%d of %d plugins not reloaded: the reason and what to do stand with each", undone, len(r.Steps))
 }

@@ -61,6 +61,9 @@ func printStatus(w io.Writer, s control.Status) error {
 	fmt.Fprintf(t, "holdfast\t%s, %spid %d, up %s\n", s.Version, phase, s.PID, uptime(s).Round(time.Second))
 	printProcess(t, s.Process)
 	fmt.Fprintf(t, "bot\t%s\n", bot)
+	if s.Doing != "" {
+		fmt.Fprintf(t, "doing\t%s\n", plain(s.Doing))
+	}
 	fmt.Fprintf(t, "events\t%d received, %d delivered, %d dropped\n", s.Events.Received, s.Events.Delivered, s.Events.Dropped)
 	printRequests(t, s)
 	if i := s.Interactions; i != nil {
@@ -102,6 +105,10 @@ func printNotes(w io.Writer, s control.Status) {
 	for _, p := range s.Plugins {
 		if p.Behind > 0 {
 			fmt.Fprintf(w, "%s%s: behind, %d events wait for it in the journal\n", gap, p.Name, p.Behind)
+			gap = ""
+		}
+		if p.ReloadResult != "" && p.State != stateFailed { // what failed has told it as its error
+			fmt.Fprintf(w, "%s%s: reload %s %s ago: %s\n", gap, p.Name, p.ReloadResult, age(s.Started.Add(uptime(s)).Sub(p.ReloadAt)), plain(p.ReloadDetail))
 			gap = ""
 		}
 		if p.LastError == "" {

@@ -64,7 +64,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// answer plays a running host: answer STATE-DIR STATUS.json [REPORT.json]. It
+// answer plays a running host: answer STATE-DIR STATUS.json [REPORT.json]. A
+// reload waits if the status says that the host does something. It
 // writes down what it was asked to reload, and without a report it refuses.
 func answer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
@@ -75,7 +76,7 @@ func answer(ts *testscript.TestScript, neg bool, args []string) {
 	socket := filepath.Join(dir, "c")
 	runtime := fmt.Sprintf(`{"version":1,"content":{"pid":1,"socket":%q}}`, socket)
 	ts.Check(os.WriteFile(filepath.Join(dir, "runtime.json"), []byte(runtime), 0o600))
-	says := told{asked: filepath.Join(dir, "asked.json")}
+	says := told{asked: filepath.Join(dir, "asked.json"), looks: make(chan struct{}, 100)}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &says.status))
 	if len(args) == 3 {
 		says.report = new(control.ReloadReport)
@@ -97,9 +98,16 @@ type told struct {
 	status control.Status
 	report *control.ReloadReport
 	asked  string // where it writes down what to reload
+	looks  chan struct{}
 }
 
-func (s told) Status() control.Status { return s.status }
+func (s told) Status() control.Status {
+	select {
+	case s.looks <- struct{}{}:
+	default:
+	}
+	return s.status
+}
 
 func (s told) Reload(_ context.Context, o control.ReloadOptions) (control.ReloadReport, error) {
 	if s.report == nil {
@@ -108,6 +116,10 @@ func (s told) Reload(_ context.Context, o control.ReloadOptions) (control.Reload
 	raw, err := json.Marshal(o)
 	if err != nil {
 		return control.ReloadReport{}, err
+	}
+	if s.status.Doing != "" { // the reload waits, until whoever asked for it has twice looked what for
+		<-s.looks
+		<-s.looks
 	}
 	return *s.report, os.WriteFile(s.asked, append(raw, '\n'), 0o600)
 }
