@@ -126,11 +126,13 @@ func (c *Cache) heldMember(sh *shard, guild, user uint64) json.RawMessage {
 // requests, and one that is there shows that the bot is in it. The caller holds
 // the shard's lock.
 func (c *Cache) outside(sh *shard, guild uint64) error {
-	rec, holds := sh.records.look(guild, time.Now())
-	if !holds || rec.reason != Removed && rec.reason != Forbidden || c.find(sh, guild) != nil {
+	if c.find(sh, guild) != nil {
 		return nil
 	}
-	return refusal(guild, rec)
+	if rec, holds := sh.records.look(guild, time.Now()); holds && (rec.reason == Removed || rec.reason == Forbidden) {
+		return refusal(guild, rec)
+	}
+	return c.outsider(guild)
 }
 
 // begin asks for a member; the caller holds the shard's lock. It takes as long
