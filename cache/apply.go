@@ -65,6 +65,9 @@ func (c *Cache) change(guild uint64, ev event) (version uint64) {
 		c.makeRoom(int64(len(ev.data)))
 	}
 	sh := c.shard(guild)
+	if ev.name == membersChunk && !c.readsChunk(sh, guild, ev.data) {
+		ev.data = nil // it says nothing, but that the guild is active
+	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	l := sh.loads[guild]
@@ -115,11 +118,20 @@ func (c *Cache) change(guild uint64, ev event) (version uint64) {
 // populate applies an event to people, and reports whether it may have changed
 // them.
 func (c *Cache) populate(p *people, ev event) bool {
-	if p == nil || !c.people.concerns(ev.name) || !json.Valid(ev.data) {
+	if p == nil || !c.people.concerns(ev.name) || ev.name != membersChunk && !json.Valid(ev.data) {
 		return false
 	}
 	p.apply(ev, c.me())
 	return true
+}
+
+// readsChunk checks a chunk before the lock is taken, as that takes milliseconds, if
+// its guild is there to keep something of it.
+func (c *Cache) readsChunk(sh *shard, guild uint64, data []byte) bool {
+	sh.mu.Lock()
+	there := sh.loads[guild] != nil || c.find(sh, guild) != nil
+	sh.mu.Unlock()
+	return there && json.Valid(data)
 }
 
 // ofAvailability are the names whose events say whether a guild is available.

@@ -31,13 +31,18 @@ type whose struct{ guild, user uint64 }
 // caller, as who joined another's would wait in that one's queue at the gate.
 type asks map[uint64][]*asking
 
+// memberPatience is how long a GUILD_CREATE is waited for that may bring a member. At a
+// start they come for minutes; asking for one member costs one request, and who wants it
+// to answer an interaction has 3 s.
+const memberPatience = time.Second
+
 // Member returns a member object without guild_id: the bot's own from its
 // guild, others from what is kept, else what ask answers. Calls of the same
 // caller that want the same member meanwhile share that answer, and what events
 // say of it meanwhile lies on top: no caller gets a member older than an event
 // that was applied before its call. If members are kept and the guild is loaded
 // the answer is kept; if they are kept and its GUILD_CREATE is to come, that is
-// waited for, as Guild does.
+// waited for, but for a second only.
 //
 // ask gets Discord's GET /guilds/{guild}/members/{user}; it runs in a goroutine
 // of the cache and must end when its context does: at Close, or when nobody
@@ -49,8 +54,11 @@ func (c *Cache) Member(ctx context.Context, caller string, guild, user uint64, a
 	sh.mu.Lock()
 	if l := c.coming(sh, guild); l != nil {
 		sh.mu.Unlock()
+		patience := time.NewTimer(memberPatience)
+		defer patience.Stop()
 		select {
 		case <-l.done: // or it does not come: then Discord is asked
+		case <-patience.C:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("get member %d of guild %d: %w", user, guild, ctx.Err())
 		}
@@ -126,11 +134,13 @@ func (c *Cache) heldMember(sh *shard, guild, user uint64) json.RawMessage {
 // requests, and one that is there shows that the bot is in it. The caller holds
 // the shard's lock.
 func (c *Cache) outside(sh *shard, guild uint64) error {
-	rec, holds := sh.records.look(guild, time.Now())
-	if !holds || rec.reason != Removed && rec.reason != Forbidden || c.find(sh, guild) != nil {
+	if c.find(sh, guild) != nil {
 		return nil
 	}
-	return refusal(guild, rec)
+	if rec, holds := sh.records.look(guild, time.Now()); holds && (rec.reason == Removed || rec.reason == Forbidden) {
+		return refusal(guild, rec)
+	}
+	return c.outsider(guild)
 }
 
 // begin asks for a member; the caller holds the shard's lock. It takes as long

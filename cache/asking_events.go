@@ -54,7 +54,7 @@ func memberAfter(m json.RawMessage, e event) json.RawMessage {
 // being asked for.
 func ofMembers(name string) bool {
 	switch name {
-	case "GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE", "GUILD_MEMBERS_CHUNK",
+	case "GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE", membersChunk,
 		"GUILD_ROLE_DELETE", "GUILD_CREATE", "GUILD_DELETE":
 		return true
 	}
@@ -66,6 +66,10 @@ func ofMembers(name string) bool {
 // thousands.
 func (c *Cache) meanwhile(guild uint64, ev event) {
 	sh := c.shard(guild)
+	if ev.name == membersChunk {
+		c.meanwhileMany(sh, guild, ev.data)
+		return
+	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	asked := sh.asks[guild]
@@ -82,16 +86,38 @@ func (c *Cache) meanwhile(guild uint64, ev event) {
 	switch ev.name {
 	case "GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE":
 		c.note(sh, asked[idOf(field(ev.data, "user"))], ev)
-	case "GUILD_MEMBERS_CHUNK":
-		elements(field(ev.data, "members"), func(m []byte) bool {
-			if of := asked[idOf(field(m, "user"))]; of != nil {
-				c.note(sh, of, event{"GUILD_MEMBER_ADD", bytes.Clone(m)})
-			}
-			return true
-		})
 	default:
 		for _, of := range asked {
 			c.note(sh, of, ev)
+		}
+	}
+}
+
+// meanwhileMany is meanwhile for the members of a chunk, of which there may be a
+// thousand: they are looked through while others have the lock. Who begins to ask
+// meanwhile asks after them.
+func (c *Cache) meanwhileMany(sh *shard, guild uint64, chunk []byte) {
+	sh.mu.Lock()
+	told := make(map[uint64]json.RawMessage, len(sh.asks[guild]))
+	for user := range sh.asks[guild] {
+		told[user] = nil
+	}
+	sh.mu.Unlock()
+	if len(told) == 0 {
+		return
+	}
+	elements(field(chunk, "members"), func(m []byte) bool {
+		user := idOf(field(m, "user"))
+		if _, asked := told[user]; asked && json.Valid(m) {
+			told[user] = bytes.Clone(m)
+		}
+		return true
+	})
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for user, m := range told {
+		if m != nil {
+			c.note(sh, sh.asks[guild][user], event{"GUILD_MEMBER_ADD", m})
 		}
 	}
 }

@@ -25,7 +25,11 @@ type Options struct {
 	// kept when its GUILD_CREATE comes although nobody waits for it; nil: none is. It
 	// must be quick and not call the cache.
 	Warm func(guild uint64) bool
-	Log  hclog.Logger // none
+	// Membership is asked before Discord is asked for a guild or a member of one: of a
+	// guild that the bot is outside of nothing is. It must be quick, not call the cache,
+	// and be true as of the events that were applied; nil: it is not known.
+	Membership func(guild uint64) Membership
+	Log        hclog.Logger // none
 }
 
 // Cache keeps guilds. All of it is for any goroutine, but for Close.
@@ -47,10 +51,11 @@ type Cache struct {
 	closed  atomic.Bool
 	counts  counts
 
-	keeps  keeps
-	people People
-	warm   func(guild uint64) bool
-	asking atomic.Int64 // members that Discord is being asked for
+	keeps      keeps
+	people     People
+	warm       func(guild uint64) bool
+	membership membership
+	asking     atomic.Int64 // members that Discord is being asked for
 }
 
 // shards divide the locks.
@@ -100,7 +105,7 @@ func New(o Options) (*Cache, error) {
 		packing: k,
 		idle:    o.Idle, timeout: orDefault(o.Timeout, 10*time.Second), load: o.Load, log: o.Log, began: time.Now(),
 		store: s, keeper: newKeeper(), guard: newGuard(o.Guard.withDefaults()),
-		books: books{limit: o.Bytes / 10}, keeps: keep, people: o.People, warm: o.Warm,
+		books: books{limit: o.Bytes / 10}, keeps: keep, people: o.People, warm: o.Warm, membership: o.Membership,
 	}
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()
@@ -241,6 +246,8 @@ func (c *Cache) join(ctx context.Context, guild uint64, want Parts, why Cause) (
 	if !c.closed.Load() {
 		if rec, holds := sh.records.look(guild, now); holds {
 			err = refusal(guild, rec)
+		} else if missing := c.outsider(guild); have == 0 && missing != nil {
+			err = missing
 		} else if t, r, until := c.guard.admit(why); t.admitted {
 			if sh.loads[guild] == nil {
 				want &^= have

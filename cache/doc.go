@@ -73,6 +73,8 @@
 // one. A guild whose load failed is backed off, twice as long each time; when
 // many fail, whatever their guilds, the breaker lets none through for a while,
 // then one at a time. What is refused costs no request: Guild says why at once.
+// Nor does a guild that the bot is known to be outside of (Options.Membership), so
+// that wrong ids from users keep no other guild away.
 //
 // # Goroutines and locks
 //

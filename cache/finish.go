@@ -15,16 +15,11 @@ func (c *Cache) finish(ctx context.Context, l *load, got bodies, err error) {
 			left = 1 // the last look
 		}
 	}
-	how := succeeded
-	switch {
-	case c.closed.Load():
-		how = abandoned
-	case err != nil:
-		how = failed
+	if err != nil && !c.closed.Load() {
 		c.counts.failed.Add(1)
 		c.log.Debug("guild not loaded", "guild", l.guild, "error", err)
 	}
-	if until, opened := c.guard.ended(l.ticket, how); opened {
+	if until, opened := c.guard.ended(l.ticket, c.howItWent(l.guild, err)); opened {
 		c.log.Warn("guild loads stop: too many fail", "until", until, "guild", l.guild, "error", err)
 	}
 	close(l.done)

@@ -26,6 +26,9 @@ type Person struct {
 	Presence   json.RawMessage // nil also when offline
 }
 
+// membersChunk is an event of up to a thousand members, some hundred KB.
+const membersChunk = "GUILD_MEMBERS_CHUNK"
+
 // person is one as it is held.
 type person struct {
 	Person
@@ -56,7 +59,7 @@ func (k People) concerns(name string) bool {
 		return k != 0
 	case "GUILD_MEMBER_ADD", "GUILD_MEMBER_UPDATE", "GUILD_ROLE_DELETE":
 		return k&Members != 0
-	case "GUILD_MEMBERS_CHUNK":
+	case membersChunk:
 		return k&(Members|Presences) != 0
 	case "VOICE_STATE_UPDATE":
 		return k&VoiceStates != 0
@@ -97,7 +100,7 @@ func (p *people) apply(e event, self uint64) {
 		p.updateMember(e.data, self)
 	case "GUILD_MEMBER_REMOVE":
 		p.remove(idOf(field(e.data, "user")))
-	case "GUILD_MEMBERS_CHUNK":
+	case membersChunk:
 		p.joinAll(e.data, self)
 	case "GUILD_ROLE_DELETE":
 		p.roleDeleted(snowflake(field(e.data, "role_id")))

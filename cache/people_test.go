@@ -32,6 +32,7 @@ func TestPeople(t *testing.T) {
 			{"PRESENCE_UPDATE", `{"guild_id":"7","user":{"id":"5"},"status":"offline"}`, `. {"user_id":"5","channel_id":"8"} .`},
 			{"VOICE_STATE_UPDATE", `{"guild_id":"7","user_id":"5","channel_id":null}`, `no`},
 			{"GUILD_MEMBERS_CHUNK", `{"guild_id":"7","members":[{"user":{"id":"5"},"roles":[]}],"presences":[{"user":{"id":"5"},"status":"dnd"}]}`, `{"user":{"id":"5"},"roles":[]} . {"user":{"id":"5"},"status":"dnd"}`},
+			{"GUILD_MEMBERS_CHUNK", `{"guild_id":"7","members":[{"user":{"id":"5"},"nick":}]}`, `{"user":{"id":"5"},"roles":[]} . {"user":{"id":"5"},"status":"dnd"}`}, // no JSON
 			{"GUILD_DELETE", `{"id":"7","unavailable":true}`, `no`},
 			{"GUILD_CREATE", `{"id":"7","members":[{"user":{"id":"4"}}],"voice_states":[{"user_id":"5","channel_id":"9"}],"presences":[{"user":{"id":"4"},"status":"idle"}]}`, `. {"user_id":"5","channel_id":"9"} .`},
 			{"GUILD_MEMBER_UPDATE", `{"guild_id":"7","user":{"id":"5"}`, `. {"user_id":"5","channel_id":"9"} .`}, // no JSON

@@ -56,6 +56,7 @@ func TestMember(t *testing.T) {
 		"another":        {on, false, somebody, []event{{"GUILD_MEMBER_UPDATE", []byte(`{"guild_id":"7","user":{"id":"6"},"nick":"b"}`)}}, somebody, true},
 		"another guild":  {on, false, somebody, []event{{"other guild", nil}}, somebody, true},
 		"chunk":          {off, false, somebody, []event{{"GUILD_MEMBERS_CHUNK", []byte(`{"guild_id":"7","members":[{"user":{"id":"6"}},{"user":{"id":"5"},"nick":"c"}]}`)}}, `{"user":{"id":"5"},"nick":"c"}`, false},
+		"broken chunk":   {off, false, somebody, []event{{"GUILD_MEMBERS_CHUNK", []byte(`{"guild_id":"7","members":[{"user":{"id":"5"},"nick":}]}`)}}, somebody, false},
 		"role deleted":   {on, false, somebody, []event{{"GUILD_ROLE_DELETE", []byte(`{"guild_id":"7","role_id":"1"}`)}}, `{"user":{"id":"5"},"roles":["2"],"nick":"a"}`, true},
 		"left":           {on, false, somebody, []event{{"GUILD_MEMBER_REMOVE", []byte(`{"guild_id":"7","user":{"id":"5"}}`)}}, "", false},
 		"left, off":      {off, false, somebody, []event{{"GUILD_MEMBER_REMOVE", []byte(`{"guild_id":"7","user":{"id":"5"}}`)}}, "", false},

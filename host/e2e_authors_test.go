@@ -18,6 +18,7 @@ import (
 type authors struct {
 	*running
 	sim   *simulator.Server
+	o     options
 	files []string
 }
 
@@ -37,7 +38,7 @@ func startAuthors(t *testing.T, sim *simulator.Server, args []string, parts ...s
 			o.env[name]["PARTS"] = fmt.Sprint(uint32(p))
 		}
 	}
-	a.running = start(t, sim, o)
+	a.running, a.o = start(t, sim, o), o
 	return a
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -31,13 +32,17 @@ type guilds struct {
 	bot      uint64 // its user id
 	limit    int64
 	refusals *refusals
+	// membership is what the sessions know, from when they are there.
+	membership atomic.Pointer[func(guild uint64) cache.Membership]
 }
 
 // newGuilds makes the cache of the guilds that this bot sees through the gate;
 // warm says which of those that a new session brings are kept. Close it.
 func newGuilds(s Settings, gate *rest.Gate, botID uint64, warm func(guild uint64) bool, log hclog.Logger) (*guilds, error) {
 	s = s.WithDefaults()
-	c, err := cache.New(cache.Options{
+	g := &guilds{gate: gate, bot: botID, limit: int64(s.CacheBytes), refusals: newRefusals(log)}
+	var err error
+	g.cache, err = cache.New(cache.Options{
 		Idle:    s.CacheIdle,
 		Bytes:   int64(s.CacheBytes),
 		Timeout: guildRead,
@@ -48,11 +53,15 @@ func newGuilds(s Settings, gate *rest.Gate, botID uint64, warm func(guild uint64
 		People:  cache.People(s.CachePeople),
 		Warm:    warm,
 		Log:     log,
+
+		Membership: func(guild uint64) cache.Membership {
+			if known := g.membership.Load(); known != nil {
+				return (*known)(guild)
+			}
+			return cache.Unsure
+		},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &guilds{cache: c, gate: gate, bot: botID, limit: int64(s.CacheBytes), refusals: newRefusals(log)}, nil
+	return g, err
 }
 
 func guardOptions(s Settings, gate *rest.Gate) cache.GuardOptions {

@@ -223,6 +223,8 @@ func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error
 		return err
 	}
 	sessions.begin(first)
+	membership := sessions.membership
+	r.guilds.membership.Store(&membership)
 	route := router.New(router.Config{
 		Plugins: targets(set),
 		Owners:  h.placed(owners),

@@ -133,6 +133,12 @@ func (s *Set) Status() []ShardStatus {
 	return all
 }
 
+// Ready says whether a shard's session is: what Discord had for it until then has come.
+func (s *Set) Ready(shard int) bool {
+	session := s.session(shard)
+	return session != nil && State(session.gauges.state.Load()) == StateReady
+}
+
 func (s *Set) session(shard int) *session {
 	i, ok := slices.BinarySearchFunc(s.sessions, shard, func(s *session, n int) int { return s.shard - n })
 	if !ok {

@@ -59,7 +59,7 @@ func read(ctx context.Context, bot *sdk.Bot, words []string) (string, error) {
 		}
 		return **channel.Name, nil
 	case "member":
-		member, err := bot.Member(ctx, bot.GuildID(), word(1))
+		member, err := bot.Member(ctx, cmp.Or(word(2), bot.GuildID()), word(1))
 		if err != nil {
 			return "", err
 		}
@@ -68,7 +68,7 @@ func read(ctx context.Context, bot *sdk.Bot, words []string) (string, error) {
 		may, err := bot.Permissions(ctx, bot.GuildID(), word(1), word(2))
 		return may.String(), err
 	case "guild":
-		guild, err := bot.Guild(ctx, bot.GuildID())
+		guild, err := bot.Guild(ctx, cmp.Or(word(1), bot.GuildID())) // some bots let users say which
 		if err != nil {
 			return "", err
 		}
