@@ -29,9 +29,6 @@ func faultless(t *testing.T, guild, bot uint64, happened []deed) (lines []*sight
 	for i, d := range happened {
 		m.apply(d.name, d.data)
 		s := &sight{Event: d.name, Guild: strconv.FormatUint(guild, 10), Data: sumOf(d.data), At: d.at.UnixNano() + 1, Version: uint64(i + 1)}
-		if d.name == "GUILD_CREATE" {
-			s.Told = d.data
-		}
 		if s.show(m); !m.up {
 			s.Reason = "outage"
 		}
@@ -51,6 +48,27 @@ func (s *sight) show(m *model) {
 	}
 	s.Content = &parts{encode(m.guild), encode(listed(m.channels)), encode(listed(m.threads)), encode(m.member)}
 	s.Sum = sumOf(slices.Concat(s.Content.Guild, s.Content.Channels, s.Content.Threads, s.Content.Member))
+}
+
+// tellings are the GUILD_CREATEs of what happened, in the words of a session.
+func tellings(happened []deed) (told []telling) {
+	for i, d := range happened {
+		if d.name == "GUILD_CREATE" {
+			told = append(told, telling{session: "one", after: i + 1, data: d.data, sum: sumOf(d.data)})
+		}
+	}
+	return told
+}
+
+// introducing is how a session is told of the model's guild.
+func introducing(m *model, after int) telling {
+	d := maps.Clone(m.guild)
+	d["channels"], d["threads"], d["members"] = listed(m.channels), listed(m.threads), []object{m.member}
+	data, err := json.Marshal(d)
+	if err != nil {
+		panic(err)
+	}
+	return telling{session: "another", after: after, data: data, sum: sumOf(data)}
 }
 
 // TestTheJudgeOfGuilds: what is true has no fault, and each kind of untruth is found.
@@ -81,10 +99,31 @@ func TestTheJudgeOfGuilds(t *testing.T) {
 	happened := told.all[guild]
 	last := len(happened)
 
-	p, right, contents := newPast(guild, sim.Bot(), happened), faultless(t, guild, sim.Bot(), happened), make(map[uint64]flat)
+	// at is the model after the first n events.
+	at := func(n int) *model {
+		m := newModel(guild, sim.Bot())
+		for _, d := range happened[:n] {
+			m.apply(d.name, d.data)
+		}
+		return m
+	}
+	// A session that does not know the guild is told of it because of the last event.
+	ahead := introducing(at(last), last-1)
+	p := newPast(t, guild, sim.Bot(), happened, append(tellings(happened), ahead))
+	right, contents := faultless(t, guild, sim.Bot(), happened), make(map[uint64]flat)
+	// introduced is right with what that session is told at a place.
+	introduced := func(lines []*sight, place int, m *model) []*sight {
+		s := &sight{Event: "GUILD_CREATE", Guild: strconv.FormatUint(guild, 10), Data: ahead.sum, At: time.Now().UnixNano()}
+		s.show(m)
+		lines = slices.Insert(lines, place, s)
+		for i := range lines {
+			lines[i].Version = uint64(i + 1)
+		}
+		return lines
+	}
 	judged := func(change func(lines []*sight) []*sight, answered ...time.Time) []string {
 		p.answered = answered
-		v := newJudgement(sim.Bot(), map[uint64]*past{guild: p})
+		v := newJudgement(map[uint64]*past{guild: p})
 		v.contents = contents // which are known by their sums
 		var lines []*sight
 		for _, s := range right {
@@ -95,14 +134,6 @@ func TestTheJudgeOfGuilds(t *testing.T) {
 			v.one(s)
 		}
 		return v.faults
-	}
-	// at is the model after the first n events.
-	at := func(n int) *model {
-		m := newModel(guild, sim.Bot())
-		for _, d := range happened[:n] {
-			m.apply(d.name, d.data)
-		}
-		return m
 	}
 	// shows lets the line of event n have the guild as it was after event m.
 	shows := func(n, m int) func([]*sight) []*sight {
@@ -148,6 +179,23 @@ func TestTheJudgeOfGuilds(t *testing.T) {
 			return lines
 		}, "out of order"},
 		{"an event that never was", func(lines []*sight) []*sight { lines[last-1].Data++; return lines }, "never happened"},
+		{"an introduction", func(lines []*sight) []*sight { return introduced(lines, last-1, at(last)) }, ""},
+		{"an introduction alone", func(lines []*sight) []*sight { return introduced(lines, last-1, at(last))[last-1:] }, ""},
+		{"an introduction twice", func(lines []*sight) []*sight {
+			return introduced(introduced(lines, last-1, at(last)), last-1, at(last))
+		}, "came twice"},
+		{"an introduction behind its event", func(lines []*sight) []*sight { return introduced(lines, last, at(last)) }, "out of order"},
+		{"an introduction before the event of before", func(lines []*sight) []*sight { return introduced(lines, last-2, at(last)) }, "out of order"},
+		{"an introduction with the guild of before", func(lines []*sight) []*sight { return introduced(lines, last-1, at(last-1)) }, "older than event"},
+		{"an introduction that nobody was told", func(lines []*sight) []*sight {
+			lines = introduced(lines, last-1, at(last))
+			lines[last-1].Data++
+			return lines
+		}, "never happened"},
+		{"a version of before", func(lines []*sight) []*sight {
+			lines[last-2].Version, lines[last-1].Version = lines[last-1].Version, lines[last-2].Version
+			return lines
+		}, "for an event before"},
 		{"a version twice", func(lines []*sight) []*sight { lines[last-1].Version--; return lines }, "two contents"},
 		{"removed, it is said", func(lines []*sight) []*sight { lines[last-1].Reason = "removed"; return lines }, "though it was there"},
 		{"an unknown reason", func(lines []*sight) []*sight { lines[last-1].Reason = "mood"; return lines }, "mood"},
@@ -167,6 +215,13 @@ func TestTheJudgeOfGuilds(t *testing.T) {
 	}
 	if faults := judged(mixed, happened[last-1].at.Add(time.Nanosecond)); len(faults) > 0 {
 		t.Errorf("after a load: found %q", faults)
+	}
+	// What no state of its act is shows itself.
+	for after, is := range map[int]bool{last - 3: true, last - 4: false} {
+		told := introducing(at(last-1), after)
+		if ok := p.settle(&told, at(last-1).flat()); ok != is || len(p.nearest(at(last-1).flat(), after)) > 0 == is {
+			t.Errorf("told of event %d after %d: %v, %v", last-1, after, ok, p.nearest(at(last-1).flat(), after))
+		}
 	}
 	answers, _ := sim.Answers(guild)
 	want, err := flatAnswers(answers)

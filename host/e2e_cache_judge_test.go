@@ -21,7 +21,6 @@ type sight struct {
 	Event   string
 	Guild   string
 	Data    uint64
-	Told    json.RawMessage
 	At      int64
 	Look    bool
 	Again   bool
@@ -41,10 +40,21 @@ type deed struct {
 	at   time.Time
 }
 
-// chronicle is what happened in each guild, in order.
+// telling is a GUILD_CREATE as a session was told it, in its own words.
+type telling struct {
+	session string
+	after   int // how many events come before it, itself included if it is one
+	data    []byte
+	sum     uint64 // of data
+	state   int    // the first state from after on that it tells
+}
+
+// chronicle is what happened in each guild, and how sessions were told of the
+// guild as a whole, in order.
 type chronicle struct {
-	mu  sync.Mutex
-	all map[uint64][]deed
+	mu   sync.Mutex
+	all  map[uint64][]deed
+	told map[uint64][]telling
 }
 
 // note is simulator.Config.Emitted.
@@ -57,6 +67,30 @@ func (c *chronicle) note(e simulator.Emission) {
 	c.all[e.Guild] = append(c.all[e.Guild], deed{e.Name, e.Data, time.Now()})
 }
 
+// introduced is simulator.Config.Introduced.
+func (c *chronicle) introduced(i simulator.Introduction) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told == nil {
+		c.told = make(map[uint64][]telling)
+	}
+	c.told[i.Guild] = append(c.told[i.Guild], telling{session: i.Session, after: int(i.After), data: i.Data, sum: sumOf(i.Data)})
+}
+
+// pasts follow the guilds, each of which begins with a GUILD_CREATE.
+func (c *chronicle) pasts(t testing.TB, bot uint64) map[uint64]*past {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pasts := make(map[uint64]*past)
+	for id, happened := range c.all {
+		if id != 0 {
+			pasts[id] = newPast(t, id, bot, happened, c.told[id])
+		}
+	}
+	return pasts
+}
+
 // value is what a field was from one event on.
 type value struct {
 	from int
@@ -67,6 +101,7 @@ type value struct {
 // state 0 is what it was before.
 type past struct {
 	happened []deed
+	told     []telling
 	sums     []uint64 // of the events' data
 	digests  []uint64 // of the states, 0: not there, or an outage
 	history  map[string][]value
@@ -74,8 +109,9 @@ type past struct {
 }
 
 // newPast follows a guild, whose first event is a GUILD_CREATE.
-func newPast(id, bot uint64, happened []deed) *past {
-	p := &past{happened: happened, history: make(map[string][]value)}
+func newPast(t testing.TB, id, bot uint64, happened []deed, told []telling) *past {
+	t.Helper()
+	p := &past{happened: happened, told: told, history: make(map[string][]value)}
 	m := newModel(id, bot)
 	last := flat{}
 	for n := range len(happened) + 1 {
@@ -97,47 +133,116 @@ func newPast(id, bot uint64, happened []deed) *past {
 		last = f
 		p.digests = append(p.digests, f.digest())
 	}
+	for i := range told {
+		m := newModel(id, bot)
+		m.apply("GUILD_CREATE", told[i].data)
+		if ok := p.settle(&told[i], m.flat()); !ok {
+			t.Errorf("guild %d: what session %q was told after event %d of %d is no state of it: beside the nearest, %v",
+				id, told[i].session, told[i].after, len(happened), p.nearest(m.flat(), told[i].after))
+		}
+	}
 	return p
 }
 
-// now is the last state.
-func (p *past) now() flat {
+// actEvents is how many events one act tells at most.
+const actEvents = 2
+
+// settle notes which state a session was told of: the one after the events that
+// came before, or, if it was told of the guild because of an act, of those that
+// the act makes.
+func (p *past) settle(told *telling, f flat) (ok bool) {
+	digest := f.digest()
+	for n := told.after; n <= min(told.after+actEvents, len(p.happened)); n++ {
+		if p.digests[n] == digest {
+			told.state = n
+			return true
+		}
+	}
+	return false
+}
+
+// nearest says how a guild differs from the most similar of the states of an act.
+func (p *past) nearest(f flat, after int) (out []string) {
+	for n := after; n <= min(after+actEvents, len(p.happened)); n++ {
+		if d := p.at(n).differences(f); n == after || len(d) < len(out) {
+			out = d
+		}
+	}
+	return out
+}
+
+// at is state n.
+func (p *past) at(n int) flat {
 	f := make(flat)
 	for place, values := range p.history {
-		if is := values[len(values)-1].is; is != "" {
+		is := ""
+		for _, v := range values {
+			if v.from <= n {
+				is = v.is
+			}
+		}
+		if is != "" {
 			f[place] = is
 		}
 	}
 	return f
 }
 
+// now is the last state.
+func (p *past) now() flat { return p.at(len(p.happened)) }
+
 // statesAt is the number of events until then.
 func (p *past) statesAt(when time.Time) int {
 	return sort.Search(len(p.happened), func(i int) bool { return p.happened[i].at.After(when) })
 }
 
-// find gives the state that an event made, after the last one that the plugin saw;
+// seat is how far a plugin is in a guild's past.
+type seat struct {
+	event int // the last that it has seen, or that comes before what it was told
+	told  int // how many tellings it has seen or missed
+
+	version uint64 // the newest of the guild that was read for an event
+}
+
+// find gives the seat of what came after another, and the state that it tells;
 // ok is false when there is none.
-func (p *past) find(s *sight, bot uint64, after int) (n int, ok bool) {
+func (p *past) find(s *sight, after seat) (at seat, state int, ok bool) {
 	if s.Event == "GUILD_CREATE" {
-		// Each session is told of the guild in its own words.
-		id, _ := strconv.ParseUint(s.Guild, 10, 64)
-		m := newModel(id, bot)
-		m.apply(s.Event, s.Told)
-		digest := m.flat().digest()
-		for n := after; n < len(p.digests); n++ {
-			if p.digests[n] == digest {
-				return n, true
+		for i, told := range p.told[after.told:] {
+			if told.sum == s.Data && told.after >= after.event {
+				return seat{told.after, after.told + i + 1, after.version}, told.state, true
 			}
 		}
-		return 0, false
+		return seat{}, 0, false
 	}
-	for n := after + 1; n <= len(p.happened); n++ {
+	for n := after.event + 1; n <= len(p.happened); n++ {
 		if p.happened[n-1].name == s.Event && p.sums[n-1] == s.Data {
-			return n, true
+			return seat{n, after.told, after.version}, n, true
 		}
 	}
-	return 0, false
+	return seat{}, 0, false
+}
+
+// misplaced says what is known of what came at a wrong time, if anything is.
+func (p *past) misplaced(s *sight, after seat) string {
+	const clock = "15:04:05.000000"
+	var known []string
+	for i, told := range p.told {
+		if s.Event == "GUILD_CREATE" && told.sum == s.Data {
+			known = append(known, fmt.Sprintf("telling %d, to session %q after event %d", i+1, told.session, told.after))
+		}
+	}
+	for i, d := range p.happened {
+		if s.Event != "GUILD_CREATE" && d.name == s.Event && p.sums[i] == s.Data {
+			known = append(known, fmt.Sprintf("event %d of %s", i+1, d.at.Format(clock)))
+		}
+	}
+	what := "never happened"
+	if len(known) > 0 {
+		what = "came twice or out of order: it is " + strings.Join(known, ", or ")
+	}
+	return fmt.Sprintf("%s (seen at %s, after event %d of %d and telling %d of %d)",
+		what, time.Unix(0, s.At).Format(clock), after.event, len(p.happened), after.told, len(p.told))
 }
 
 // stale names a field of a guild that was seen as it never was from state n on;
@@ -171,13 +276,13 @@ type judgement struct {
 	exact  int // of those, the ones held against whole states
 	newer  int // the ones that a load may have mixed of several states
 	looks  int // the ones of no event of the guild
+	ahead  int // GUILD_CREATEs with what the event behind them changes in them
 
 	missing  map[string]int     // by reason
 	versions map[sightOf]uint64 // sums
 	contents map[uint64]flat    // by sum
-	last     map[string]int     // by guild, the state of the last event
+	last     map[string]seat    // by guild
 	pasts    map[uint64]*past
-	bot      uint64
 }
 
 type sightOf struct {
@@ -185,10 +290,10 @@ type sightOf struct {
 	version uint64
 }
 
-func newJudgement(bot uint64, pasts map[uint64]*past) *judgement {
+func newJudgement(pasts map[uint64]*past) *judgement {
 	return &judgement{
-		missing: make(map[string]int), versions: make(map[sightOf]uint64), contents: make(map[uint64]flat), last: make(map[string]int),
-		pasts: pasts, bot: bot,
+		missing: make(map[string]int), versions: make(map[sightOf]uint64), contents: make(map[uint64]flat), last: make(map[string]seat),
+		pasts: pasts,
 	}
 }
 
@@ -220,21 +325,16 @@ func (v *judgement) one(s *sight) {
 		v.faultf(s, "there is no such guild")
 		return
 	}
-	before := v.last[s.Guild]
-	n := before
+	n := 0 // an event of another guild says nothing of this one
 	if !s.Look {
-		if n, ok = p.find(s, v.bot, n); !ok {
-			v.faultf(s, "came twice, out of order, or never happened (after event %d of %d)", v.last[s.Guild], len(p.happened))
+		at, state, ok := p.find(s, v.last[s.Guild])
+		if !ok {
+			v.faultf(s, "%s", p.misplaced(s, v.last[s.Guild]))
 			return
 		}
-		v.last[s.Guild] = n
-		if s.Event == "GUILD_CREATE" {
-			// When something happens in a guild that a session does not know yet, what it
-			// is told first has that in it already; an act tells two events at most.
-			v.last[s.Guild] = max(before, n-2)
+		if v.last[s.Guild], n = at, state; state > at.event {
+			v.ahead++
 		}
-	} else {
-		n = 0 // an event of another guild says nothing of this one
 	}
 	at := time.Unix(0, s.At)
 	if f == nil {
@@ -242,6 +342,9 @@ func (v *judgement) one(s *sight) {
 		return
 	}
 	v.found++
+	if !s.Look && v.wentBack(s) {
+		return
+	}
 	if what := p.stale(f, n); what != "" {
 		v.faultf(s, "the guild is older than event %d: %s", n, what)
 		return
@@ -264,6 +367,19 @@ func (v *judgement) one(s *sight) {
 	if digest := f.digest(); !slices.Contains(p.digests[n:], digest) {
 		v.faultf(s, "the guild is none that there was from event %d on, though none was loaded since", n)
 	}
+}
+
+// wentBack says whether the guild was seen newer for an event before: those of a
+// guild are handled one after the other.
+func (v *judgement) wentBack(s *sight) bool {
+	at := v.last[s.Guild]
+	if s.Version < at.version {
+		v.faultf(s, "the guild is of version %d, and was of version %d for an event before", s.Version, at.version)
+		return true
+	}
+	at.version = s.Version
+	v.last[s.Guild] = at
+	return false
 }
 
 // content is what was seen of the guild: nil if it was missing. False: a fault.

@@ -54,11 +54,17 @@ type Config struct {
 	// IntroduceWithin spreads the GUILD_CREATEs that follow a READY over this time. What happens in a guild before,
 	// its session is not told. Default 0: at once.
 	IntroduceWithin time.Duration
+	// IntroduceEvery is the least time between two of them, but for a guild in which something happens meanwhile: it is
+	// introduced right before that. Default 0: none.
+	IntroduceEvery time.Duration
 	// GuildsPerShard is how many guilds a shard may have (4011). Default 2500.
 	GuildsPerShard int
 	// Emitted, if not nil, is told of everything that happens, in order for each guild, whether a session sees it or
 	// not. It must not wait.
 	Emitted func(Emission)
+	// Introduced, if not nil, is told of every GUILD_CREATE that a session is about to get, in order for each guild and
+	// between its emissions. It must not wait.
+	Introduced func(Introduction)
 	// UploadBytes is how large the files of one request may be together. Default 10 MiB, Discord's own; boosted guilds
 	// have more.
 	UploadBytes int

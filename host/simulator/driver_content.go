@@ -201,9 +201,9 @@ func (s *Server) Return(guild uint64) bool {
 	return true
 }
 
-// orphan takes the threads of a channel out of the guild, and its children out of a category, as Discord does with
-// the deletion of what holds them. Of threads nothing is told, of children that they have changed.
-func (s *Server) orphan(g *guildState, of *channel) {
+// deleteThreads takes the threads of a channel that is deleted out of the guild, as Discord does. Nothing is told of
+// them.
+func (s *Server) deleteThreads(g *guildState, of *channel) {
 	c := g.keep()
 	for _, th := range c.threads {
 		if th.parent == of.id {
@@ -212,6 +212,11 @@ func (s *Server) orphan(g *guildState, of *channel) {
 		}
 	}
 	c.threads = slices.DeleteFunc(c.threads, func(th channel) bool { return th.parent == of.id })
+}
+
+// orphan takes the children out of a category that is deleted, as Discord does, and tells that they have changed.
+func (s *Server) orphan(g *guildState, of *channel) {
+	c := g.keep()
 	for i := range c.channels {
 		if ch := &c.channels[i]; ch.parent == of.id {
 			ch.parent = 0

@@ -150,6 +150,7 @@ func (s *Server) deleteChannelLocked(g *guildState, id uint64) bool {
 	c.threads = slices.DeleteFunc(c.threads, same)
 	delete(g.rooms, id)
 	s.world.forget(id)
+	s.deleteThreads(g, &ch) // before the event: it may be what introduces the guild
 	s.emitChannel(g, &ch, "DELETE")
 	s.orphan(g, &ch)
 	return true

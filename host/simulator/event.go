@@ -15,8 +15,12 @@ type event struct {
 }
 
 // dispatch numbers an event in every session that should see it. The caller holds the lock of the event's guild
-// (if it has one), so that a GUILD_CREATE which is still to come comes before it and contains its past only.
+// (if it has one), so that a GUILD_CREATE which is still to come comes before it. That has in it what the event's act
+// has changed already, and nothing of later acts.
 func (s *Server) dispatch(g *guildState, ev *event) {
+	if g != nil {
+		g.emitted++
+	}
 	if s.cfg.Emitted != nil {
 		s.cfg.Emitted(s.emission(g, ev))
 	}
@@ -49,7 +53,7 @@ func (s *Server) push(ses *session, g *guildState, ev *event) bool {
 	data := ev.data
 	switch {
 	case ev.name == "GUILD_CREATE" && data == nil:
-		return s.create(ses, g)
+		return s.create(ses, g, g.emitted)
 	case ev.bare != nil && ses.intents&intentContent == 0:
 		data = ev.bare
 	}
@@ -71,16 +75,21 @@ func (s *Server) introduced(ses *session, g *guildState, ev *event) bool {
 	case !claimed || ev.name == "GUILD_CREATE" || g.down:
 		// The event itself is what the session waits for, or the guild has no content to show.
 	default:
-		s.create(ses, g)
+		s.create(ses, g, g.emitted-1)
 	}
 	return true
 }
 
-// create sends GUILD_CREATE to one session; the caller holds the guild's lock. False: the session is over.
-func (s *Server) create(ses *session, g *guildState) bool {
+// create sends GUILD_CREATE to one session, which is told of so many emissions before; the caller holds the guild's
+// lock. False: the session is over.
+func (s *Server) create(ses *session, g *guildState, after uint64) bool {
 	o := s.scratch()
 	o.guildCreate(s, g, ses.intents, ses.large)
-	if !ses.push(g.id, "GUILD_CREATE", s.finish(o), &s.cfg) {
+	data := s.finish(o)
+	if s.cfg.Introduced != nil {
+		s.cfg.Introduced(Introduction{Guild: g.id, Session: ses.id, After: after, Data: data})
+	}
+	if !ses.push(g.id, "GUILD_CREATE", data, &s.cfg) {
 		return false
 	}
 	s.sent(ses.shard, "GUILD_CREATE")

@@ -26,7 +26,8 @@ type guildState struct {
 	bans    map[uint64]string
 	rooms   map[uint64]*room // what is being said, by channel
 	voice   map[uint64]voiceState
-	down    bool // an outage
+	down    bool   // an outage
+	emitted uint64 // how many events of it there were
 }
 
 // guildPlan is how much a seeded guild contains.

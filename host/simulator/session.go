@@ -35,6 +35,7 @@ type session struct {
 	dropped  uint64               // frames given up because of the bounds
 	waiting  map[uint64]time.Time // guilds whose GUILD_CREATE is still to come, and from when on it may
 	queue    []introduction       // the same in order
+	pause    time.Time            // until then none of them comes by itself
 	room     chan struct{}        // closed when there is room again; nil when nobody waits
 	dice     *rand.Rand
 	order    uint64              // how its keys are ordered
@@ -251,7 +252,7 @@ func (ses *session) awaited() *guildState {
 	for len(ses.queue) > 0 {
 		next := ses.queue[0]
 		if _, ok := ses.waiting[next.guild.id]; ok {
-			if time.Now().Before(next.from) {
+			if now := time.Now(); now.Before(next.from) || now.Before(ses.pause) {
 				return nil
 			}
 			return next.guild
@@ -277,6 +278,13 @@ func (ses *session) claim(guild uint64) (claimed, early bool) {
 	return true, false
 }
 
+// paused has the next introduction wait for so long.
+func (ses *session) paused(every time.Duration) {
+	ses.mu.Lock()
+	defer ses.mu.Unlock()
+	ses.pause = time.Now().Add(every)
+}
+
 // disown takes a guild from those to introduce: the bot has left it.
 func (ses *session) disown(guild uint64) {
 	ses.mu.Lock()
@@ -289,7 +297,9 @@ func (ses *session) due() (at time.Time) {
 	ses.mu.Lock()
 	defer ses.mu.Unlock()
 	if len(ses.queue) > 0 {
-		at = ses.queue[0].from
+		if at = ses.queue[0].from; at.Before(ses.pause) {
+			at = ses.pause
+		}
 	}
 	if len(ses.late) > 0 && (at.IsZero() || ses.late[0].due.Before(at)) {
 		at = ses.late[0].due

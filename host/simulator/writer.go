@@ -151,7 +151,8 @@ func (w *writer) introduce(ses *session) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if claimed, _ := ses.claim(g.id); claimed && !g.down {
-		w.s.create(ses, g)
+		ses.paused(w.s.cfg.IntroduceEvery)
+		w.s.create(ses, g, g.emitted)
 	}
 	return true
 }

@@ -18,17 +18,16 @@ import (
 
 // line is what is written; the judge has the same.
 type line struct {
-	Event   string          `json:"event"`
-	Guild   string          `json:"guild"`
-	Data    uint64          `json:"data"`            // FNV-1a of the event's data
-	Told    json.RawMessage `json:"told,omitempty"`  // the data of a GUILD_CREATE
-	At      int64           `json:"at"`              // nanoseconds since 1970, after the guild was read
-	Look    bool            `json:"look,omitempty"`  // the guild is one that a message named
-	Again   bool            `json:"again,omitempty"` // the event was delivered again
-	Reason  string          `json:"reason,omitempty"`
-	Version uint64          `json:"version,omitempty"`
-	Sum     uint64          `json:"sum,omitempty"` // FNV-1a of the content
-	Content *content        `json:"content,omitempty"`
+	Event   string   `json:"event"`
+	Guild   string   `json:"guild"`
+	Data    uint64   `json:"data"`            // FNV-1a of the event's data
+	At      int64    `json:"at"`              // nanoseconds since 1970, after the guild was read
+	Look    bool     `json:"look,omitempty"`  // the guild is one that a message named
+	Again   bool     `json:"again,omitempty"` // the event was delivered again
+	Reason  string   `json:"reason,omitempty"`
+	Version uint64   `json:"version,omitempty"`
+	Sum     uint64   `json:"sum,omitempty"` // FNV-1a of the content
+	Content *content `json:"content,omitempty"`
 }
 
 type content struct {
@@ -64,9 +63,6 @@ func main() {
 	for name := range strings.SplitSeq(os.Getenv("EVENTS"), ",") {
 		sdk.OnRaw(p, name, func(ctx context.Context, bot *sdk.Bot, d json.RawMessage) error {
 			l := &line{Event: name, Guild: bot.GuildID(), Data: sum(d), Again: bot.Redelivered}
-			if name == "GUILD_CREATE" {
-				l.Told = d
-			}
 			if err := w.read(ctx, bot, l); err != nil {
 				return err
 			}
