@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/holdfast-bot/holdfast/host/rest"
 	"github.com/holdfast-bot/holdfast/host/state"
+	"golang.org/x/net/netutil"
 )
 
 const (
@@ -26,14 +27,20 @@ const (
 	keylessCaller = "rest proxy, without its key"
 
 	// proxyRequests bounds the requests inside the proxy; with proxyWhole it bounds the
-	// memory of their bodies.
+	// memory of their bodies. proxyKeyless bounds those without the key, which have places
+	// of their own.
 	proxyRequests = 1024
+	proxyKeyless  = 128
+	// proxyConnections bounds the connections; further ones wait in the kernel, and cost
+	// the host no open file.
+	proxyConnections = 2048
 	// proxyWhole is the size in bytes up to which a body is read before its request
 	// enters the gate, which may then repeat it. Larger ones are streamed.
 	proxyWhole = 256 << 10
 
 	proxyHeaderTimeout = 10 * time.Second
 	proxyBodyTimeout   = 30 * time.Second
+	proxyAnswerTimeout = time.Minute // for the largest answer, 16 MiB
 	proxyIdleTimeout   = 2 * time.Minute
 	proxyHeaderBytes   = 64 << 10
 	// proxyStop is how long requests may go on when the host stops.
@@ -47,7 +54,9 @@ type proxy struct {
 	key    string
 	base   string // path of the API, such as /api/v10
 	places chan struct{}
-	log    hclog.Logger
+	// keyless are the places of requests without the key.
+	keyless chan struct{}
+	log     hclog.Logger
 }
 
 // openProxy listens, if the settings say where.
@@ -70,10 +79,7 @@ func (h *Host) openProxy(folder *state.State, gate *rest.Gate, owner bot) (close
 	}
 	log := h.log.Named("proxy")
 	p := newProxy(gate, key, apiPath.FindString(base.Path), log)
-	server := &http.Server{
-		Handler: p, ReadHeaderTimeout: proxyHeaderTimeout, IdleTimeout: proxyIdleTimeout, MaxHeaderBytes: proxyHeaderBytes,
-		ErrorLog: log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
-	}
+	server := proxyServer(p, log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listen) }()
 	log.Info("programs may use the gate as Discord's API: the key stands in for the bot's token",
@@ -91,8 +97,18 @@ func (h *Host) openProxy(folder *state.State, gate *rest.Gate, owner bot) (close
 	}, nil
 }
 
+func proxyServer(p *proxy, log hclog.Logger) *http.Server {
+	return &http.Server{
+		Handler: p, ReadHeaderTimeout: proxyHeaderTimeout, IdleTimeout: proxyIdleTimeout, MaxHeaderBytes: proxyHeaderBytes,
+		ErrorLog: log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	}
+}
+
 func newProxy(gate *rest.Gate, key, base string, log hclog.Logger) *proxy {
-	return &proxy{gate: gate, key: key, base: base, places: make(chan struct{}, proxyRequests), log: log}
+	return &proxy{
+		gate: gate, key: key, base: base, log: log,
+		places: make(chan struct{}, proxyRequests), keyless: make(chan struct{}, proxyKeyless),
+	}
 }
 
 // inventKey makes a key that has a token's form: some libraries read the bot's id from
@@ -111,7 +127,7 @@ func listenProxy(address, reach string) (net.Listener, error) {
 		_ = listen.Close() // nobody has used it
 		return nil, beyondLoopback(address)
 	}
-	return listen, nil
+	return netutil.LimitListener(listen, proxyConnections), nil
 }
 
 const (

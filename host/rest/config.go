@@ -39,6 +39,10 @@ const (
 	idleTimeout       = 90 * time.Second
 	idleConnsPerHost  = 64
 	keepAliveInterval = 30 * time.Second
+	// A connection of HTTP/2 that has been silent for deadPing is asked whether it lives, and given up after deadAfter more:
+	// all requests take the same one, and the kernel resends for a quarter of an hour. Acks come late behind large uploads.
+	deadPing  = 5 * time.Second
+	deadAfter = 10 * time.Second
 )
 
 // Config says how the gate reaches Discord and how much it holds. Token and BaseURL are required; every other zero value
@@ -179,6 +183,7 @@ func (c Config) client() (*http.Client, bool) {
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: keepAliveInterval}).DialContext,
 			ForceAttemptHTTP2:   true,
+			HTTP2:               &http.HTTP2Config{SendPingTimeout: deadPing, PingTimeout: deadAfter},
 			TLSHandshakeTimeout: handshakeTimeout,
 			IdleConnTimeout:     idleTimeout,
 			MaxIdleConns:        idleConnsPerHost,

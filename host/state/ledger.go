@@ -19,6 +19,8 @@ const (
 	ledgerHead = "holdfast ledger 1\n"
 	// ledgerLife is how long an entry counts: Discord looks at ten minutes, and the gate at a little more.
 	ledgerLife = 11 * time.Minute
+	// ledgerBan is the longest that a ban is believed to last.
+	ledgerBan = 24 * time.Hour
 	// ledgerGone bounds the entries that do not lapse, the newest of which are kept.
 	ledgerGone = 4096
 	// ledgerSlack is how many lines the file may hold beyond those that it had when it was last written whole.
@@ -239,7 +241,8 @@ func readLedgerLine(line string) (e LedgerEntry, ok bool) {
 	return LedgerEntry{Kind: words[0][0], At: time.UnixMilli(ms), Mark: mark, Caller: caller}, true
 }
 
-// stillCounting leaves out what has lapsed, and the oldest of what does not lapse.
+// stillCounting leaves out what has lapsed, and the oldest of what does not lapse. What a clock that was ahead has put
+// into times to come counts from now on: it would not lapse before them.
 func stillCounting(all []LedgerEntry, now time.Time) []LedgerEntry {
 	gone := 0
 	for _, e := range all {
@@ -252,8 +255,10 @@ func stillCounting(all []LedgerEntry, now time.Time) []LedgerEntry {
 		keep := false
 		switch e.Kind {
 		case 'i':
-			keep = now.Sub(e.At) < ledgerLife // also one of the future: the clock has been set back
+			e.At = earlier(e.At, now)
+			keep = now.Sub(e.At) < ledgerLife
 		case 'b':
+			e.At = earlier(e.At, now.Add(ledgerBan))
 			keep = e.At.After(now)
 		case 'w':
 			keep = gone <= ledgerGone
@@ -264,4 +269,12 @@ func stillCounting(all []LedgerEntry, now time.Time) []LedgerEntry {
 		}
 	}
 	return out
+}
+
+// earlier is the earlier of two times, as exact as the file is.
+func earlier(a, b time.Time) time.Time {
+	if a.After(b) {
+		return time.UnixMilli(b.UnixMilli())
+	}
+	return a
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -51,8 +52,15 @@ func TestTheLedgerOutlivesTheHost(t *testing.T) {
 		first.Add(e)
 	}
 	want := slices.Concat(given[1:5], given[6:])
+	opened := time.UnixMilli(time.Now().UnixMilli())
 	for range 2 { // and once more
 		_, entries = openLedger(t, s)
+		if len(entries) > 2 && want[2].At.After(opened) { // it counts from the first of these on
+			if at := entries[2].At; at.Before(opened) || at.After(time.Now()) {
+				t.Errorf("what a clock has put ahead counts from %v", at)
+			}
+			want[2].At = entries[2].At
+		}
 		if !slices.Equal(entries, want) {
 			t.Errorf("got %v\nwant %v", entries, want)
 		}
@@ -60,6 +68,34 @@ func TestTheLedgerOutlivesTheHost(t *testing.T) {
 	if m := mode(t, s.path(ledgerFile)); m != 0o600 {
 		t.Errorf("mode %v", m)
 	}
+}
+
+// TestATimeToComeDoesNotCountForEver: a clock that was years ahead, or a damaged number, must not make every host of those
+// years begin with a soft stop, or wait for a ban.
+func TestATimeToComeDoesNotCountForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, filepath.Join(t.TempDir(), "state"))
+		l, _ := openLedger(t, s)
+		const years = 5 * 365 * 24 * time.Hour
+		l.Add(agoEntry('i', -years, 1, "a"))
+		l.Add(agoEntry('b', -years, 0, ""))
+		l.Add(agoEntry('b', -time.Hour, 0, ""))
+		for _, step := range []struct {
+			after time.Duration
+			want  int
+		}{{0, 3}, {10 * time.Minute, 3}, {2 * time.Minute, 2}, {time.Hour, 1}, {23 * time.Hour, 0}} {
+			time.Sleep(step.after)
+			_, entries := openLedger(t, s)
+			if len(entries) != step.want {
+				t.Errorf("after %v more %v count", step.after, entries)
+			}
+			for _, e := range entries {
+				if e.Kind == 'i' && time.Since(e.At) < 0 || time.Until(e.At) > 24*time.Hour {
+					t.Errorf("%c counts from %v", e.Kind, e.At)
+				}
+			}
+		}
+	})
 }
 
 // TestADamagedLedgerIsSetAsideAndReadAsFarAsItGoes: damage is told and kept for whoever wants to look; the lines that
