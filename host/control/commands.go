@@ -40,6 +40,15 @@ type Command struct {
 	Differs []string `json:"differs,omitempty"`
 }
 
+// CommandSync is a sync of the application commands that has failed.
+type CommandSync struct {
+	Error string `json:"error"`
+	// Attempts is how many have failed one after another.
+	Attempts int `json:"attempts"`
+	// Next is when it is tried again; nil if only the next reload or start does.
+	Next *time.Time `json:"next,omitempty"`
+}
+
 // GetCommands asks the host behind the control socket for the application
 // commands. The host asks Discord, once for each scope. The error wraps
 // [ErrNotRunning] if there is no host. It waits as long as ctx allows.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/holdfast-bot/holdfast/host/control"
 )
@@ -48,6 +49,18 @@ func (c *commandsCmd) Run(ctx context.Context, around surroundings) error {
 		err = errors.Join(err, errors.New(plain(fault)))
 	}
 	return err
+}
+
+// printCommandSync tells of a sync that failed.
+func printCommandSync(w io.Writer, c *control.CommandSync) {
+	if c == nil {
+		return
+	}
+	again := "the next reload tries again"
+	if c.Next != nil {
+		again = "tried again in " + max(0, time.Until(*c.Next)).Round(time.Second).String()
+	}
+	fmt.Fprintf(w, "commands\tnot registered (attempt %d; %s): %s\n", c.Attempts, again, plain(c.Error))
 }
 
 // Actions of the host on a command that leave it as it is.
