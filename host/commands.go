@@ -94,7 +94,7 @@ func (h *Host) Commands(ctx context.Context) (control.Commands, error) {
 		for _, step := range scope.Steps {
 			out.Commands = append(out.Commands, control.Command{
 				Guild: idText(scope.Guild), Type: step.Kind, Name: step.Name, Plugin: step.Plugin,
-				Registered: step.Action != router.ActionAdd, Foreign: step.Action == router.ActionForeign || step.Action == router.ActionTakeOver,
+				Registered: step.Action != router.ActionAdd, Foreign: step.Action == router.ActionForeign || step.Action == router.ActionTakeOver || step.Action == router.ActionAdopt,
 				Action: string(step.Action), Differs: step.Differs,
 			})
 		}

@@ -33,7 +33,8 @@ type Command struct {
 	// Foreign says that it was not this host that registered it.
 	Foreign bool `json:"foreign"`
 	// Action is what a sync would do: keep, add, change, take over (a foreign one
-	// that a plugin declares), remove, foreign (nothing) or wait (for a reload with
+	// that a plugin declares), adopt (the same, but it is registered as declared
+	// already, so nothing is written), remove, foreign (nothing) or wait (for a reload with
 	// prune, because its plugin is gone).
 	Action string `json:"action"`
 	// Differs names the fields that a change would change.

@@ -85,6 +85,9 @@ func printCommands(w io.Writer, c control.Commands, diff bool) error {
 	if note := commandsNote(c); note != "" {
 		fmt.Fprintln(w, note)
 	}
+	if diff {
+		fmt.Fprintln(w, "compared with the plugins that run: what changed in the folder counts from the next reload on (reload --dry-run shows it)")
+	}
 	if len(c.Commands) == 0 {
 		if diff {
 			fmt.Fprintln(w, "nothing to do: what is registered is what the plugins declare")
@@ -127,8 +130,11 @@ func commandsNote(c control.Commands) string {
 // wouldDo tells in words what a sync would do.
 func wouldDo(c control.Command) string {
 	said := c.Action
-	if c.Action == "wait" {
+	switch c.Action {
+	case "wait":
 		said = "keep it, its plugin is gone (reload --prune removes it)"
+	case "adopt":
+		said = "take it over from another program as it is"
 	}
 	if len(c.Differs) > 0 {
 		said += ": " + plain(strings.Join(c.Differs, ", "))
