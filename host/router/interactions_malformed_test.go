@@ -44,6 +44,22 @@ func TestInteractionsOfUnknownForm(t *testing.T) {
 		"nothing":           {``, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // it waited in the journal
+				w := newWorld(t)
+				w.discord.exists(id, time.Now())
+				w.interactions = router.NewInteractions(w.InteractionsConfig)
+				r := router.New(router.Config{
+					Plugins: []router.Plugin{&target{name: "raw", events: []string{"INTERACTION_CREATE"}}}, Interactions: w.interactions,
+				})
+				e := &wire.Event{Name: "INTERACTION_CREATE", Received: time.Now().UnixNano(), Data: []byte(test.data)}
+				if !r.Owns("raw", e) || !w.interactions.Hand(e) {
+					t.Error("it is not handed to its plugin")
+				}
+				time.Sleep(2500 * time.Millisecond)
+				if len(w.discord.came()) != len(test.want) {
+					t.Errorf("came to Discord %v", w.discord.came())
+				}
+			})
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				w.discord.exists(id, time.Now())
