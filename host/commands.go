@@ -15,16 +15,35 @@ import (
 const commandsOff = "off"
 
 // syncCommands makes Discord's commands those of the plugins as they are now. The
-// bot runs without, so a fault here is told and does not stop it. It returns what
-// was done, in words.
+// bot runs without, so a fault here is told and does not stop it; one that may pass
+// is tried again, see keepCommands. It returns what was done, in words.
 func (h *Host) syncCommands(ctx context.Context, r *rooms, prune bool) string {
 	if h.config.Settings.Commands == commandsOff {
 		return "commands: off"
 	}
-	h.syncing.Lock()
-	defer h.syncing.Unlock()
+	h.syncs.turn.Lock()
+	defer h.syncs.turn.Unlock()
+	return h.syncOnce(ctx, r, prune, false)
+}
+
+// keepCommands syncs at the host's start, and whenever a sync that failed is to be
+// tried again, until ctx ends.
+func (h *Host) keepCommands(ctx context.Context, r *rooms) {
+	h.syncCommands(ctx, r, false)
+	h.syncs.run(ctx, func(ctx context.Context) {
+		h.syncs.turn.Lock()
+		defer h.syncs.turn.Unlock()
+		if prune, ok := h.syncs.begin(); ok {
+			h.syncOnce(ctx, r, prune, true)
+		}
+	})
+}
+
+// syncOnce is for who has the turn.
+func (h *Host) syncOnce(ctx context.Context, r *rooms, prune, again bool) string {
 	commands, options, left, err := h.declared(r) // now: what was declared before this one's turn is past
 	if err != nil {
+		h.syncs.ended(err, prune, again)
 		return err.Error()
 	}
 	for _, reason := range left {
@@ -37,7 +56,15 @@ func (h *Host) syncCommands(ctx context.Context, r *rooms, prune bool) string {
 		h.log.Info("commands compared", "result", scope.String())
 		told = append(told, scope.String())
 	}
-	if err != nil && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		return strings.Join(told, "; ")
+	}
+	in := h.syncs.ended(err, prune, again)
+	switch {
+	case err != nil && in > 0:
+		h.log.Error("commands not registered", "error", err, "again_in", in.String())
+		told = append(told, fmt.Sprintf("commands not registered: %v: tried again in %s", err, in))
+	case err != nil:
 		h.log.Error("commands not registered", "error", err)
 		told = append(told, "commands not registered: "+err.Error())
 	}
@@ -67,7 +94,7 @@ func (h *Host) Commands(ctx context.Context) (control.Commands, error) {
 		for _, step := range scope.Steps {
 			out.Commands = append(out.Commands, control.Command{
 				Guild: idText(scope.Guild), Type: step.Kind, Name: step.Name, Plugin: step.Plugin,
-				Registered: step.Action != router.ActionAdd, Foreign: step.Action == router.ActionForeign || step.Action == router.ActionTakeOver,
+				Registered: step.Action != router.ActionAdd, Foreign: step.Action == router.ActionForeign || step.Action == router.ActionTakeOver || step.Action == router.ActionAdopt,
 				Action: string(step.Action), Differs: step.Differs,
 			})
 		}

@@ -331,3 +331,30 @@ func TestADevelopmentGuild(t *testing.T) {
 	}
 	h.stop()
 }
+
+// TestCommandsAfterAnOutage: Discord answers 503 when the host starts, and for one
+// guild 403. The bot is up, its status says that commands are not registered, and
+// when Discord is back they are, without anybody's doing.
+func TestCommandsAfterAnOutage(t *testing.T) {
+	t.Parallel() // most of its time is waiting
+	sim := discord(t, simulator.Config{})
+	sim.FailREST("PUT /applications/*/commands", simulator.Failure{Status: 503}, 0)
+	sim.FailREST("* /applications/*/guilds/7/commands", simulator.Failure{Status: 403}, 0)
+	guild := sim.Guilds()[0].ID
+	o, _ := declaring(t, "declares", fmt.Sprintf(
+		`[{"name":"one","description":"d"},{"name":"two","description":"d","guild_id":"7"},{"name":"three","description":"d","guild_id":"%d"}]`, guild))
+	h := start(t, sim, o)
+	h.await("a sync has failed", func(s control.Status) bool { return s.CommandSync != nil && s.CommandSync.Next != nil })
+	if s, _ := h.status(); !strings.Contains(s.CommandSync.Error, "503") || !strings.Contains(s.CommandSync.Error, "guild 7: Discord answered 403") {
+		t.Errorf("status %+v", s.CommandSync)
+	}
+	if got := commandNames(sim, guild); !slices.Equal(got, []string{"three"}) {
+		t.Errorf("registered in the other guild: %v", got)
+	}
+	sim.ClearFailures()
+	h.await("the next attempt succeeds", func(s control.Status) bool { return s.CommandSync == nil || s.CommandSync.Next == nil })
+	if got := commandNames(sim, 0); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("registered %v", got)
+	}
+	h.stop()
+}

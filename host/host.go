@@ -69,7 +69,7 @@ type Host struct {
 
 	reloads   chan struct{} // a place for the reload that runs and one that waits
 	reloading chan struct{} // held by what changes the plugins, or looks what intents they need
-	syncing   sync.Mutex    // commands are written by one at a time
+	syncs     *commandSyncs
 }
 
 // New checks the settings and prepares a host. It touches nothing yet.
@@ -81,7 +81,7 @@ func New(c Config) (*Host, error) {
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
-	return &Host{config: c, log: c.Log, reloads: make(chan struct{}, 2), reloading: make(chan struct{}, 1)}, nil
+	return &Host{config: c, log: c.Log, reloads: make(chan struct{}, 2), reloading: make(chan struct{}, 1), syncs: newCommandSyncs()}, nil
 }
 
 // Run runs the bot until ctx ends; then it stops in order and returns nil. It
@@ -256,7 +256,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error
 	defer stopDelivering()
 	group.Go(func() error {
 		// Beside everything else: Discord may keep a write waiting for minutes.
-		h.syncCommands(running, r, false)
+		h.keepCommands(running, r)
 		return nil
 	})
 	group.Go(func() error {

@@ -28,6 +28,7 @@ func (h *Host) Status() control.Status {
 		StateDir:      dir,
 		PluginsDir:    h.config.Settings.PluginsDir,
 		Process:       processStatus(),
+		CommandSync:   h.syncs.status(),
 		Shards:        []control.Shard{},
 		Plugins:       []control.Plugin{},
 	}

@@ -23,7 +23,7 @@ func (a *asked) Done(e *wire.Event, failed bool) {
 		a.wrong = append(a.wrong, e.Index)
 	}
 }
-func (a *asked) Lost(e *wire.Event)      { a.lost = append(a.lost, e.Index) }
+func (a *asked) Lost(e *wire.Event) { a.lost = append(a.lost, e.Index) }
 
 func interactionEvent(index uint64) *wire.Event {
 	e := message(index, 1, 10)

@@ -33,11 +33,21 @@ type Command struct {
 	// Foreign says that it was not this host that registered it.
 	Foreign bool `json:"foreign"`
 	// Action is what a sync would do: keep, add, change, take over (a foreign one
-	// that a plugin declares), remove, foreign (nothing) or wait (for a reload with
+	// that a plugin declares), adopt (the same, but it is registered as declared
+	// already, so nothing is written), remove, foreign (nothing) or wait (for a reload with
 	// prune, because its plugin is gone).
 	Action string `json:"action"`
 	// Differs names the fields that a change would change.
 	Differs []string `json:"differs,omitempty"`
+}
+
+// CommandSync is a sync of the application commands that has failed.
+type CommandSync struct {
+	Error string `json:"error"`
+	// Attempts is how many have failed one after another.
+	Attempts int `json:"attempts"`
+	// Next is when it is tried again; nil if only the next reload or start does.
+	Next *time.Time `json:"next,omitempty"`
 }
 
 // GetCommands asks the host behind the control socket for the application

@@ -65,6 +65,7 @@ func full() Status {
 			Evicted: 9, Expired: 10, Rejected: 11, Loading: 12, Awaited: 13, Remembered: 14, Guard: "open", GuardUntil: time.Unix(1700000003, 0).UTC(), Tokens: 1.5,
 		},
 		Interactions: &Interactions{Waiting: 1, Deferred: 2, Late: 3, Unavailable: 4, Silent: 7, Refused: 5, Expired: 6},
+		CommandSync:  &CommandSync{Error: "x", Attempts: 2, Next: new(time.Unix(1700000006, 0).UTC())},
 	}
 }
 

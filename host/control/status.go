@@ -31,6 +31,8 @@ type Status struct {
 	Cache   *Cache   `json:"cache,omitempty"`
 	// Interactions is nil until plugins are loaded.
 	Interactions *Interactions `json:"interactions,omitempty"`
+	// CommandSync is nil unless the last sync of the application commands failed.
+	CommandSync *CommandSync `json:"command_sync,omitempty"`
 }
 
 // User is the bot's account and application.

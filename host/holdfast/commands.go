@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/holdfast-bot/holdfast/host/control"
 )
@@ -50,6 +51,18 @@ func (c *commandsCmd) Run(ctx context.Context, around surroundings) error {
 	return err
 }
 
+// printCommandSync tells of a sync that failed.
+func printCommandSync(w io.Writer, c *control.CommandSync) {
+	if c == nil {
+		return
+	}
+	again := "the next reload tries again"
+	if c.Next != nil {
+		again = "tried again in " + max(0, time.Until(*c.Next)).Round(time.Second).String()
+	}
+	fmt.Fprintf(w, "commands\tnot registered (attempt %d; %s): %s\n", c.Attempts, again, plain(c.Error))
+}
+
 // Actions of the host on a command that leave it as it is.
 const (
 	actionKeep    = "keep"
@@ -71,6 +84,9 @@ func changing(all []control.Command) []control.Command {
 func printCommands(w io.Writer, c control.Commands, diff bool) error {
 	if note := commandsNote(c); note != "" {
 		fmt.Fprintln(w, note)
+	}
+	if diff {
+		fmt.Fprintln(w, "compared with the plugins that run: what changed in the folder counts from the next reload on (reload --dry-run shows it)")
 	}
 	if len(c.Commands) == 0 {
 		if diff {
@@ -114,8 +130,11 @@ func commandsNote(c control.Commands) string {
 // wouldDo tells in words what a sync would do.
 func wouldDo(c control.Command) string {
 	said := c.Action
-	if c.Action == "wait" {
+	switch c.Action {
+	case "wait":
 		said = "keep it, its plugin is gone (reload --prune removes it)"
+	case "adopt":
+		said = "take it over from another program as it is"
 	}
 	if len(c.Differs) > 0 {
 		said += ": " + plain(strings.Join(c.Differs, ", "))

@@ -69,6 +69,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	if i := s.Interactions; i != nil {
 		fmt.Fprintf(t, "interactions\t%d waiting, %d deferred, %d unavailable, %d silent, %d refused, %d expired\n", i.Waiting, i.Deferred, i.Unavailable, i.Silent, i.Refused, i.Expired)
 	}
+	printCommandSync(t, s.CommandSync)
 	printKept(t, s)
 	fmt.Fprintf(t, "plugins\t%s\n", s.PluginsDir)
 	printIdentifies(t, s)

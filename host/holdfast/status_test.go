@@ -121,3 +121,17 @@ func TestRequests(t *testing.T) {
 		t.Errorf("who has done nothing wrong is named:\n%s", out.String())
 	}
 }
+
+// A sync of commands that failed is told, with what happens next.
+func TestCommandSync(t *testing.T) {
+	for want, c := range map[string]*control.CommandSync{
+		"": nil,
+		"commands\tnot registered (attempt 13; the next reload tries again): no way\n": {Error: "no\nway", Attempts: 13},
+		"commands\tnot registered (attempt 2; tried again in 0s): x\n":                 {Error: "x", Attempts: 2, Next: new(time.Unix(1700000000, 0))},
+	} {
+		var out strings.Builder
+		if printCommandSync(&out, c); out.String() != want {
+			t.Errorf("got %q, want %q", out.String(), want)
+		}
+	}
+}

@@ -101,6 +101,9 @@ func (m memories) lines() []string {
 		lines = append(lines, fmt.Sprintf("%d/%s/%s/%s/%s", k.guild, kind, o.want, o.have, k.name))
 	}
 	for _, c := range m.creations {
+		if c.created == 0 {
+			continue
+		}
 		lines = append(lines, fmt.Sprintf("created/%d/%d/%d", c.guild, c.at, c.created))
 	}
 	slices.Sort(lines)
@@ -113,7 +116,7 @@ func (m memories) save(store OwnedStore, before memories) error {
 		return nil
 	}
 	if err := store.SetOwnedCommands(m.lines()); err != nil {
-		return fmt.Errorf("remember which commands are ours: %w", err)
+		return fmt.Errorf("remember which commands are ours: %w", mayPass(0, err))
 	}
 	return nil
 }

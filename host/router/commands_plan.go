@@ -99,6 +99,8 @@ func (s *syncing) want(p *plan, w *wanted, h registered, there bool) {
 		step.Differs = nil // Discord has made something else of it, and did so before
 	case len(step.Differs) > 0 && !ours:
 		step.Action = ActionTakeOver
+	case !ours:
+		step.Action = ActionAdopt
 	case len(step.Differs) > 0, before.want != "" && before.want != now.want:
 		step.Action = ActionChange
 	}

@@ -10,12 +10,14 @@ type Action string
 
 // The actions. Foreign commands are carried along, waiting ones are ours, were
 // declared by a plugin that is not there, and stay until a prune; the command
-// that is taken over was foreign until a plugin declared it.
+// that is taken over was foreign until a plugin declared it, and so was the one that
+// is adopted, which is registered as declared already.
 const (
 	ActionKeep     Action = "keep"
 	ActionAdd      Action = "add"
 	ActionChange   Action = "change"
 	ActionTakeOver Action = "take over"
+	ActionAdopt    Action = "adopt"
 	ActionRemove   Action = "remove"
 	ActionForeign  Action = "foreign"
 	ActionWait     Action = "wait"
@@ -68,6 +70,7 @@ func (r ScopeReport) String() string {
 		{"added", ActionAdd},
 		{"changed", ActionChange},
 		{"taken over from another program", ActionTakeOver},
+		{"taken over as registered (by another program, or by a host whose state is lost):", ActionAdopt},
 		{"removed", ActionRemove},
 		{"kept although their plugins are gone (holdfast reload --prune removes them):", ActionWait},
 	} {

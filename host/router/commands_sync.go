@@ -134,6 +134,7 @@ func (s *syncing) scope(ctx context.Context, guild uint64) (ScopeReport, error) 
 	if err != nil {
 		return ScopeReport{}, err
 	}
+	s.memories.notCreated(guild, have)
 	p := s.plan(guild, have)
 	if p.writes() {
 		if err := s.write(ctx, guild, p); err != nil {
@@ -168,12 +169,14 @@ func (s *syncing) own(guild uint64, now map[commandKey]owned) {
 func (s *syncing) read(ctx context.Context, guild uint64) (have []registered, gone bool, err error) {
 	// Without with_localizations Discord leaves the localizations out.
 	status, answer, err := s.rest.Do(ctx, http.MethodGet, s.path(guild)+"?with_localizations=true", nil)
+	err = mayPass(status, err)
 	if err == nil && status != http.StatusOK {
 		gone = guild != 0 && (status == http.StatusForbidden || status == http.StatusNotFound)
-		err = refusal(status, answer, nil)
+		err = mayPass(status, refusal(status, answer, nil))
 	}
 	if err == nil {
 		have, err = readRegistered(guild, answer)
+		err = mayPass(0, err)
 	}
 	if err != nil {
 		return nil, gone, fmt.Errorf("read the commands %s: %w", scopeName(guild), err)
@@ -225,14 +228,15 @@ func (s *syncing) write(ctx context.Context, guild uint64, p *plan) error {
 	}
 	status, answer, err := s.rest.Do(ctx, http.MethodPut, s.path(guild), body)
 	if err != nil {
-		return fmt.Errorf("write the commands %s: %w", scopeName(guild), err)
+		return fmt.Errorf("write the commands %s: %w", scopeName(guild), mayPass(0, err))
 	}
 	if status != http.StatusOK {
-		return errors.Join(fmt.Errorf("write the commands %s: %w", scopeName(guild), refusal(status, answer, p.plugins)), s.takeBack(status, before))
+		refused := mayPass(status, refusal(status, answer, p.plugins))
+		return errors.Join(fmt.Errorf("write the commands %s: %w", scopeName(guild), refused), s.takeBack(status, before))
 	}
 	made, err := readRegistered(guild, answer)
 	if err != nil {
-		return fmt.Errorf("read what Discord made of the commands %s: %w", scopeName(guild), err)
+		return fmt.Errorf("read what Discord made of the commands %s: %w", scopeName(guild), mayPass(0, err))
 	}
 	for _, m := range made {
 		if now, ok := p.ours[m.key]; ok {

@@ -360,7 +360,8 @@ func TestAGuildThatTheBotHasLeftIsForgotten(t *testing.T) {
 	}
 }
 
-// TestWhatIsForeignAndDeclaredIsTakenOver, and told if something changes with it.
+// TestWhatIsForeignAndDeclaredIsTakenOver, and told, once, whether something changes
+// with it or not.
 func TestWhatIsForeignAndDeclaredIsTakenOver(t *testing.T) {
 	rest, store := &fakeREST{}, &memory{}
 	foreign(rest, "ping", "same")
@@ -369,10 +370,33 @@ func TestWhatIsForeignAndDeclaredIsTakenOver(t *testing.T) {
 	rest.mustHaveCost(t, 1, 1)
 	want := []Step{
 		{Action: ActionTakeOver, Kind: 1, Name: "ping", Plugin: "a", Differs: []string{"default_member_permissions"}},
-		{Action: ActionKeep, Kind: 1, Name: "same", Plugin: "a"},
+		{Action: ActionAdopt, Kind: 1, Name: "same", Plugin: "a"},
 	}
-	if got := report.Scopes[0]; !reflect.DeepEqual(got.Steps, want) || store.ours() != 2 {
-		t.Errorf("report %+v, %d ours", got, store.ours())
+	if got := report.Scopes[0]; !reflect.DeepEqual(got.Steps, want) || store.ours() != 2 || !strings.Contains(got.String(), "state is lost): same") {
+		t.Errorf("report %+v, %s, %d ours", got, got, store.ours())
+	}
+	report = mustSync(t, rest, store, merged(t, command("a", 0, `{"name":"ping"}`), command("a", 0, `{"name":"same"}`)), SyncOptions{})
+	if got := report.Scopes[0]; len(got.Names(ActionKeep)) != 2 {
+		t.Errorf("the second time: %+v", got)
+	}
+}
+
+// TestWhenTheMemoryIsLost: a folder of state that is gone or damaged removes nothing and
+// writes nothing; what is declared is ours again, all else is another program's from
+// then on, also for a prune.
+func TestWhenTheMemoryIsLost(t *testing.T) {
+	rest, store := &fakeREST{}, &memory{}
+	both := merged(t, command("a", 0, `{"name":"mine"}`), command("b", 0, `{"name":"away"}`))
+	mustSync(t, rest, store, both, SyncOptions{})
+	rest.gets, rest.puts = 0, 0
+	store.lines = []string{"no/line/of ours", "", "x"}
+	one := merged(t, command("a", 0, `{"name":"mine"}`))
+	for _, prune := range []bool{false, true} {
+		mustSync(t, rest, store, one, SyncOptions{Present: []string{"a"}, Prune: prune})
+	}
+	rest.mustHaveCost(t, 2, 0)
+	if got := rest.names(global); got != "away mine" || store.ours() != 1 {
+		t.Errorf("registered %s, %d ours", got, store.ours())
 	}
 }
 

@@ -53,8 +53,7 @@ func (i *interaction) snowflake() uint64 {
 func (r *Router) interactionTargets(e *gateway.Event, t *table) []Plugin {
 	targets, i, d, err := t.interactionTargets(e.Data, e.Guild)
 	if err != nil {
-		r.config.Log.Warn("interaction not readable", "shard", e.Shard, "seq", e.Seq, "error", err)
-		return targets
+		r.config.Log.Warn("interaction not wholly readable", "shard", e.Shard, "seq", e.Seq, "error", err)
 	}
 	if len(targets) == 0 {
 		r.unclaimed.Add(1)
@@ -65,20 +64,21 @@ func (r *Router) interactionTargets(e *gateway.Event, t *table) []Plugin {
 	return targets
 }
 
-// interactionTargets reads the interaction, too. One that cannot be read goes to
-// whoever asked for interactions: raw, he may.
+// interactionTargets reads the interaction, too, as far as it can: fields of
+// unknown form are empty. One whose owner cannot be read goes to whoever asked for
+// interactions: raw, he may.
 func (t *table) interactionTargets(data []byte, guild uint64) (targets []Plugin, i interaction, d wire.Deferral, err error) {
 	targets = t.byEvent[interactionCreate]
-	if err := json.Unmarshal(data, &i); err != nil {
-		return targets, i, 0, fmt.Errorf("read interaction: %w", err)
+	if err = json.Unmarshal(data, &i); err != nil {
+		err = fmt.Errorf("read interaction: %w", err)
 	}
 	if name, d, ok := t.owners.of(&i, guild); ok && t.byName[name] != nil {
-		return []Plugin{t.byName[name]}, i, d, nil
+		return []Plugin{t.byName[name]}, i, d, err
 	}
 	if len(targets) == 1 {
 		d = t.owners.deferral(d, targets[0].Manifest().GetName())
 	}
-	return targets, i, d, nil
+	return targets, i, d, err
 }
 
 // Owns says whether an interaction that waited in the journal is for the plugin
@@ -86,12 +86,12 @@ func (t *table) interactionTargets(data []byte, guild uint64) (targets []Plugin,
 // too.
 func (r *Router) Owns(plugin string, e *wire.Event) bool {
 	t := r.table.Load()
-	targets, i, d, err := t.interactionTargets(e.Data, e.Guild)
+	targets, i, d, _ := t.interactionTargets(e.Data, e.Guild) // told when it came
 	for _, p := range targets {
 		if p.Manifest().GetName() != plugin {
 			continue
 		}
-		return err != nil || r.config.Interactions == nil ||
+		return r.config.Interactions == nil ||
 			r.config.Interactions.open(arrivalOf(&i, d, targets, time.Unix(0, e.Received), true))
 	}
 	return false

@@ -49,8 +49,11 @@ func (n *Interactions) Carry(ctx context.Context, caller string, r *wire.RestReq
 			return n.callback(ctx, caller, r, h, query)
 		}
 	case len(parts) >= 4 && parts[1] == "webhooks":
-		if h := n.deferredOf(parts[3]); h != nil {
+		switch h, open, deferred := n.withToken(parts[3]); {
+		case deferred:
 			return n.useWebhook(ctx, caller, r, h, strings.Join(parts[4:], "/") == "messages/@original", query)
+		case open:
+			return n.tooEarly(ctx, caller, r)
 		}
 	}
 	return n.config.Carry(ctx, caller, r)
@@ -69,14 +72,29 @@ func (n *Interactions) named(id, token string) *inHand {
 	return nil
 }
 
-func (n *Interactions) deferredOf(token string) *inHand {
+// withToken finds the interaction of a webhook's path. open says that nobody has
+// answered it, deferred that its messages may be others than the plugin thinks.
+func (n *Interactions) withToken(token string) (h *inHand, open, deferred bool) {
 	plain, err := url.PathUnescape(token)
 	if err != nil {
-		return nil
+		return nil, false, false
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.byToken[plain]
+	if h = n.byToken[plain]; h == nil {
+		return nil, false, false
+	}
+	return h, h.phase == phaseOpen, h.deferred
+}
+
+// tooEarly sends what a plugin does with the messages of an interaction that nobody
+// has answered, and explains Discord's "Unknown Webhook": it is there with the answer.
+func (n *Interactions) tooEarly(ctx context.Context, caller string, r *wire.RestRequest) (*wire.RestResponse, error) {
+	answer, err := n.config.Carry(ctx, caller, r)
+	if err == nil && codeOf(answer) == codeUnknownWebhook {
+		return refusing(http.StatusNotFound, codeUnknownWebhook, "Unknown Webhook: the interaction has no answer yet, and follow-ups and edits come after one: send CreateInteractionResponse first, and return no other answer from the handler."), nil
+	}
+	return answer, err
 }
 
 // callback takes a plugin's answer when it is its turn. What is begun then goes on
@@ -163,7 +181,7 @@ func (n *Interactions) deferredBefore(h *inHand, kind int) bool {
 func (n *Interactions) noteOwn(h *inHand, c *callback) {
 	if c.kind == callbackDeferMessage || c.kind == callbackDeferUpdate {
 		h.own, h.ownAt, h.ownFlags = c.kind, h.handed, c.flags()&flagEphemeral
-		n.byToken[h.Token] = h
+		h.deferred = true
 	}
 }
 
@@ -195,10 +213,14 @@ func (n *Interactions) refuse(status uint32, code int, message string) (*wire.Re
 	n.mu.Lock()
 	n.count.Refused++
 	n.mu.Unlock()
+	return refusing(status, code, message), nil
+}
+
+func refusing(status uint32, code int, message string) *wire.RestResponse {
 	return &wire.RestResponse{
 		Status: status, Header: map[string]string{"Content-Type": "application/json"},
 		Body: encoded(map[string]any{"code": code, "message": message}),
-	}, nil
+	}
 }
 
 // outcome of a request, as far as it matters to an interaction.

@@ -169,7 +169,7 @@ func (n *Interactions) defers(h *inHand) {
 		body["data"] = map[string]any{"flags": flagEphemeral}
 	}
 	n.mu.Lock()
-	n.byToken[h.Token] = h
+	h.deferred = true
 	n.mu.Unlock()
 	if !n.send(h, body, to) {
 		return

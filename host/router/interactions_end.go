@@ -70,7 +70,7 @@ func (n *Interactions) endSilently(h *inHand) {
 		to, body = phaseEphemeral, map[string]any{"type": callbackDeferMessage, "data": map[string]any{"flags": flagEphemeral}}
 	}
 	n.mu.Lock()
-	n.byToken[h.Token] = h
+	h.deferred = true
 	n.mu.Unlock()
 	if n.send(h, body, to) {
 		n.withdraw(h)

@@ -83,6 +83,7 @@ type inHand struct {
 	own      int    // type of the plugin's own deferral, 0 for none
 	ownAt    int    // handed, when it came
 	ownFlags int    // of its message
+	deferred bool   // by the host or a plugin: @original may be another message
 	open     int    // plugins that may still answer
 	worst    ending // of those that will not
 	ended    ending // when none is left
@@ -113,7 +114,7 @@ type Interactions struct {
 	closed  bool
 	waiting int // of the host's own answers, under way ones among them
 	byID    map[uint64]*inHand
-	byToken map[string]*inHand // those that the host has deferred
+	byToken map[string]*inHand
 	oldest  []*inHand          // all, as they came
 	skew    skew
 	count   InteractionStatus
@@ -194,7 +195,7 @@ func (n *Interactions) open(a *arrival) bool {
 	}
 	h.due, h.until = n.skew.times(id, a.received, a.replayed, now)
 	n.forgetOld(now)
-	n.byID[id] = h
+	n.byID[id], n.byToken[a.Token] = h, h
 	n.oldest = append(n.oldest, h)
 	switch {
 	case h.phase == phaseOpen && !now.Before(h.until):
@@ -208,7 +209,7 @@ func (n *Interactions) open(a *arrival) bool {
 	case h.phase == phaseTold || h.phase == phaseExpired:
 		return false
 	case h.phase.deferred(): // by the host, in an earlier life
-		n.byToken[h.Token] = h
+		h.deferred = true
 		n.wakeAt(h, now.Add(lookEvery))
 	}
 	return true
