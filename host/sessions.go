@@ -99,7 +99,7 @@ func (h *Host) sessionConfig(r *rooms, info *gatewayInfo, saved *savedSessions) 
 		Whole: func(shard int, session string, at time.Time) {
 			saved.values.SetWhole(uint32(shard), session, at.UnixNano())
 		},
-		Log:              saved.log,
+		Log: saved.log,
 	}
 }
 
