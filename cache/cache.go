@@ -51,6 +51,8 @@ type Cache struct {
 	closed  atomic.Bool
 	counts  counts
 
+	complaints complaints
+
 	keeps      keeps
 	people     People
 	warm       func(guild uint64) bool
@@ -157,7 +159,7 @@ func (c *Cache) Guild(ctx context.Context, guild uint64, want Parts, why Cause) 
 	for range rounds {
 		s, l, err := c.look(ctx, guild, want, why)
 		if l == nil {
-			return s, err
+			return s, c.firstTold(guild, err)
 		}
 		var again bool
 		select {
@@ -173,11 +175,29 @@ func (c *Cache) Guild(ctx context.Context, guild uint64, want Parts, why Cause) 
 			missing = &MissingError{Guild: guild, Reason: Memory}
 		case !again:
 			c.counts.refuse(missing)
+			_ = c.firstTold(guild, missing)
 			return nil, missing
 		}
 	}
 	c.counts.refuse(missing)
 	return nil, missing
+}
+
+// firstTold is err in the words of what it stands for: a handler whose event waited
+// for a load in vain is the first to hear of it, and that the guild backs off is not
+// why. Who comes later is told that.
+func (c *Cache) firstTold(guild uint64, err error) error {
+	missing, ok := errors.AsType[*MissingError](err)
+	if !ok || missing.Reason != BackingOff && missing.Reason != Failed && missing.Reason != Timeout {
+		return err
+	}
+	sh := c.shard(guild)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if rec, first := sh.records.tell(guild); first && missing.Reason == BackingOff {
+		return &MissingError{Guild: guild, Reason: rec.reason, Until: rec.until}
+	}
+	return err
 }
 
 // Want is Guild without waiting: it returns the guild's version, or, when parts

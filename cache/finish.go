@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -17,12 +18,41 @@ func (c *Cache) finish(ctx context.Context, l *load, got bodies, err error) {
 	}
 	if err != nil && !c.closed.Load() {
 		c.counts.failed.Add(1)
-		c.log.Debug("guild not loaded", "guild", l.guild, "error", err)
+		c.complain(l.guild, err)
 	}
 	if until, opened := c.guard.ended(l.ticket, c.howItWent(l.guild, err)); opened {
 		c.log.Warn("guild loads stop: too many fail", "until", until, "guild", l.guild, "error", err)
 	}
 	close(l.done)
+}
+
+// complainEvery is how often the log tells of a guild that could not be loaded:
+// many may fail at once.
+const complainEvery = 10 * time.Second
+
+// complaints are what the log is spared of.
+type complaints struct {
+	mu   sync.Mutex
+	last time.Time
+	kept int // failures since then that were not told
+}
+
+// complain tells why a guild could not be loaded.
+func (c *Cache) complain(guild uint64, err error) {
+	c.complaints.mu.Lock()
+	defer c.complaints.mu.Unlock()
+	about := []any{"guild", guild, "error", err}
+	if l, ok := errors.AsType[*LoadError](err); ok {
+		about = append(about, "status", l.Status)
+	}
+	now := time.Now()
+	if !c.complaints.last.IsZero() && now.Sub(c.complaints.last) < complainEvery {
+		c.complaints.kept++
+		c.log.Debug("guild not loaded", about...)
+		return
+	}
+	c.log.Warn("guild not loaded: handlers go on without it, and it is tried again later", append(about, "others_not_told", c.complaints.kept)...)
+	c.complaints.last, c.complaints.kept = now, 0
 }
 
 // flushes is how often a load waits for room among the bytes on their way to

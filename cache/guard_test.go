@@ -1,14 +1,18 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 )
 
 // answers is a loader whose answer can be changed.
@@ -318,5 +322,68 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	}
 	if n := c.Status().Remembered; n > 640 || n < 600 {
 		t.Errorf("%d guilds remembered, the bound is 640", n)
+	}
+}
+
+// TestFailedLoadsAreTold: at once, and then so that many that fail do not fill the log.
+func TestFailedLoadsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		a := &answers{next: &LoadError{Status: 403, Err: errors.New("Missing Access")}}
+		c := newTestCache(t, Options{Load: a.load, Guard: GuardOptions{Rate: 1000, Burst: 1000, Failures: 1000}, Log: hclog.New(&hclog.LoggerOptions{Output: &out})})
+		defer c.Close()
+		fail := func(guild uint64) {
+			if _, err := c.Guild(t.Context(), guild, AllParts, Read); err == nil {
+				t.Fatal("loaded")
+			}
+		}
+		for guild := range uint64(100) {
+			fail(guild + 1)
+		}
+		time.Sleep(complainEvery)
+		fail(200)
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if len(lines) != 2 {
+			t.Fatalf("%d lines:\n%s", len(lines), out.String())
+		}
+		for n, want := range [][]string{
+			{"[WARN]", "guild=1 ", "status=403", "Missing Access", "others_not_told=0"}, {"guild=200 ", "others_not_told=99"},
+		} {
+			for _, part := range want {
+				if !strings.Contains(lines[n], part) {
+					t.Errorf("no %s in %s", part, lines[n])
+				}
+			}
+		}
+	})
+}
+
+// TestTheFirstReaderHearsWhy: an event waited for a load that failed; its handler is
+// the first that reads.
+func TestTheFirstReaderHearsWhy(t *testing.T) {
+	for want, answer := range map[Reason]error{Failed: &LoadError{Status: 500}, Timeout: context.DeadlineExceeded} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &answers{next: answer}
+			c := newTestCache(t, Options{Load: a.load})
+			defer c.Close()
+			for range 2 { // and so after each load that fails
+				_, pending, err := c.Want(t.Context(), 7, AllParts, Event)
+				if err != nil || pending == nil {
+					t.Fatalf("%v, %v", pending, err)
+				}
+				<-pending
+				if _, _, err := c.Want(t.Context(), 7, AllParts, Event); reasonOf(t, err) != BackingOff {
+					t.Errorf("another event: %v", err)
+				}
+				var m *MissingError
+				if _, err = c.Guild(t.Context(), 7, AllParts, Read); !errors.As(err, &m) || m.Reason != want || time.Until(m.Until) <= 0 {
+					t.Errorf("first reader: %v, want %s", err, want)
+				}
+				if _, err := c.Guild(t.Context(), 7, AllParts, Read); reasonOf(t, err) != BackingOff {
+					t.Errorf("second reader: %v", err)
+				}
+				time.Sleep(time.Until(m.Until))
+			}
+		})
 	}
 }

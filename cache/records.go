@@ -27,6 +27,7 @@ type remembered struct {
 	until    time.Duration // since the records began
 	why      uint8         // its index in reasons
 	failures uint8         // or more
+	told     bool          // to a reader, in its own words
 }
 
 // of returns a guild's record, whether it holds or not; a zero one if there is
@@ -84,6 +85,17 @@ func (r *records) put(guild uint64, rec record) {
 		why:      uint8(slices.Index(all[:], rec.reason)),
 		failures: uint8(min(rec.failures, math.MaxUint8)),
 	}
+}
+
+// tell returns the record of a failure that no reader has been told of yet.
+func (r *records) tell(guild uint64) (record, bool) {
+	m, ok := r.byGuild[guild]
+	if !ok || m.told {
+		return record{}, false
+	}
+	m.told = true
+	r.byGuild[guild] = m
+	return r.of(guild), true
 }
 
 // forget ends a guild's record. When the last one ends the room goes, too: a map

@@ -101,10 +101,24 @@ func loader(gate *rest.Gate, botID uint64) cache.Loader {
 		case err != nil:
 			return nil, err
 		case response.Status != http.StatusOK:
-			return nil, &cache.LoadError{Status: response.Status, RetryAfter: response.RetryAfter}
+			return nil, &cache.LoadError{Status: response.Status, RetryAfter: response.RetryAfter, Err: discordSaid(response.Body)}
 		}
 		return response.Body, nil
 	}
+}
+
+// discordSaid is the message of an answer that is an error, or nil: what stands between
+// need not be Discord, nor its answer be JSON.
+// https://discord.com/developers/docs/reference#error-messages
+func discordSaid(body []byte) error {
+	var said struct {
+		Message string `json:"message"`
+		Code    int    `json:"code"`
+	}
+	if json.Unmarshal(body, &said) != nil || said.Message == "" {
+		return nil
+	}
+	return fmt.Errorf("%.200q (code %d)", said.Message, said.Code)
 }
 
 // partPath is where Discord has a part.

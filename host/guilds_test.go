@@ -314,3 +314,19 @@ func TestTheGuardGetsItsNumbers(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
+
+func TestWhatDiscordSaid(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"message": "Missing Access", "code": 50001}`: `"Missing Access" (code 50001)`,
+		`{"message": "two\nlines", "code": 0}`:         `"two\nlines" (code 0)`,
+		`<html>`:                                       "", `{"retry_after": 1}`: "", ``: "",
+	} {
+		got := ""
+		if err := discordSaid([]byte(body)); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
+	}
+}

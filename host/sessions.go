@@ -55,7 +55,7 @@ func (h *Host) firstSessions(r *rooms, sets *sessionSets) (*sessionSet, *budget,
 		return nil, nil, err
 	}
 	budget.learn(r.discord.gateway.SessionStartLimit)
-	resume := saved.resumable(shards)
+	resume, missed := saved.resumable(shards)
 	if err := budget.admit(shards, resume); err != nil {
 		return nil, nil, err
 	}
@@ -65,6 +65,7 @@ func (h *Host) firstSessions(r *rooms, sets *sessionSets) (*sessionSet, *budget,
 		r.guilds.cache.Resumed(saved.guilds.list(shard))
 	}
 	c := h.sessionConfig(r, &r.discord.gateway, saved)
+	c.MissedSince = missed
 	c.Events, c.Shards, c.Resume, c.LastIdentify, c.Permits = sets.events, shards, resume, budget.last(), budget.of(0)
 	if h.config.Settings.Shards.Until == 0 {
 		c.TooFewShards = sets.tooFew(0)
@@ -95,7 +96,10 @@ func (h *Host) sessionConfig(r *rooms, info *gatewayInfo, saved *savedSessions) 
 		Compress:         h.config.Settings.Compress,
 		IdentifyInterval: h.config.IdentifyInterval,
 		Presence:         r.calls.presences.identify,
-		Log:              saved.log,
+		Whole: func(shard int, session string, at time.Time) {
+			saved.values.SetWhole(uint32(shard), session, at.UnixNano())
+		},
+		Log: saved.log,
 	}
 }
 
@@ -104,15 +108,18 @@ func (h *Host) sessionConfig(r *rooms, info *gatewayInfo, saved *savedSessions) 
 // range may want them back. One with more intents than are needed now fits: a
 // plugin may only be broken for the moment. An event is journaled before its number is saved, so
 // after a kill the journal may know a later one. Times do not tell whose it is:
-// clocks go back.
-func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
-	out := make(map[int]gateway.Saved)
+// clocks go back. missed is since when the others miss events, zero if there were none.
+func (s *savedSessions) resumable(shards []int) (out map[int]gateway.Saved, missed time.Time) {
+	out = make(map[int]gateway.Saved)
 	for _, v := range s.values.All() {
 		if !slices.Contains(shards, int(v.Shard)) {
 			continue
 		}
 		if int(v.Count) != s.count || !s.fits(&v) {
-			s.log.Warn("a session of before is not resumed, what came since is missed: shards or intents are others now", "shard", v.Shard,
+			if missed.IsZero() || v.At.Before(missed) {
+				missed = v.At
+			}
+			s.log.Warn("a session of before is not resumed, what came since is missed until the next READY: shards or intents are others now", "shard", v.Shard,
 				"shards", s.count, "before", v.Count, "intents", s.intents, "intents_before", v.Intents, "since", v.At.Format(time.RFC3339))
 			continue
 		}
@@ -121,7 +128,7 @@ func (s *savedSessions) resumable(shards []int) map[int]gateway.Saved {
 		}
 		out[int(v.Shard)] = gateway.Saved{ID: v.ID, ResumeURL: v.ResumeURL, Seq: v.Seq, Since: v.At}
 	}
-	return out
+	return out, missed
 }
 
 // fits says whether a session has the intents that are needed, and none that are denied.

@@ -35,6 +35,11 @@ func openKept(t *testing.T) (*state.Journal, *state.Sessions, *state.Guilds) {
 	return events, values, guilds
 }
 
+func resumableOf(s *savedSessions, shards ...int) map[int]gateway.Saved {
+	out, _ := s.resumable(shards)
+	return out
+}
+
 // TestResumableWhenTheClockGoesBack: which of the journal's events are the
 // session's own does not hang on the clock.
 func TestResumableWhenTheClockGoesBack(t *testing.T) {
@@ -51,7 +56,7 @@ func TestResumableWhenTheClockGoesBack(t *testing.T) {
 	}
 	want := func(id string, seq uint64) {
 		t.Helper()
-		if got := saved.resumable([]int{0})[0]; got.ID != id || got.Seq != seq {
+		if got := resumableOf(saved, 0)[0]; got.ID != id || got.Seq != seq {
 			t.Errorf("resumable by %s, seq %d, want %s, %d", got.ID, got.Seq, id, seq)
 		}
 	}
@@ -89,14 +94,14 @@ func TestResumableBesideOtherShards(t *testing.T) {
 	at(0, 5)
 	at(0, 6) // and the host is killed before these are saved
 	for shard, want := range []uint64{6, 1} {
-		if got := saved.resumable([]int{0, 1})[shard]; got.Seq != want {
+		if got := resumableOf(saved, 0, 1)[shard]; got.Seq != want {
 			t.Errorf("shard %d is resumed from seq %d, want %d", shard, got.Seq, want)
 		}
 	}
 	at(1, 900)
 	at(0, 7)
 	for shard, want := range []uint64{7, 900} {
-		if got := saved.resumable([]int{0, 1})[shard]; got.Seq != want {
+		if got := resumableOf(saved, 0, 1)[shard]; got.Seq != want {
 			t.Errorf("shard %d is resumed from seq %d, want %d", shard, got.Seq, want)
 		}
 	}
@@ -110,6 +115,11 @@ func TestSessionsThatFit(t *testing.T) {
 	for shard := range 2 {
 		before.ready(&gateway.Event{Shard: shard, Seq: 1, Name: "READY", Received: time.Now(), Data: []byte(`{"session_id":"one"}`)})
 	}
+	// Up to here nothing is missing: a heartbeat's ACK has shown it, and no event came.
+	at := time.Now().Add(time.Minute)
+	values.SetWhole(0, "one", at.UnixNano())
+	values.SetWhole(1, "one", at.Add(time.Second).UnixNano())
+	values.SetWhole(1, "another", 1) // not saved
 	for name, test := range map[string]struct {
 		now  savedSessions
 		want bool
@@ -121,8 +131,12 @@ func TestSessionsThatFit(t *testing.T) {
 		"other shards":        {savedSessions{count: 3, intents: 0b1011}, false},
 	} {
 		test.now.values, test.now.events, test.now.log = values, events, hclog.NewNullLogger()
-		if _, got := test.now.resumable([]int{0, 1})[1]; got != test.want {
+		resumed, missed := test.now.resumable([]int{0, 1})
+		if _, got := resumed[1]; got != test.want {
 			t.Errorf("%s: resumed %v", name, got)
+		}
+		if got := !missed.IsZero(); got == test.want || got && !missed.Equal(at) {
+			t.Errorf("%s: missed since %v, the session of before was whole at %v", name, missed, at)
 		}
 		// With other intents all must identify anyway, as many as Discord recommends.
 		if got := test.now.savedCount() == 2; got != (test.want || name == "other shards") {
@@ -152,7 +166,7 @@ func TestSessionsTakeOver(t *testing.T) {
 	}
 	want := func(s *savedSessions, ids string, seqs ...uint64) {
 		t.Helper()
-		got := s.resumable([]int{0, 1, 2})
+		got := resumableOf(s, 0, 1, 2)
 		if len(got) != len(seqs) {
 			t.Fatalf("resumable by %v, want %d", got, len(seqs))
 		}
@@ -186,7 +200,7 @@ func TestSessionsTakeOver(t *testing.T) {
 	if n := next.savedCount(); n != 3 {
 		t.Errorf("%d sessions decide on the number of shards", n)
 	}
-	if got := old.resumable([]int{0, 1}); len(got) != 0 {
+	if got := resumableOf(old, 0, 1); len(got) != 0 {
 		t.Errorf("the old sessions are resumable by %v", got)
 	}
 }

@@ -66,6 +66,12 @@ func (h *Host) Status() control.Status {
 	if kept != nil {
 		events := kept.journal.events
 		out.Journal = &control.Journal{Bytes: events.Bytes(), LimitBytes: int64(h.config.Settings.JournalBytes), Oldest: events.Oldest()}
+		switch {
+		case h.config.Settings.Journal != "disk":
+			out.Journal.InMemory = control.MemoryAsSet
+		case events.Fallen():
+			out.Journal.InMemory = control.MemoryForNow
+		}
 	}
 	if answers != nil {
 		out.Interactions = interactionsStatus(answers.Status())
@@ -105,13 +111,12 @@ func pluginStatus(p plugins.Status) control.Plugin {
 		Events: p.Events, Queued: p.Queued, QueuedBytes: p.QueuedBytes, Behind: p.Behind, InFlight: p.InFlight,
 		Delivered: p.Delivered, Acked: p.Acked, Redelivered: p.Redelivered,
 		Errors: p.Errors + p.Deadlines + p.Unreadable, Restarts: p.Restarts,
-		Unlogged: p.Unlogged, ReloadResult: string(p.ReloadResult), ReloadDetail: p.ReloadDetail, ReloadAt: p.ReloadAt,
+		DeadLetters: p.DeadLetters, Unlogged: p.Unlogged, ReloadResult: string(p.ReloadResult), ReloadDetail: p.ReloadDetail, ReloadAt: p.ReloadAt,
 		Commands: p.Commands, LastError: p.LastError, LastErrorAt: p.LastErrorAt,
 	}
 	for _, n := range p.Dropped {
 		out.Dropped += n
 	}
-	out.Dropped += p.DeadLetters
 	return out
 }
 

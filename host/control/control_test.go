@@ -49,7 +49,7 @@ func full() Status {
 		Bot:     &User{ID: "18446744073709551615", Name: "bot", ApplicationID: "2"},
 		Beside:  []Shard{{Shard: 2, State: "ready", Seq: 1, LatencyMS: 1, Connections: 1, Identifies: 1, Resumes: 1, Guilds: new(1), GuildLimit: 1, Lost: 1, Gaps: 1}},
 		Shards:  []Shard{{Shard: 1, State: "ready", Seq: 1 << 60, LatencyMS: 41.5, Connections: 3, Identifies: 1, Resumes: 2, Guilds: new(5), GuildLimit: 6, Lost: 3, Gaps: 4}},
-		Plugins: []Plugin{{Name: "hello", Version: "1", File: "hello", State: "running", Generation: 2, PID: 9, Events: []string{"MESSAGE_CREATE"}, Commands: 10, Queued: 1, Behind: 10, QueuedBytes: 2, InFlight: 3, Delivered: 4, Acked: 5, Redelivered: 6, Dropped: 7, Errors: 8, Restarts: 9, Unlogged: 11, ReloadResult: "refused", ReloadDetail: "y", ReloadAt: time.Unix(1700000002, 0).UTC(), LastError: "x", LastErrorAt: time.Unix(1700000001, 0).UTC()}},
+		Plugins: []Plugin{{Name: "hello", Version: "1", File: "hello", State: "running", Generation: 2, PID: 9, Events: []string{"MESSAGE_CREATE"}, Commands: 10, Queued: 1, Behind: 10, QueuedBytes: 2, InFlight: 3, Delivered: 4, Acked: 5, Redelivered: 6, Dropped: 7, DeadLetters: 12, Errors: 8, Restarts: 9, Unlogged: 11, ReloadResult: "refused", ReloadDetail: "y", ReloadAt: time.Unix(1700000002, 0).UTC(), LastError: "x", LastErrorAt: time.Unix(1700000001, 0).UTC()}},
 		REST: REST{
 			Requests: 1, Limited: 2, Invalid: 3, Queued: 4, InvalidLimit: 5, Standing: "good", PausedUntil: time.Unix(7, 0).UTC(), Banned: true, Stopped: "why",
 			Callers: []Caller{{Name: "ping", Requests: 1, Limited: 2, Invalid: 3, Stopped: 4, Queued: 5, Standing: "stopped", Route: "GET /x"}},
@@ -59,7 +59,7 @@ func full() Status {
 		Identifies: &Identifies{
 			Total: 1, Remaining: 2, Reset: time.Unix(1700000004, 0).UTC(), Reserve: 3, Waiting: 4, Until: time.Unix(1700000005, 0).UTC(),
 		},
-		Journal: &Journal{Bytes: 1, LimitBytes: 2, Oldest: time.Unix(1700000002, 0).UTC()},
+		Journal: &Journal{Bytes: 1, LimitBytes: 2, InMemory: "as set", Oldest: time.Unix(1700000002, 0).UTC()},
 		Cache: &Cache{
 			Guilds: 1, Bytes: 2, LimitBytes: 3, Hits: 4, Misses: 5, Loads: 6, Failed: 7, Missing: map[string]uint64{"refused": 8},
 			Evicted: 9, Expired: 10, Rejected: 11, Loading: 12, Awaited: 13, Remembered: 14, Guard: "open", GuardUntil: time.Unix(1700000003, 0).UTC(), Tokens: 1.5,

@@ -51,6 +51,7 @@ func (m metrics) Collect(out chan<- prometheus.Metric) {
 	if j := s.Journal; j != nil {
 		to.gauge("journal_bytes", "Bytes in the journal.", float64(j.Bytes))
 		to.gauge("journal_limit_bytes", "Bound of the journal.", float64(j.LimitBytes))
+		to.gauge("journal_off_disk", "1 while the journal is in memory because the disk takes nothing.", truth(j.InMemory == MemoryForNow))
 	}
 	if s.Cache != nil {
 		to.cache(*s.Cache)

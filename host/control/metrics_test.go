@@ -21,8 +21,8 @@ func TestMetrics(t *testing.T) {
 		}},
 		Identifies: &Identifies{Total: 1000, Remaining: 990},
 		Shards:     []Shard{{Shard: 0, State: "ready", LatencyMS: 40, Guilds: &seven, Resumes: 2}, {Shard: 1, State: "waiting"}},
-		Plugins:    []Plugin{{Name: "hello", State: "running", Generation: 3, Acked: 8, Restarts: 1, Unlogged: 9}},
-		Journal:    &Journal{Bytes: 100, LimitBytes: 200},
+		Plugins:    []Plugin{{Name: "hello", State: "running", Generation: 3, Acked: 8, Restarts: 1, Unlogged: 9, Dropped: 3, DeadLetters: 4}},
+		Journal:    &Journal{Bytes: 100, LimitBytes: 200, InMemory: MemoryForNow},
 
 		Interactions: &Interactions{Waiting: 1, Deferred: 5, Late: 4, Expired: 2},
 		Cache:        &Cache{Rejected: 12, Loading: 13, Awaited: 14, Remembered: 15, Guilds: 6, Bytes: 600, Hits: 60, Loads: 5, Failed: 1, Missing: map[string]uint64{"guard open": 2}, Guard: "open", Tokens: 0.5},
@@ -52,6 +52,7 @@ func TestMetrics(t *testing.T) {
 		`holdfast_shard_guilds{shard="0"} 7`, `holdfast_shard_resumes_total{shard="0"} 2`,
 		`holdfast_plugin_lines_left_out_total{plugin="hello"} 9`,
 		`holdfast_plugin_acknowledged_total{plugin="hello"} 8`, `holdfast_plugin_generation{plugin="hello"} 3`,
+		`holdfast_plugin_dropped_total{plugin="hello"} 3`, `holdfast_plugin_dead_letters_total{plugin="hello"} 4`, `holdfast_journal_off_disk 1`,
 		`holdfast_journal_bytes 100`, `holdfast_cache_guilds 6`, `holdfast_cache_failed_loads_total 1`,
 		`holdfast_cache_rejected_total 12`, `holdfast_cache_loading 13`, `holdfast_cache_awaited 14`, `holdfast_cache_remembered 15`,
 		`holdfast_cache_missing_total{reason="guard open"} 2`, `holdfast_guard_state{state="open"} 1`, `holdfast_guard_state{state="closed"} 0`,

@@ -97,7 +97,10 @@ type Plugin struct {
 	Delivered   uint64 `json:"delivered"`
 	Acked       uint64 `json:"acked"`
 	Redelivered uint64 `json:"redelivered"`
+	// Dropped events were away from the plugin for too long, DeadLetters crashed it each
+	// time that they were alone with it.
 	Dropped     uint64 `json:"dropped"`
+	DeadLetters uint64 `json:"dead_letters"`
 	Errors      uint64 `json:"errors"` // handlers that returned an error
 	Restarts    int    `json:"restarts"`
 	// Unlogged counts the lines that it printed or logged beyond what the host's log
@@ -169,7 +172,7 @@ type Process struct {
 type Events struct {
 	Received  uint64 `json:"received"`
 	Delivered uint64 `json:"delivered"`
-	Dropped   uint64 `json:"dropped"`
+	Dropped   uint64 `json:"dropped"` // by all plugins together
 	// DroppedByName splits Dropped by event name.
 	DroppedByName map[string]uint64 `json:"dropped_by_name,omitempty"`
 }
@@ -180,7 +183,15 @@ type Journal struct {
 	LimitBytes int64 `json:"limit_bytes"`
 	// Oldest is when the oldest of them came; zero: there is none.
 	Oldest time.Time `json:"oldest,omitzero"`
+	// InMemory is "" while the journal is on the disk, else one of the Memory constants.
+	InMemory string `json:"in_memory,omitempty"`
 }
+
+// Why the journal is in memory.
+const (
+	MemoryAsSet  = "as set"
+	MemoryForNow = "the disk takes nothing" // all that is not handled is lost if the host ends
+)
 
 // Cache is the guild cache.
 type Cache struct {

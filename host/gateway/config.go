@@ -69,6 +69,14 @@ type Config struct {
 	// fails, or the values make no sense, the shard identifies and the log tells which span of events is
 	// missed. The earlier process must have had the same Token, Count and Intents.
 	Resume map[int]Saved
+	// MissedSince is since when the shards that are not in Resume miss events; zero: they
+	// miss none, or nobody knows. Their first READY tells that span.
+	MissedSince time.Time
+	// Whole, if not nil, is told up to when a session has missed nothing and all of it has
+	// been handled, at least with each heartbeat's ACK: so a quiet shard's restart does
+	// not look as if it had been away since its last event. It is called by sessions'
+	// goroutines and must not wait.
+	Whole func(shard int, session string, at time.Time)
 	// Permits, if not nil, says when a shard may identify beside the interval.
 	Permits Permits
 	// Presence, if not nil, is asked for the presence that IDENTIFY sets, in

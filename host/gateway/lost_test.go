@@ -78,7 +78,7 @@ func TestLostIsTold(t *testing.T) {
 				synctest.Wait()
 				since := "since=" + stamp(begin.Add(test.since))
 				lines.find(t, "[WARN]", "session lost", "shard=0", since)
-				lines.find(t, "[WARN]", "session ready, events were missed", "shard=0", "seq=1", since, "took="+test.took)
+				lines.find(t, "[WARN]", "session ready, events were missed", "shard=0", "seq=1", since, "until="+stamp(time.Now()), "took="+test.took)
 				if st := set.Status()[0]; st.Lost != 1 {
 					t.Errorf("status %+v", st)
 				}

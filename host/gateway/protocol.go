@@ -152,7 +152,7 @@ func (s *session) ready(ev *Event) error {
 		return nil
 	}
 	since, took := s.missed.span()
-	s.log.Warn("session ready, events were missed", "seq", ev.Seq, "since", since, "took", took)
+	s.log.Warn("session ready, events were missed", "seq", ev.Seq, "since", since, "until", stamp(s.born), "took", took)
 	s.missed = nil
 	return nil
 }
@@ -165,8 +165,8 @@ func (s *session) resumed() {
 		return
 	}
 	s.young.set(settled)
-	since, took := s.adopted.span()
-	s.log.Info("session resumed from before the restart", "seq", s.seq, "repeated", s.seq-s.adopted.Seq, "since", since, "took", took)
+	since, _ := s.adopted.span()
+	s.log.Info("session resumed from before the restart", "seq", s.seq, "repeated", s.seq-s.adopted.Seq, "since", since, "until", stamp(time.Now()))
 	s.adopted = nil
 }
 

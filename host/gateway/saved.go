@@ -19,8 +19,8 @@ type Saved struct {
 	ID, ResumeURL string
 	// Seq is its last event that was journaled or skipped: Discord repeats what followed.
 	Seq uint64
-	// Since is when that event came, zero when unknown. It is for the log alone: which span was
-	// bridged, or is missed.
+	// Since is when that event came, or a later moment up to which nothing was missing, zero
+	// when unknown. It is for the log alone: which span was bridged, or is missed.
 	Since time.Time
 }
 
@@ -38,7 +38,7 @@ func (v *Saved) check() error {
 	return nil
 }
 
-// span is the time from the last event that was kept until now, for the log.
+// span is the time from when nothing was missing until now, for the log.
 func (v *Saved) span() (since string, took time.Duration) {
 	if v.Since.IsZero() {
 		return "unknown", 0

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,7 +56,7 @@ func TestRestartIsTold(t *testing.T) {
 			c.must(t, f, "EVENT", "8")
 			c.must(t, f, "EVENT", "9")
 			c.must(t, f, "RESUMED", "10")
-		}, []string{"[INFO]", "resumed from before the restart", "shard=0", "seq=9", "repeated=2", "since=1999-12-31T23:58:30Z", "took=1m30s"}, 0},
+		}, []string{"[INFO]", "resumed from before the restart", "shard=0", "seq=9", "repeated=2", "since=1999-12-31T23:58:30Z", "until=2000-01-01T00:00:00Z"}, 0},
 		"refused": {since, func(t *testing.T, f *fake, c *fakeConn) {
 			c.must(t, f, "INVALID", "false")
 		}, []string{"[WARN]", "could not be resumed after the restart", "are missed", "seq=7", "since=1999-12-31T23:58:30Z", "took=1m30s"}, 1},
@@ -336,4 +337,55 @@ func TestStopResumedAnywhere(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWholeIsTold: a quiet shard is known to have missed nothing up to its last ACK; not
+// while an event of it is still to be handled.
+func TestWholeIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		f := newFake(t, CompressZstd)
+		log, _ := told()
+		var whole []string
+		set, stop := run(t, f, Config{Events: make(chan Event, 9), Log: log, Whole: func(shard int, session string, at time.Time) {
+			whole = append(whole, fmt.Sprint(shard, session, at.Sub(begin)))
+		}})
+		c := identified(t, f, "session-1")
+		beat := func(seq string) {
+			t.Helper()
+			c.expect(t, "HEARTBEAT "+seq)
+			c.must(t, f, "ACK", "")
+			synctest.Wait()
+		}
+		beat("null") // READY is not handled yet
+		set.Handled(0, 1)
+		beat("1")
+		c.must(t, f, "EVENT", "2")
+		beat("1")
+		set.Handled(0, 2)
+		beat("2")
+		if want := []string{"0session-11m0s", "0session-12m20s"}; !slices.Equal(whole, want) {
+			t.Errorf("told %q, want %q", whole, want)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestMissedBeforeTheFirstReady: sessions that cannot be resumed because they would be
+// others now leave a span, too, and it has an end.
+func TestMissedBeforeTheFirstReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t, CompressZstd)
+		log, lines := told()
+		since := time.Now().Add(-time.Minute)
+		_, stop := run(t, f, Config{Events: make(chan Event, 9), Log: log, MissedSince: since})
+		identified(t, f, "session-1")
+		synctest.Wait()
+		lines.find(t, "[WARN]", "session ready, events were missed", "since="+stamp(since), "until="+stamp(time.Now()), "took=1m0s")
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
 }

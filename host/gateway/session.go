@@ -90,6 +90,8 @@ func newSession(cfg *Config, known names, queue *identifyQueue, end *atomic.Bool
 	}
 	if v, ok := cfg.Resume[shard]; ok {
 		s.adopt(v)
+	} else if !cfg.MissedSince.IsZero() {
+		s.missed = &Saved{Since: cfg.MissedSince}
 	}
 	return s
 }

@@ -21,8 +21,12 @@ func (s *session) proveEvent(received time.Time) {
 
 // proveNow notes that something else came. While reading is held back it may have lain unread for long.
 func (s *session) proveNow() {
-	if s.state() == StateReady && !s.held {
-		s.whole = time.Now()
+	if s.state() != StateReady || s.held {
+		return
+	}
+	s.whole = time.Now()
+	if s.cfg.Whole != nil && s.progress.current() == s.seq {
+		s.cfg.Whole(s.shard, s.id, s.whole)
 	}
 }
 

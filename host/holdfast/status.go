@@ -74,14 +74,14 @@ func printStatus(w io.Writer, s control.Status) error {
 	fmt.Fprintf(t, "plugins\t%s\n", s.PluginsDir)
 	printIdentifies(t, s)
 	printShards(t, s)
-	fmt.Fprintf(t, "\nPLUGIN\tSTATE\tGENERATION\tPID\tEVENTS\tCOMMANDS\tQUEUED\tIN FLIGHT\tACKED\tREDELIVERED\tDROPPED\tERRORS\tRESTARTS\n")
+	fmt.Fprintf(t, "\nPLUGIN\tSTATE\tGENERATION\tPID\tEVENTS\tCOMMANDS\tQUEUED\tIN FLIGHT\tACKED\tREDELIVERED\tDROPPED\tDEAD LETTERS\tERRORS\tRESTARTS\n")
 	for _, p := range s.Plugins {
 		generation := p.Generation
 		if p.State == stateFailed {
 			generation = 0 // no instance is current
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", p.Name, p.State, orDash(generation), orDash(p.PID),
-			len(p.Events), p.Commands, p.Queued, p.InFlight, p.Acked, p.Redelivered, p.Dropped, p.Errors, p.Restarts)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", p.Name, p.State, orDash(generation), orDash(p.PID),
+			len(p.Events), p.Commands, p.Queued, p.InFlight, p.Acked, p.Redelivered, p.Dropped, p.DeadLetters, p.Errors, p.Restarts)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -34,7 +34,15 @@ func printKept(w io.Writer, s control.Status) {
 		if !j.Oldest.IsZero() {
 			oldest = fmt.Sprintf(", the oldest event came %s ago", age(s.Started.Add(uptime(s)).Sub(j.Oldest)))
 		}
-		fmt.Fprintf(w, "journal\t%s of %s%s\n", size(j.Bytes), size(j.LimitBytes), oldest)
+		where := ""
+		switch j.InMemory {
+		case "":
+		case control.MemoryAsSet:
+			where = " in memory"
+		default:
+			where = " in memory (" + plain(j.InMemory) + ": make room before the host stops)"
+		}
+		fmt.Fprintf(w, "journal\t%s of %s%s%s\n", size(j.Bytes), size(j.LimitBytes), where, oldest)
 	}
 	c := s.Cache
 	if c == nil {

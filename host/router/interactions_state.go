@@ -115,7 +115,7 @@ type Interactions struct {
 	waiting int // of the host's own answers, under way ones among them
 	byID    map[uint64]*inHand
 	byToken map[string]*inHand
-	oldest  []*inHand          // all, as they came
+	oldest  []*inHand // all, as they came
 	skew    skew
 	count   InteractionStatus
 }

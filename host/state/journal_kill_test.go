@@ -225,7 +225,7 @@ func TestAFullDisk(t *testing.T) {
 		if err := c.SetSent(1); (err == nil) != (limit != &small) {
 			t.Fatalf("a cursor's first mark: %v", err)
 		}
-		if limit == &small && !j.fallen.Load() {
+		if limit == &small && !j.Fallen() {
 			t.Fatalf("all on the disk with limit %d", limit.Cur)
 		}
 		rescueNow(t, j, limit != &small)

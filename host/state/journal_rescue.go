@@ -20,6 +20,9 @@ func (j *Journal) fallBack(err error) {
 	}
 }
 
+// Fallen says whether the disk does not take events at this moment: some are in memory.
+func (j *Journal) Fallen() bool { return j.fallen.Load() }
+
 // rescue tries the disk again and moves there what was kept in memory meanwhile.
 // Only the journal's goroutine calls it, and Close after that has ended.
 func (j *Journal) rescue(now time.Time) error {
