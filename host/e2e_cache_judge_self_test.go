@@ -73,6 +73,7 @@ func introducing(m *model, after int) telling {
 
 // TestTheJudgeOfGuilds: what is true has no fault, and each kind of untruth is found.
 func TestTheJudgeOfGuilds(t *testing.T) {
+	t.Parallel() // while others wait
 	seed := seedOf(t)
 	var told chronicle
 	sim := discord(t, simulator.Config{Seed: seed, Emitted: told.note, World: simulator.World{Guilds: 1, MembersPerGuild: 3}})

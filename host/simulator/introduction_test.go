@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -84,7 +85,7 @@ func TestIntroductionsAreTold(t *testing.T) {
 			{Guild: g.ID, Session: c.session, After: 3, Data: heard},
 		}
 		same := func(a, b Introduction) bool {
-			return a.Guild == b.Guild && a.Session == b.Session && a.After == b.After && string(a.Data) == string(b.Data)
+			return a.Guild == b.Guild && a.Session == b.Session && a.After == b.After && bytes.Equal(a.Data, b.Data)
 		}
 		if !slices.EqualFunc(told, want, same) {
 			t.Errorf("told %v, want %v", brief(told), brief(want))
