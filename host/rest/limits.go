@@ -39,10 +39,12 @@ type limits struct {
 	scope      scope
 	wait       time.Duration // of a 429
 	date       time.Time     // Discord's clock, in seconds; zero if it is not told
+	counted    time.Time     // when Discord counted the request, by its clock; zero if it is not told
 }
 
 func limitsOf(status int, h http.Header, body []byte) limits {
 	said := limits{bucket: h.Get("X-Ratelimit-Bucket"), date: date(h)}
+	said.counted = countedAt(h)
 	remaining, err := strconv.Atoi(h.Get("X-Ratelimit-Remaining"))
 	resetAfter, ok := seconds(h.Get("X-Ratelimit-Reset-After"))
 	if !ok {
@@ -118,6 +120,16 @@ func date(h http.Header) time.Time {
 		return time.Time{}
 	}
 	return at
+}
+
+// countedAt is when the one who answers looked at the bucket: the end of its window less what was left until then.
+func countedAt(h http.Header) time.Time {
+	at, err := strconv.ParseFloat(h.Get("X-Ratelimit-Reset"), 64)
+	left, ok := seconds(h.Get("X-Ratelimit-Reset-After"))
+	if err != nil || !ok || !(at > 0 && at < math.MaxInt32) {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(at * 1e6)).Add(-left)
 }
 
 // until reads a point in time of Discord's clock as the time until then, by Discord's clock. Its date is cut off at

@@ -51,7 +51,7 @@ func (g *Gate) settle(t *ticket, o *outcome) verdict {
 func (g *Gate) free(s *slot, o *outcome, now time.Time) {
 	switch {
 	case o.status != 0:
-		g.pace.answered(s, now)
+		g.pace.answered(s, o.heard, o.said.counted)
 	case o.unsent:
 		g.pace.unused(s)
 	default:
