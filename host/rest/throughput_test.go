@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,15 +90,38 @@ func newTraffic(random *rand.Rand, sim *simulator.Server, messages map[uint64]ui
 	return tr
 }
 
-// least is the time that the limits ask for: of the global limit and of each bucket, as many windows as are full before
-// the last request.
+// least is when the last request goes if each goes as soon as the limits allow, in the order in which they were asked for
+// and without taking time on its way: at most the global limit in any second, and of each bucket a window's worth.
 func (tr *traffic) least() (least time.Duration, by string) {
-	least, by = time.Duration((len(tr.all)-1)/globalRate)*time.Second, "the global limit"
-	for bucket, n := range tr.counts {
-		limit := tr.limits[bucket]
-		if d := time.Duration((n-1)/limit.Requests) * limit.Per; d > least {
-			least, by = d, bucket
-		}
+	const tick = 250 * time.Millisecond // divides every window
+	type window struct {
+		end  time.Duration
+		left int
+	}
+	windows := make(map[string]*window)
+	for _, bucket := range tr.bucket {
+		windows[bucket] = new(window)
+	}
+	var sent [time.Second / tick]int // in the ticks of the last second
+	waiting := slices.Clone(tr.bucket)
+	for now := time.Duration(0); len(waiting) > 0; now += tick {
+		at := int(now/tick) % len(sent)
+		sent[at] = 0
+		room := globalRate - sent[0] - sent[1] - sent[2] - sent[3]
+		waiting = slices.DeleteFunc(waiting, func(bucket string) bool {
+			w, limit := windows[bucket], tr.limits[bucket]
+			if room == 0 || now < w.end && w.left == 0 {
+				return false
+			}
+			if now >= w.end {
+				w.end, w.left = now+limit.Per, limit.Requests
+			}
+			w.left--
+			room--
+			sent[at]++
+			least, by = now, bucket
+			return true
+		})
 	}
 	return least, by
 }
