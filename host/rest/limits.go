@@ -15,6 +15,27 @@ const (
 	maxWait   = 24 * time.Hour
 )
 
+const (
+	// refusalStep is the least wait after a second 429 in a row, doubled up to refusalSteps times by further ones.
+	refusalStep  = 250 * time.Millisecond
+	refusalSteps = 7
+)
+
+// refusals are 429s in a row.
+type refusals int
+
+// wait is how long to wait after one more. One may follow from a limit that has changed; a row of them says that their
+// times are not to be trusted, and each counts towards a ban. What was under way together counts as one.
+func (r *refusals) wait(said time.Duration, anew bool) time.Duration {
+	if anew {
+		*r++
+	}
+	if *r < 2 {
+		return said
+	}
+	return max(said, refusalStep<<min(int(*r)-2, refusalSteps))
+}
+
 // scope is what a 429 is about.
 type scope int
 

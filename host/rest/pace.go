@@ -40,6 +40,7 @@ type pace struct {
 	burst   time.Duration // how far ahead of an even spread requests may run
 	due     time.Time     // when the next request is due in an even spread
 	blocked time.Time     // a global 429 holds until then
+	refused refusals
 	trip    shortest
 	out     shortest  // from the sending to when Discord counted it, plus what its clock is ahead of origin's
 	origin  time.Time // of the first request
@@ -60,6 +61,9 @@ func newPace(limit int) *pace {
 func (p *pace) wait(now time.Time) time.Duration {
 	p.expire(now)
 	wait := max(p.due.Add(-p.burst).Sub(now), p.blocked.Sub(now))
+	if p.refused > 1 && p.held > 0 { // one asks whether it is over; its answer comes with a look at the schedule
+		return max(wait, p.taken[0].lost().Sub(now))
+	}
 	if p.held+len(p.free) < p.limit {
 		return wait
 	}
@@ -108,6 +112,19 @@ func (p *pace) take(now time.Time) *slot {
 	}
 	p.due = p.due.Add(p.every)
 	return s
+}
+
+// limited lets nothing go for as long as a global 429 says that answers the slot's request.
+func (p *pace) limited(s *slot, wait time.Duration, now time.Time) {
+	wait = p.refused.wait(wait, !s.sent.Before(p.blocked))
+	p.blocked = later(p.blocked, now.Add(wait+windowSlack))
+}
+
+// granting ends a row of global 429s, unless the slot's request was sent before the last of them; nil has none.
+func (p *pace) granting(s *slot) {
+	if s != nil && !s.sent.Before(p.blocked) {
+		p.refused = 0
+	}
 }
 
 // lost is when an unanswered request's slot is free whatever became of it.
