@@ -17,6 +17,10 @@ var pluginName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // comes, and does not belong on an operator's terminal.
 var eventName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,254}$`)
 
+// hostName is under what the gate counts the host's own requests: what Discord
+// refuses of a plugin's must not be taken for them.
+const hostName = "host"
+
 const (
 	// maxEvents and maxCommands are far beyond what Discord has and takes.
 	maxEvents   = 1000
@@ -42,6 +46,9 @@ func checkManifest(m *wire.Manifest) error {
 func manifestFaults(m *wire.Manifest) (errs []error) {
 	if !pluginName.MatchString(m.GetName()) {
 		errs = append(errs, fmt.Errorf("name %q: use 1 to 64 letters, digits, '-' or '_'", m.GetName()))
+	}
+	if m.GetName() == hostName {
+		errs = append(errs, fmt.Errorf("name %q is the host's own: give another", hostName))
 	}
 	for _, s := range m.GetEvents() {
 		if name := s.GetEvent(); !eventName.MatchString(name) {

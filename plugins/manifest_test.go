@@ -7,6 +7,16 @@ import (
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
+// TestNoPluginIsTheHost: the host's own requests are counted under this name, and so would be what such a plugin is
+// refused, until the host could no longer defer for anybody.
+func TestNoPluginIsTheHost(t *testing.T) {
+	for name, well := range map[string]bool{"host": false, "hosts": true, "Host": true, "others": true} {
+		if err := checkManifest(&wire.Manifest{Name: name}); (err == nil) != well {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestEventNamesAreDiscords: names come to the log and to terminals.
 func TestEventNamesAreDiscords(t *testing.T) {
 	for name, good := range map[string]bool{

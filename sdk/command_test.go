@@ -227,6 +227,7 @@ func TestMistakesPanicWithASentence(t *testing.T) {
 		do   func(*sdk.Plugin)
 		want string
 	}{
+		{"the host's name", func(*sdk.Plugin) { sdk.New("host") }, `sdk.New: the name "host" is the host's own: give another`},
 		{"name", func(*sdk.Plugin) { sdk.New("no spaces") }, `sdk.New: the name "no spaces": use 1 to 64 letters, digits, '-' or '_'`},
 		{"nil handler", func(p *sdk.Plugin) { sdk.On[disgo.MessageCreate](p, nil) }, "sdk.On: the handler for MESSAGE_CREATE is nil"},
 		{"nil raw handler", func(p *sdk.Plugin) { sdk.OnRaw(p, "READY", nil) }, "sdk.OnRaw: the handler for READY is nil"},

@@ -32,11 +32,15 @@ type Plugin struct {
 	components, modals []*customIDs
 }
 
-// New begins a plugin. Its name is 1 to 64 letters, digits, '-' or '_'. The
-// host keeps commands and positions under it, so it should outlive builds.
+// New begins a plugin. Its name is 1 to 64 letters, digits, '-' or '_', and not
+// "host", under which the host's own requests are counted. The host keeps
+// commands and positions under it, so it should outlive builds.
 func New(name string) *Plugin {
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`).MatchString(name) {
 		panic(fmt.Sprintf("sdk.New: the name %q: use 1 to 64 letters, digits, '-' or '_'", name))
+	}
+	if name == "host" {
+		panic(`sdk.New: the name "host" is the host's own: give another`)
 	}
 	return &Plugin{name: name, version: buildVersion(), routes: make(map[string]*route)}
 }

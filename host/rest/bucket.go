@@ -26,8 +26,10 @@ type bucket struct {
 	inflight  int
 	inherited int     // of these, sent under the name of before, so that one of them is the probe
 	heir      *bucket // counts what is in flight too: Discord's name for the bucket has become known meanwhile
-	granted   uint64  // the newest grant, and
-	heard     uint64  // the newest grant whose answer has been applied
+	refusals  refusals
+	told      uint64 // the newest grant when the last 429 was counted in refusals
+	granted   uint64 // the newest grant, and
+	heard     uint64 // the newest grant whose answer has been applied
 
 	lanes  []*lane // in the order of their turns
 	queued int
@@ -151,6 +153,14 @@ func (b *bucket) limited(wait time.Duration, now time.Time) {
 	}
 	b.free, b.counted, b.probe = false, true, nil
 	b.remaining, b.reset = 0, until
+	b.told = b.granted
+}
+
+// granting ends a row of 429s with an answer to t, unless that was under way together with the last of them.
+func (b *bucket) granting(t *ticket, own bool) {
+	if !own || t.grant > b.told {
+		b.refusals = 0
+	}
 }
 
 // lane returns the caller's lane, new if there was none.

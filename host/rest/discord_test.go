@@ -21,6 +21,7 @@ const testToken = "MTIz.test.token"
 // notes when each arrived.
 type fakeDiscord struct {
 	delay func() time.Duration // of one way
+	ahead func() time.Duration // answers tell also by a clock that is ahead by this when a window ends
 	rule  func(r *http.Request) rule
 	// answer replaces the ordinary one if it returns one.
 	answer func(r *http.Request, n int) *http.Response
@@ -120,6 +121,9 @@ func (d *fakeDiscord) count(rule rule) *http.Response {
 	h.Set("X-Ratelimit-Limit", strconv.Itoa(rule.limit))
 	h.Set("X-Ratelimit-Remaining", strconv.Itoa(rule.limit-w.used))
 	h.Set("X-Ratelimit-Reset-After", fmt.Sprintf("%.3f", left.Seconds()))
+	if d.ahead != nil {
+		h.Set("X-Ratelimit-Reset", fmt.Sprintf("%.3f", float64(now.Add(left+d.ahead()).UnixMicro())/1e6))
+	}
 	return response
 }
 

@@ -36,6 +36,7 @@
 //	50 %                                               only interactions and fresh reads
 //	90 %                                               nothing
 //
+// What is under way counts as if it were refused when it is asked whether one more may go: it never brings a ban by itself.
 // A fresh read is one whose path was not refused within the window. A caller has half of what all have, so that one that
 // goes wrong is stopped before it stops the others. What counts is handed to [Config.Remember], and so are webhooks that
 // are gone and Cloudflare's ban: a gate that gets it back goes on as if it were the same.

@@ -258,3 +258,51 @@ func TestBucketsAreBounded(t *testing.T) {
 		mustBeEmpty(t, g)
 	})
 }
+
+// TestAStormOf429s: a Discord that goes on answering 429 and says that no time has to pass is asked ever more slowly,
+// because each of them counts towards a ban; what was under way together counts as one.
+func TestAStormOf429s(t *testing.T) {
+	tests := map[string]struct {
+		scope string
+		most  int // answers of 429 in the first minute, of ten channels
+	}{
+		"of each bucket": {"user", 10 * 9},
+		"of all":         {"global", 10 + 9},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				end := time.Now().Add(time.Minute)
+				refused := 0
+				d := &fakeDiscord{delay: fixed(time.Millisecond), answer: func(*http.Request, int) *http.Response {
+					if time.Now().After(end) {
+						return nil
+					}
+					refused++
+					return reply(http.StatusTooManyRequests, `{"retry_after":0}`, "X-Ratelimit-Scope", test.scope)
+				}}
+				g := newGate(t, d)
+				w := group{t: t, g: g}
+				for i := range 10 {
+					for range 5 {
+						w.send(t.Context(), "a", http.MethodGet, fmt.Sprintf("/channels/%d", i), "", w.ok)
+					}
+				}
+				w.wait.Wait()
+				if took := time.Since(end); took > 35*time.Second {
+					t.Errorf("the last was answered %v after the storm", took)
+				}
+				if refused > test.most {
+					t.Errorf("%d answers were 429", refused)
+				}
+				began := time.Now()
+				w.send(t.Context(), "a", http.MethodGet, "/channels/1", "", w.ok)
+				w.wait.Wait()
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("after it a request took %v", took)
+				}
+				mustBeEmpty(t, g)
+			})
+		})
+	}
+}

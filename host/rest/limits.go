@@ -15,6 +15,27 @@ const (
 	maxWait   = 24 * time.Hour
 )
 
+const (
+	// refusalStep is the least wait after a second 429 in a row, doubled up to refusalSteps times by further ones.
+	refusalStep  = 250 * time.Millisecond
+	refusalSteps = 7
+)
+
+// refusals are 429s in a row.
+type refusals int
+
+// wait is how long to wait after one more. One may follow from a limit that has changed; a row of them says that their
+// times are not to be trusted, and each counts towards a ban. What was under way together counts as one.
+func (r *refusals) wait(said time.Duration, anew bool) time.Duration {
+	if anew {
+		*r++
+	}
+	if *r < 2 {
+		return said
+	}
+	return max(said, refusalStep<<min(int(*r)-2, refusalSteps))
+}
+
 // scope is what a 429 is about.
 type scope int
 
@@ -39,10 +60,12 @@ type limits struct {
 	scope      scope
 	wait       time.Duration // of a 429
 	date       time.Time     // Discord's clock, in seconds; zero if it is not told
+	counted    time.Time     // when Discord counted the request, by its clock; zero if it is not told
 }
 
 func limitsOf(status int, h http.Header, body []byte) limits {
 	said := limits{bucket: h.Get("X-Ratelimit-Bucket"), date: date(h)}
+	said.counted = countedAt(h)
 	remaining, err := strconv.Atoi(h.Get("X-Ratelimit-Remaining"))
 	resetAfter, ok := seconds(h.Get("X-Ratelimit-Reset-After"))
 	if !ok {
@@ -118,6 +141,16 @@ func date(h http.Header) time.Time {
 		return time.Time{}
 	}
 	return at
+}
+
+// countedAt is when the one who answers looked at the bucket: the end of its window less what was left until then.
+func countedAt(h http.Header) time.Time {
+	at, err := strconv.ParseFloat(h.Get("X-Ratelimit-Reset"), 64)
+	left, ok := seconds(h.Get("X-Ratelimit-Reset-After"))
+	if err != nil || !ok || !(at > 0 && at < math.MaxInt32) {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(at * 1e6)).Add(-left)
 }
 
 // until reads a point in time of Discord's clock as the time until then, by Discord's clock. Its date is cut off at

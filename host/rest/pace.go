@@ -1,6 +1,9 @@
 package rest
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// paceSpan is what the global limit is for.
@@ -14,6 +17,10 @@ const (
 	// paceTrust is how much is believed of it at most: what is measured while connections are made, or on a busy machine,
 	// may soon be too long.
 	paceTrust = 50 * time.Millisecond
+	// paceSure is of how many requests it must be known when they were counted before that is believed, and paceOut how
+	// much faster than all of them another may be on its way, with what the headers round.
+	paceSure = 100
+	paceOut  = 5 * time.Millisecond
 )
 
 // pace spends the global limit ahead of time: at most limit requests reach Discord within any one second, and after a
@@ -21,7 +28,9 @@ const (
 //
 // When a request has been counted only Discord knows; it was between its sending and its answer. So a request holds its
 // slot until a second after its answer, less what the shortest round trip of late took, as far as that is to be trusted.
-// A request that is held up on its way, or at home on a busy machine, holds its slot for so much longer.
+// A request that is held up on its way, or at home on a busy machine, holds its slot for so much longer. Where the answer
+// tells by Discord's clock when the request was counted, the way back does not matter: compared with the request that was
+// fastest on its way there, which also takes the difference of the clocks out, it shows how late this one came.
 type pace struct {
 	limit   int
 	taken   []*slot     // not yet known to be answered, in the order of sending; some are done with
@@ -31,7 +40,10 @@ type pace struct {
 	burst   time.Duration // how far ahead of an even spread requests may run
 	due     time.Time     // when the next request is due in an even spread
 	blocked time.Time     // a global 429 holds until then
+	refused refusals
 	trip    shortest
+	out     shortest  // from the sending to when Discord counted it, plus what its clock is ahead of origin's
+	origin  time.Time // of the first request
 }
 
 // slot is what one request has taken of the pace.
@@ -49,6 +61,9 @@ func newPace(limit int) *pace {
 func (p *pace) wait(now time.Time) time.Duration {
 	p.expire(now)
 	wait := max(p.due.Add(-p.burst).Sub(now), p.blocked.Sub(now))
+	if p.refused > 1 && p.held > 0 { // one asks whether it is over; its answer comes with a look at the schedule
+		return max(wait, p.taken[0].lost().Sub(now))
+	}
 	if p.held+len(p.free) < p.limit {
 		return wait
 	}
@@ -86,6 +101,9 @@ func (p *pace) expire(now time.Time) {
 
 // take spends one slot.
 func (p *pace) take(now time.Time) *slot {
+	if p.origin.IsZero() {
+		p.origin = now
+	}
 	s := &slot{sent: now}
 	p.taken = append(p.taken, s)
 	p.held++
@@ -96,13 +114,36 @@ func (p *pace) take(now time.Time) *slot {
 	return s
 }
 
+// limited lets nothing go for as long as a global 429 says that answers the slot's request.
+func (p *pace) limited(s *slot, wait time.Duration, now time.Time) {
+	wait = p.refused.wait(wait, !s.sent.Before(p.blocked))
+	p.blocked = later(p.blocked, now.Add(wait+windowSlack))
+}
+
+// granting ends a row of global 429s, unless the slot's request was sent before the last of them; nil has none.
+func (p *pace) granting(s *slot) {
+	if s != nil && !s.sent.Before(p.blocked) {
+		p.refused = 0
+	}
+}
+
 // lost is when an unanswered request's slot is free whatever became of it.
 func (s *slot) lost() time.Time { return s.sent.Add(paceLost + paceSpan) }
 
-// answered says that the request's answer is here.
-func (p *pace) answered(s *slot, now time.Time) {
+// answered says that the request's answer came, and when Discord counted it by its own clock, zero if that is not told.
+func (p *pace) answered(s *slot, now, counted time.Time) {
 	p.trip.add(now.Sub(s.sent), now)
-	p.release(s, now.Add(paceSpan-min(max(p.trip.least()-paceMargin, 0), paceTrust)))
+	trip, _ := p.trip.least()
+	free := now.Add(paceSpan - min(max(trip-paceMargin, 0), paceTrust))
+	if !counted.IsZero() {
+		out := time.Duration(counted.UnixNano()) - s.sent.Sub(p.origin) // by a clock that nobody sets
+		p.out.add(out, now)
+		if least, of := p.out.least(); of >= paceSure {
+			arrived := later(s.sent.Add(out-least+paceOut), now.Add(-paceTrust))
+			free = earlier(free, arrived.Add(paceSpan))
+		}
+	}
+	p.release(s, free)
 }
 
 // broken says that the request ended without an answer; Discord may have counted it.
@@ -114,10 +155,11 @@ func (p *pace) release(s *slot, free time.Time) {
 	}
 	s.done = true
 	p.held--
-	if n := len(p.free); n > 0 { // kept in order; what comes late by it is a difference of two round trips
-		free = later(free, p.free[n-1])
+	at := len(p.free)
+	for at > 0 && p.free[at-1].After(free) { // few: they differ by what round trips do
+		at--
 	}
-	p.free = append(p.free, free)
+	p.free = slices.Insert(p.free, at, free)
 }
 
 // unused gives back the slot of a request that was never sent.
@@ -130,25 +172,43 @@ func (p *pace) unused(s *slot) {
 	p.due = p.due.Add(-p.every)
 }
 
-// shortest is the least of the durations of late, zero before the first.
+// shortest is the least of the durations of late.
 type shortest struct {
-	now, before time.Duration // of this span and the one before; zero: none
-	until       time.Time     // of this span
+	now, before sample    // of this span and the one before
+	until       time.Time // of this span
+}
+
+// sample is the least of so many durations; they may be negative.
+type sample struct {
+	least time.Duration
+	of    int
 }
 
 func (s *shortest) add(d time.Duration, now time.Time) {
 	if now.After(s.until) {
-		s.before, s.now = s.now, 0
+		s.before, s.now = s.now, sample{}
 		s.until = now.Add(paceTrip)
 	}
-	if s.now == 0 || d < s.now {
-		s.now = d
+	if s.now.of == 0 || d < s.now.least {
+		s.now.least = d
 	}
+	s.now.of++
 }
 
-func (s *shortest) least() time.Duration {
-	if s.before == 0 || s.now < s.before {
-		return s.now
+// least is zero of none before the first.
+func (s *shortest) least() (least time.Duration, of int) {
+	switch {
+	case s.before.of == 0:
+		return s.now.least, s.now.of
+	case s.now.of == 0:
+		return s.before.least, s.before.of
 	}
-	return s.before
+	return min(s.now.least, s.before.least), s.now.of + s.before.of
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

@@ -51,7 +51,7 @@ func (g *Gate) settle(t *ticket, o *outcome) verdict {
 func (g *Gate) free(s *slot, o *outcome, now time.Time) {
 	switch {
 	case o.status != 0:
-		g.pace.answered(s, now)
+		g.pace.answered(s, o.heard, o.said.counted)
 	case o.unsent:
 		g.pace.unused(s)
 	default:
@@ -69,9 +69,9 @@ func (g *Gate) heed(t *ticket, o *outcome, of *bucket, probed bool, now time.Tim
 	case said.scope == scopeCloudflare:
 		g.banned, g.doubted = later(g.banned, now.Add(said.wait)), true
 	case said.scope == scopeGlobal && !t.route.exempt:
-		g.pace.blocked = later(g.pace.blocked, now.Add(said.wait+windowSlack))
+		g.pace.limited(t.slot, said.wait, now)
 	case said.scope != scopeNone:
-		b.limited(said.wait, now)
+		b.limited(b.refusals.wait(said.wait, b != of || t.grant > b.told), now)
 	case said.named:
 		b.apply(t, said, b == of, probed, now)
 	case g.routes[t.route.template].free && !b.counted:
@@ -79,6 +79,10 @@ func (g *Gate) heed(t *ticket, o *outcome, of *bucket, probed bool, now time.Tim
 	}
 	if said.scope != scopeCloudflare {
 		g.doubted = false
+	}
+	if said.scope == scopeNone {
+		b.granting(t, b == of)
+		g.pace.granting(t.slot)
 	}
 	g.compareClocks(said.date, o.heard)
 	if o.refusesToken(t) {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestTheGlobalLimitHoldsInEverySecond: whatever time requests take on their way, and the limit is used up as far as
-// these times are steady.
+// TestTheGlobalLimitHoldsInEverySecond: whatever time requests take on their way, whether or not answers tell by Discord's
+// clock when they were counted, and the limit is used up as far as these times are steady.
 func TestTheGlobalLimitHoldsInEverySecond(t *testing.T) {
 	const ms = time.Millisecond
 	tests := map[string]struct {
@@ -27,33 +27,63 @@ func TestTheGlobalLimitHoldsInEverySecond(t *testing.T) {
 		"never answered": {20 * time.Second, 20 * time.Second, 160 * time.Second},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				random := seed(t)
-				d := &fakeDiscord{rule: perChannel(1000, time.Minute)}
-				var lock sync.Mutex // one generator for many goroutines
-				d.delay = func() time.Duration {
-					lock.Lock()
-					defer lock.Unlock()
-					return test.least + time.Duration(random.Int64N(int64(test.most-test.least)+1))
-				}
-				g := newGate(t, d)
-				start := time.Now()
-				w := group{t: t, g: g}
-				for i := range 1000 {
-					w.send(t.Context(), strconv.Itoa(i%3), http.MethodGet, fmt.Sprintf("/channels/%d/messages", i), "", w.ok)
-				}
-				w.wait.Wait()
-				if n := mostPerSecond(d.seen()); n > DefaultGlobal {
-					t.Errorf("%d requests arrived within one second", n)
-				}
-				if took := time.Since(start); took > test.took {
-					t.Errorf("1000 requests at 50/s took %v", took)
-				}
-				mustBeEmpty(t, g)
+		for _, dated := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", dated ", dated), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					random := seed(t)
+					d := &fakeDiscord{rule: perChannel(1000, time.Minute)}
+					if dated {
+						d.ahead = fixed(3 * time.Second)
+					}
+					var lock sync.Mutex // one generator for many goroutines
+					d.delay = func() time.Duration {
+						lock.Lock()
+						defer lock.Unlock()
+						return test.least + time.Duration(random.Int64N(int64(test.most-test.least)+1))
+					}
+					g := newGate(t, d)
+					start := time.Now()
+					w := group{t: t, g: g}
+					for i := range 1000 {
+						w.send(t.Context(), strconv.Itoa(i%3), http.MethodGet, fmt.Sprintf("/channels/%d/messages", i), "", w.ok)
+					}
+					w.wait.Wait()
+					if n := mostPerSecond(d.seen()); n > DefaultGlobal {
+						t.Errorf("%d requests arrived within one second", n)
+					}
+					if took := time.Since(start); took > test.took {
+						t.Errorf("1000 requests at 50/s took %v", took)
+					}
+					mustBeEmpty(t, g)
+				})
 			})
-		})
+		}
 	}
+}
+
+// TestAClockThatStandsIsBelievedALittle: answers that always tell the same time, by which each request was the fastest on
+// its way, bring no more than one in twenty too many into a second.
+func TestAClockThatStandsIsBelievedALittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random, start := seed(t), time.Now()
+		d := &fakeDiscord{rule: perChannel(1000, time.Minute), ahead: func() time.Duration { return time.Until(start) }}
+		var lock sync.Mutex // one generator for many goroutines
+		d.delay = func() time.Duration {
+			lock.Lock()
+			defer lock.Unlock()
+			return time.Duration(random.Int64N(int64(400 * time.Millisecond)))
+		}
+		g := newGate(t, d)
+		w := group{t: t, g: g}
+		for i := range 1000 {
+			w.send(t.Context(), "a", http.MethodGet, fmt.Sprintf("/channels/%d/messages", i), "", w.ok)
+		}
+		w.wait.Wait()
+		if n := mostPerSecond(d.seen()); n > DefaultGlobal+DefaultGlobal/20 {
+			t.Errorf("%d requests arrived within one second", n)
+		}
+		mustBeEmpty(t, g)
+	})
 }
 
 func TestInteractionsPassFirst(t *testing.T) {
