@@ -296,3 +296,46 @@ func TestTheEndComesWhileAnAnswerFails(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatIsNobodysIsLeftToOthers: another program may serve this bot's interactions
+// from a session of its own. What no plugin owns is left to it for 2 s, also by
+// plugins that only look on; if it answers, nothing else comes of it.
+func TestWhatIsNobodysIsLeftToOthers(t *testing.T) {
+	for name, test := range map[string]struct {
+		watched, failed bool
+		want            []string
+	}{
+		"nobody's":     {false, false, []string{busy}},
+		"looked at":    {true, false, []string{busy}},
+		"looked badly": {true, true, []string{wrong}},
+	} {
+		for _, answered := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					if test.watched {
+						w.plugin.events = []string{"INTERACTION_CREATE"}
+					}
+					var id string
+					e := w.come(2, "theirs", 0, func(_ *gateway.Event, fields map[string]any) { id = fields["id"].(string) })
+					if e != nil {
+						w.interactions.Hand(e)
+						w.interactions.Done(e, test.failed)
+					}
+					time.Sleep(1900 * time.Millisecond)
+					w.wantSeen(nil)
+					if answered {
+						w.discord.first[id] = 4 // past the host
+					}
+					time.Sleep(20 * time.Minute)
+					want := test.want
+					if answered {
+						want = want[:1]
+						w.discord.breach = nil // the host cannot know better
+					}
+					w.wantSeen(&wire.Event{Data: []byte(`{"id":"` + id + `"}`)}, want...)
+				})
+			})
+		}
+	}
+}

@@ -115,7 +115,7 @@ type Interactions struct {
 	waiting int // of the host's own answers, under way ones among them
 	byID    map[uint64]*inHand
 	byToken map[string]*inHand
-	oldest  []*inHand          // all, as they came
+	oldest  []*inHand // all, as they came
 	skew    skew
 	count   InteractionStatus
 }
@@ -201,9 +201,6 @@ func (n *Interactions) open(a *arrival) bool {
 	case h.phase == phaseOpen && !now.Before(h.until):
 		n.expire(h)
 		return false
-	case h.phase == phaseOpen && len(a.plugins) == 0:
-		h.due = now
-		n.wakeAt(h, now)
 	case h.phase == phaseOpen:
 		n.wakeAt(h, h.due)
 	case h.phase == phaseTold || h.phase == phaseExpired:

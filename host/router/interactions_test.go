@@ -310,7 +310,7 @@ func TestNobodyThere(t *testing.T) {
 		"handed before it crashed":  {2, "plain", true, deferred},
 		"component, not handed":     {3, "vote:a", false, busy},
 		"autocomplete, not handed":  {4, "plain", false, `host POST /interactions/{id}/TOKEN/callback {"data":{"choices":[]},"type":8}`},
-		"nobody's, at once":         {2, "gone", false, busy},
+		"nobody's":                  {2, "gone", false, busy},
 		"nobody's component":        {3, "x", false, busy},
 		"nobody's autocomplete too": {4, "gone", false, `host POST /interactions/{id}/TOKEN/callback {"data":{"choices":[]},"type":8}`},
 	} {
