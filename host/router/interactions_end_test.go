@@ -339,3 +339,26 @@ func TestWhatIsNobodysIsLeftToOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestTheHostStopsMeanwhile: what is under way gets 2 s, and no more.
+func TestTheHostStopsMeanwhile(t *testing.T) {
+	for _, test := range []struct {
+		slow time.Duration // Discord
+		want int
+	}{{500 * time.Millisecond, 2}, {time.Minute, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			e := w.come(2, "plain", 0, nil)
+			w.interactions.Hand(e)
+			time.Sleep(3 * time.Second)
+			w.discord.slow = test.slow
+			w.interactions.Lost(e)
+			synctest.Wait()
+			began := time.Now()
+			w.interactions.Close()
+			if got := w.discord.came(); len(got) != test.want || time.Since(began) > 2*time.Second {
+				t.Errorf("came %v, after %s", got, time.Since(began))
+			}
+		})
+	}
+}

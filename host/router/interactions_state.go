@@ -21,6 +21,8 @@ const (
 	tokenLife = 15 * time.Minute
 	// lastWord is when the host stops waiting for an answer.
 	lastWord = 14 * time.Minute
+	// closeWithin is what is under way gets when the host stops.
+	closeWithin = 2 * time.Second
 	// lookEvery is how often it looks whether one can still come.
 	lookEvery = 30 * time.Second
 )
@@ -147,7 +149,8 @@ func NewInteractions(c InteractionsConfig) *Interactions {
 	}
 }
 
-// Close ends what is under way and waits for it. The plugins have ended.
+// Close waits up to 2 s for what is under way, such as the excuse for an answer that
+// has ended with its plugin, and ends it then. The plugins have ended.
 func (n *Interactions) Close() {
 	n.mu.Lock()
 	n.closed = true
@@ -155,8 +158,17 @@ func (n *Interactions) Close() {
 		h.stop()
 	}
 	n.mu.Unlock()
-	n.cancel()
-	n.running.Wait()
+	defer n.running.Wait()
+	defer n.cancel()
+	ended := make(chan struct{})
+	go func() { // until the wait above has an end, too
+		n.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(closeWithin):
+	}
 }
 
 // Status returns the counters.
