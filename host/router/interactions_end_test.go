@@ -351,7 +351,9 @@ func TestTheHostStopsMeanwhile(t *testing.T) {
 			e := w.come(2, "plain", 0, nil)
 			w.interactions.Hand(e)
 			time.Sleep(3 * time.Second)
+			w.discord.mu.Lock()
 			w.discord.slow = test.slow
+			w.discord.mu.Unlock()
 			w.interactions.Lost(e)
 			synctest.Wait()
 			began := time.Now()
