@@ -325,13 +325,17 @@ func TestWhatIsNobodysIsLeftToOthers(t *testing.T) {
 					time.Sleep(1900 * time.Millisecond)
 					w.wantSeen(nil)
 					if answered {
+						w.discord.mu.Lock()
 						w.discord.first[id] = 4 // past the host
+						w.discord.mu.Unlock()
 					}
 					time.Sleep(20 * time.Minute)
 					want := test.want
 					if answered {
 						want = want[:1]
+						w.discord.mu.Lock()
 						w.discord.breach = nil // the host cannot know better
+						w.discord.mu.Unlock()
 					}
 					w.wantSeen(&wire.Event{Data: []byte(`{"id":"` + id + `"}`)}, want...)
 				})
