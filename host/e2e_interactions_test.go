@@ -114,6 +114,8 @@ func steps(i *simulator.Interaction) string {
 			step += " answer"
 		case strings.Contains(said, "Something went wrong (reference "):
 			step += " apology"
+		case strings.Contains(said, "Something went wrong. Please"):
+			step += " failed"
 		case strings.Contains(said, "temporarily unavailable"):
 			step += " unavailable"
 		case strings.Contains(said, "took too long"):
