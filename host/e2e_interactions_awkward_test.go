@@ -12,7 +12,7 @@ import (
 
 // meant are the rules that the plugin breaks on purpose; answers that come late or
 // twice are not among them.
-var meant = []simulator.Rule{simulator.RuleUnacknowledged, simulator.RuleForm, simulator.RuleWrongAnswer} //nolint:gochecknoglobals // a constant that Go cannot write
+var meant = []simulator.Rule{simulator.RuleUnacknowledged, simulator.RuleForm, simulator.RuleWrongAnswer}
 
 // TestAwkwardAnswers: what authors try and Discord refuses, handlers that end badly,
 // and interactions from every place. Each user sees an end of it, and no line of the
