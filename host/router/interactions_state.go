@@ -67,6 +67,15 @@ const (
 	phaseExpired                    // nobody answered in time
 )
 
+// The step of a plugin's own deferral is its type with these bits: the next host's
+// plugin sends it again. They are kept over restarts.
+const (
+	ownStep      = 1 << 4
+	ownEphemeral = 1 << 5
+	ownPromised  = 1 << 6 // the host had deferred as an update before
+	ownKind      = ownStep - 1
+)
+
 func (p phase) deferred() bool { return p == phaseMessage || p == phaseEphemeral || p == phaseUpdate }
 
 // inHand is one interaction from its arrival until its token ends.
@@ -202,9 +211,7 @@ func (n *Interactions) open(a *arrival) bool {
 		return true
 	}
 	h := &inHand{arrival: *a, number: id, turn: make(chan struct{}, 1), phase: phaseOpen, open: len(a.plugins)}
-	if step := phase(n.config.Known[id]); step > phaseOpen && step <= phaseExpired {
-		h.phase = step
-	}
+	h.goOn(n.config.Known[id])
 	h.due, h.until = n.skew.times(id, a.received, a.replayed, now)
 	n.forgetOld(now)
 	n.byID[id], n.byToken[a.Token] = h, h
@@ -222,6 +229,23 @@ func (n *Interactions) open(a *arrival) bool {
 		n.wakeAt(h, now.Add(lookEvery))
 	}
 	return true
+}
+
+// goOn takes the last step of an earlier life. What a plugin has made of its own
+// deferral since is not known: the host leaves that message alone.
+func (h *inHand) goOn(step byte) {
+	switch {
+	case step&ownStep != 0:
+		h.phase, h.own, h.deferred, h.used = phaseAnswered, int(step&ownKind), true, true
+		if step&ownEphemeral != 0 {
+			h.ownFlags = flagEphemeral
+		}
+		if step&ownPromised != 0 {
+			h.promised = &h.ownFlags
+		}
+	case phase(step) > phaseOpen && phase(step) <= phaseExpired:
+		h.phase = phase(step)
+	}
 }
 
 // forgetOld keeps what is remembered within its bounds.
@@ -253,10 +277,14 @@ func (n *Interactions) move(h *inHand, to phase) {
 	if !to.deferred() && to != phaseOpen {
 		h.stop()
 	}
+	n.remember(h, byte(to))
+}
+
+func (n *Interactions) remember(h *inHand, step byte) {
 	if n.config.Remember == nil {
 		return
 	}
-	if err := n.config.Remember(h.number, byte(to)); err != nil {
+	if err := n.config.Remember(h.number, step); err != nil {
 		n.config.Log.Warn("interaction not remembered: after a kill of the host it may be answered twice", "error", err)
 	}
 }
