@@ -108,7 +108,7 @@ func TestAReloadReplacesTheNextAttempt(t *testing.T) {
 	fault := outage(t)
 	for name, after := range map[string]error{
 		"well":    nil,
-		"refused": errors.New("Discord answered 403"), //nolint:staticcheck // begins with a name
+		"refused": errors.New("Discord answered 403"),
 		"token":   errors.Join(fault, rest.ErrUnauthorized),
 	} {
 		synctest.Test(t, func(t *testing.T) {

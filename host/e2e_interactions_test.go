@@ -114,6 +114,8 @@ func steps(i *simulator.Interaction) string {
 			step += " answer"
 		case strings.Contains(said, "Something went wrong (reference "):
 			step += " apology"
+		case strings.Contains(said, "Something went wrong. Please"):
+			step += " failed"
 		case strings.Contains(said, "temporarily unavailable"):
 			step += " unavailable"
 		case strings.Contains(said, "took too long"):
@@ -244,7 +246,8 @@ func TestOracle(t *testing.T) {
 }
 
 // TestADetachedAnswerEndsWithItsProcess: a handler has left its answer to a goroutine,
-// and the process is replaced, or killed, before it comes. The user is told.
+// and the process is replaced, killed, or stopped with the host before it comes. The
+// user is told.
 func TestADetachedAnswerEndsWithItsProcess(t *testing.T) {
 	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{World: simulator.World{Guilds: 1}})
@@ -264,5 +267,13 @@ func TestADetachedAnswerEndsWithItsProcess(t *testing.T) {
 		end()
 		eventually(t, name+": the user is told", func() bool { return steps(i) == "callback 5, edit unavailable" })
 	}
+	i := u.slash("later")
+	if a, err := i.Wait(t.Context()); err != nil || a.Type != 5 {
+		t.Fatalf("first came %+v: %v", a, err)
+	}
+	h.await("its handler has ended", func(s control.Status) bool { return s.Plugins[0].InFlight == 0 })
 	h.stop()
+	if got := steps(i); got != "callback 5, edit unavailable" {
+		t.Errorf("when the host stops: came %s", got)
+	}
 }

@@ -7,8 +7,9 @@ import (
 )
 
 // Deferral is what users see while a handler takes longer than Discord waits. At
-// 2 s the host defers the interaction, and the handler's answer may take up to 15
-// minutes; authors do nothing for it. The host sends a late answer in the form
+// 2 s the host defers the interaction, and the handler's answer may take as long as a
+// handler may (30 s, if the host's handler_timeout says nothing else), or up to 14
+// minutes when it is left to a goroutine (Bot.Detach); authors do nothing for it. The host sends a late answer in the form
 // that Discord takes then: a message becomes an edit or a follow-up, an update an
 // edit. Only a modal cannot come late, and choices of an autocomplete.
 type Deferral int

@@ -56,8 +56,8 @@ func LookAtCommands(ctx context.Context, rest REST, store OwnedStore, applicatio
 		guilds = append([]uint64{0}, guilds...)
 	}
 	return s.each(ctx, guilds, func(ctx context.Context, guild uint64) (ScopeReport, error) {
-		have, _, err := s.read(ctx, guild)
-		if err != nil {
+		have, gone, err := s.read(ctx, guild)
+		if err != nil && (!gone || len(s.set.scopes[guild]) > 0) { // where the bot is not, nothing is registered
 			return ScopeReport{}, err
 		}
 		return s.plan(guild, have).report, nil

@@ -354,6 +354,12 @@ func TestAGuildThatTheBotHasLeftIsForgotten(t *testing.T) {
 	if _, err := SyncCommands(t.Context(), rest, store, 9, set, SyncOptions{Present: []string{"a"}}); err == nil || store.ours() != 1 {
 		t.Errorf("wanted there: error %v, %d ours", err, store.ours())
 	}
+	if _, err := LookAtCommands(t.Context(), rest, store, 9, set, SyncOptions{}); err == nil {
+		t.Error("a look does not tell that the bot is not where a command is wanted")
+	}
+	if report, err := LookAtCommands(t.Context(), rest, store, 9, merged(t), SyncOptions{}); err != nil || len(report.Scopes) != 2 || len(report.Scopes[1].Steps) != 0 {
+		t.Errorf("a look where nothing is wanted: %+v, %v", report, err)
+	}
 	mustSync(t, rest, store, merged(t), SyncOptions{Present: []string{"a"}})
 	if store.ours() != 0 {
 		t.Errorf("remembered: %v", store.lines)

@@ -3,6 +3,7 @@ package router
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -51,50 +52,30 @@ func (i *interaction) snowflake() uint64 {
 // command or the custom ID, else those that registered for interactions, else
 // nobody, and then the host answers. From here on its time runs.
 func (r *Router) interactionTargets(e *gateway.Event, t *table) []Plugin {
-	targets, i, d, err := t.interactionTargets(e.Data, e.Guild)
+	a, targets, err := t.arrival(e.Data, e.Guild)
 	if err != nil {
 		r.config.Log.Warn("interaction not wholly readable", "shard", e.Shard, "seq", e.Seq, "error", err)
 	}
 	if len(targets) == 0 {
 		r.unclaimed.Add(1)
 	}
-	if r.config.Interactions != nil && !r.config.Interactions.open(arrivalOf(&i, d, targets, e.Received, e.Replayed)) {
+	a.received, a.replayed = e.Received, e.Replayed
+	if r.config.Interactions != nil && !r.config.Interactions.open(a) {
 		return nil
 	}
 	return targets
-}
-
-// interactionTargets reads the interaction, too, as far as it can: fields of
-// unknown form are empty. One whose owner cannot be read goes to whoever asked for
-// interactions: raw, he may.
-func (t *table) interactionTargets(data []byte, guild uint64) (targets []Plugin, i interaction, d wire.Deferral, err error) {
-	targets = t.byEvent[interactionCreate]
-	if err = json.Unmarshal(data, &i); err != nil {
-		err = fmt.Errorf("read interaction: %w", err)
-	}
-	if name, d, ok := t.owners.of(&i, guild); ok && t.byName[name] != nil {
-		return []Plugin{t.byName[name]}, i, d, err
-	}
-	if len(targets) == 1 {
-		d = t.owners.deferral(d, targets[0].Manifest().GetName())
-	}
-	return targets, i, d, err
 }
 
 // Owns says whether an interaction that waited in the journal is for the plugin
 // of this name, as the plugins are now, and not too old. Its time runs from here on,
 // too.
 func (r *Router) Owns(plugin string, e *wire.Event) bool {
-	t := r.table.Load()
-	targets, i, d, _ := t.interactionTargets(e.Data, e.Guild) // told when it came
-	for _, p := range targets {
-		if p.Manifest().GetName() != plugin {
-			continue
-		}
-		return r.config.Interactions == nil ||
-			r.config.Interactions.open(arrivalOf(&i, d, targets, time.Unix(0, e.Received), true))
+	a, _, _ := r.table.Load().arrival(e.Data, e.Guild) // a fault was told when it came
+	if !slices.Contains(a.plugins, plugin) {
+		return false
 	}
-	return false
+	a.received, a.replayed = time.Unix(0, e.Received), true
+	return r.config.Interactions == nil || r.config.Interactions.open(a)
 }
 
 // arrival is an interaction that has come, and for whom.
@@ -103,14 +84,27 @@ type arrival struct {
 
 	deferral wire.Deferral
 	plugins  []string
+	owned    bool // by one of them; else it is any's, and maybe another program's
 	received time.Time
 	replayed bool // after a RESUME, or from the journal: it may be late by any time
 }
 
-func arrivalOf(i *interaction, d wire.Deferral, targets []Plugin, received time.Time, replayed bool) *arrival {
-	a := &arrival{interaction: *i, deferral: d, received: received, replayed: replayed}
+// arrival reads an interaction as far as it can: fields of unknown form are empty.
+// One whose owner cannot be read goes to whoever asked for interactions: raw, he may.
+func (t *table) arrival(data []byte, guild uint64) (a *arrival, targets []Plugin, err error) {
+	a = new(arrival)
+	if err = json.Unmarshal(data, &a.interaction); err != nil {
+		err = fmt.Errorf("read interaction: %w", err)
+	}
+	targets = t.byEvent[interactionCreate]
+	name, d, ok := t.owners.of(&a.interaction, guild)
+	if p := t.byName[name]; ok && p != nil {
+		targets, a.deferral, a.owned = []Plugin{p}, d, true
+	} else if len(targets) == 1 {
+		a.deferral = t.owners.deferral(0, targets[0].Manifest().GetName())
+	}
 	for _, p := range targets {
 		a.plugins = append(a.plugins, p.Manifest().GetName())
 	}
-	return a
+	return a, targets, err
 }

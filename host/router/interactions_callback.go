@@ -182,6 +182,14 @@ func (n *Interactions) noteOwn(h *inHand, c *callback) {
 	if c.kind == callbackDeferMessage || c.kind == callbackDeferUpdate {
 		h.own, h.ownAt, h.ownFlags = c.kind, h.handed, c.flags()&flagEphemeral
 		h.deferred = true
+		step := byte(ownStep | c.kind)
+		if h.ownFlags != 0 {
+			step |= ownEphemeral
+		}
+		if h.promised != nil {
+			step |= ownPromised
+		}
+		n.remember(h, step)
 	}
 }
 

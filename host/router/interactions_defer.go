@@ -127,11 +127,11 @@ func (n *Interactions) decideOpen(h *inHand, ended ending, missing bool) {
 		n.mu.Unlock()
 	case h.Type == interactionAutocomplete: // it cannot be deferred
 		n.send(h, map[string]any{"type": callbackChoices, "data": map[string]any{"choices": []any{}}}, phaseTold)
-	case ended == silent:
+	case ended == silent && (h.owned || h.Type != interactionCommand):
 		n.endSilently(h)
 	case ended == broken:
 		n.tell(h, messageCallback(textFailed))
-	case ended == lost || !handed && (missing || never):
+	case ended == lost || ended == silent || !handed && (missing || never):
 		n.tell(h, messageCallback(textUnavailable))
 	case !never:
 		n.defers(h)

@@ -45,9 +45,12 @@ func newDiscord() *asDiscord {
 }
 
 func (d *asDiscord) carry(ctx context.Context, caller string, r *wire.RestRequest) (*wire.RestResponse, error) {
-	if d.slow > 0 {
+	d.mu.Lock()
+	slow := d.slow
+	d.mu.Unlock()
+	if slow > 0 {
 		select {
-		case <-time.After(d.slow):
+		case <-time.After(slow):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

@@ -48,8 +48,11 @@ func (n *Interactions) finish(e *wire.Event, why ending) {
 		return
 	}
 	h.ended = h.worst
-	if n.closed || h.phase != phaseOpen && !h.pending() {
+	switch {
+	case n.closed, h.phase != phaseOpen && !h.pending():
 		return
+	case h.phase == phaseOpen && !h.owned && time.Now().Before(h.due):
+		return // until then it is another program's to answer
 	}
 	h.stop()
 	h.timer = time.AfterFunc(0, func() { n.look(h) })

@@ -1,6 +1,8 @@
 package router_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -294,5 +296,135 @@ func TestTheEndComesWhileAnAnswerFails(t *testing.T) {
 				w.wantSeen(e, test.want...)
 			})
 		})
+	}
+}
+
+// TestWhatIsNobodysIsLeftToOthers: another program may serve this bot's interactions
+// from a session of its own. What no plugin owns is left to it for 2 s, also by
+// plugins that only look on; if it answers, nothing else comes of it.
+func TestWhatIsNobodysIsLeftToOthers(t *testing.T) {
+	for name, test := range map[string]struct {
+		watched, failed bool
+		want            []string
+	}{
+		"nobody's":     {false, false, []string{busy}},
+		"looked at":    {true, false, []string{busy}},
+		"looked badly": {true, true, []string{wrong}},
+	} {
+		for _, answered := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					if test.watched {
+						w.plugin.events = []string{"INTERACTION_CREATE"}
+					}
+					var id string
+					e := w.come(2, "theirs", 0, func(_ *gateway.Event, fields map[string]any) { id = fields["id"].(string) })
+					if e != nil {
+						w.interactions.Hand(e)
+						w.interactions.Done(e, test.failed)
+					}
+					time.Sleep(1900 * time.Millisecond)
+					w.wantSeen(nil)
+					if answered {
+						w.discord.mu.Lock()
+						w.discord.first[id] = 4 // past the host
+						w.discord.mu.Unlock()
+					}
+					time.Sleep(20 * time.Minute)
+					want := test.want
+					if answered {
+						want = want[:1]
+						w.discord.mu.Lock()
+						w.discord.breach = nil // the host cannot know better
+						w.discord.mu.Unlock()
+					}
+					w.wantSeen(&wire.Event{Data: []byte(`{"id":"` + id + `"}`)}, want...)
+				})
+			})
+		}
+	}
+}
+
+// TestTheHostStopsMeanwhile: what is under way gets 2 s, and no more.
+func TestTheHostStopsMeanwhile(t *testing.T) {
+	for _, test := range []struct {
+		slow time.Duration // Discord
+		want int
+	}{{500 * time.Millisecond, 2}, {time.Minute, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			e := w.come(2, "plain", 0, nil)
+			w.interactions.Hand(e)
+			time.Sleep(3 * time.Second)
+			w.discord.mu.Lock()
+			w.discord.slow = test.slow
+			w.discord.mu.Unlock()
+			w.interactions.Lost(e)
+			synctest.Wait()
+			began := time.Now()
+			w.interactions.Close()
+			if got := w.discord.came(); len(got) != test.want || time.Since(began) > 2*time.Second {
+				t.Errorf("came %v, after %s", got, time.Since(began))
+			}
+		})
+	}
+}
+
+// TestAnOwnDeferralOutlivesTheHost: the process that gets the interaction again sends
+// its deferral again and goes on, whoever has deferred first. What the one before has
+// made of the message is not known: nothing is taken back.
+func TestAnOwnDeferralOutlivesTheHost(t *testing.T) {
+	const mine = "/webhooks/99/tok%2Fen/messages/@original"
+	for name, test := range map[string]struct {
+		kind  int
+		name  string
+		after time.Duration
+		own   string
+		edit  string // what the first edit becomes
+	}{
+		"message":                  {2, "plain", 0, `{"type":5}`, `p PATCH /webhooks/99/TOKEN/messages/@original {"content":"a"}`},
+		"update":                   {3, "vote:a", 0, `{"type":6}`, `p PATCH /webhooks/99/TOKEN/messages/@original {"content":"a"}`},
+		"message after the host's": {2, "plain", 3 * time.Second, `{"type":5}`, `p PATCH /webhooks/99/TOKEN/messages/@original {"content":"a"}`},
+		"message after its update": {3, "vote:a", 3 * time.Second, `{"type":5,"data":{"flags":64}}`, `p POST /webhooks/99/TOKEN {"content":"a","flags":64}`},
+	} {
+		for _, edits := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t)
+					steps := make(map[uint64]byte)
+					w.Remember = func(id uint64, step byte) error { steps[id] = step; return nil }
+					e := w.come(test.kind, test.name, 0, nil)
+					w.interactions.Hand(e)
+					time.Sleep(test.after)
+					w.answer(e, test.own)
+					w.interactions.Close() // as if it were killed
+					before := len(w.discord.came())
+					w.Known = maps.Clone(steps)
+					w.interactions = router.NewInteractions(w.InteractionsConfig)
+					owners, err := router.MergeOwners([]*wire.Manifest{w.manifest})
+					if err != nil {
+						t.Fatal(err)
+					}
+					r := route(t, router.Config{Plugins: []router.Plugin{w.plugin}, Owners: owners, Interactions: w.interactions})
+					if !r.Owns("p", e) || !w.interactions.Hand(e) {
+						t.Fatal("what was in flight does not come again")
+					}
+					if edits {
+						for _, want := range []int{204, 400} {
+							if status, _, _ := w.answer(e, test.own); status != want {
+								t.Errorf("deferred again: %d, want %d", status, want)
+							}
+						}
+						w.request("PATCH", mine, `{"content":"a"}`)
+					}
+					w.interactions.Done(e, false)
+					time.Sleep(20 * time.Minute)
+					if got := w.discord.came()[before:]; edits && !slices.Equal(got, []string{test.edit}) || !edits && len(got) != 0 {
+						t.Errorf("came then %v", got)
+					}
+				})
+			})
+		}
 	}
 }

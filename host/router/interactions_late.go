@@ -56,8 +56,8 @@ func (n *Interactions) promise(h *inHand, c *callback) (*wire.RestResponse, erro
 	if flags := c.flags(); c.kind == callbackDeferMessage && h.phase == phaseUpdate {
 		h.promised = &flags
 	}
-	n.noteOwn(h, c)
 	n.move(h, phaseAnswered)
+	n.noteOwn(h, c)
 	return &wire.RestResponse{Status: http.StatusNoContent}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
@@ -44,7 +45,7 @@ func readCallback(r *wire.RestRequest, query string) (*callback, error) {
 // read takes the message of a body: of a whole callback, or the message itself.
 func (c *callback) read(r *wire.RestRequest, whole bool) error {
 	payload := r.GetBody()
-	kind, parameters, err := mime.ParseMediaType(r.GetHeader()[contentType])
+	kind, parameters, err := mime.ParseMediaType(typeOf(r))
 	if err == nil && kind == "multipart/form-data" {
 		c.boundary, c.form = parameters["boundary"], r.GetBody()
 		if payload, err = c.payload(); err != nil {
@@ -63,6 +64,16 @@ func (c *callback) read(r *wire.RestRequest, whole bool) error {
 	}
 	c.kind, c.data = body.Type, body.Data
 	return nil
+}
+
+// typeOf is the body's, whatever the case of the field's name.
+func typeOf(r *wire.RestRequest) string {
+	for name, value := range r.GetHeader() {
+		if strings.EqualFold(name, contentType) {
+			return value
+		}
+	}
+	return ""
 }
 
 // payload finds the JSON of the form.

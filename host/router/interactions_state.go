@@ -21,6 +21,8 @@ const (
 	tokenLife = 15 * time.Minute
 	// lastWord is when the host stops waiting for an answer.
 	lastWord = 14 * time.Minute
+	// closeWithin is what is under way gets when the host stops.
+	closeWithin = 2 * time.Second
 	// lookEvery is how often it looks whether one can still come.
 	lookEvery = 30 * time.Second
 )
@@ -63,6 +65,15 @@ const (
 	phaseAnswered                   // by a plugin
 	phaseTold                       // by the host: no plugin answers
 	phaseExpired                    // nobody answered in time
+)
+
+// The step of a plugin's own deferral is its type with these bits: the next host's
+// plugin sends it again. They are kept over restarts.
+const (
+	ownStep      = 1 << 4
+	ownEphemeral = 1 << 5
+	ownPromised  = 1 << 6 // the host had deferred as an update before
+	ownKind      = ownStep - 1
 )
 
 func (p phase) deferred() bool { return p == phaseMessage || p == phaseEphemeral || p == phaseUpdate }
@@ -147,7 +158,8 @@ func NewInteractions(c InteractionsConfig) *Interactions {
 	}
 }
 
-// Close ends what is under way and waits for it. The plugins have ended.
+// Close waits up to 2 s for what is under way, such as the excuse for an answer that
+// has ended with its plugin, and ends it then. The plugins have ended.
 func (n *Interactions) Close() {
 	n.mu.Lock()
 	n.closed = true
@@ -155,8 +167,17 @@ func (n *Interactions) Close() {
 		h.stop()
 	}
 	n.mu.Unlock()
-	n.cancel()
-	n.running.Wait()
+	defer n.running.Wait()
+	defer n.cancel()
+	ended := make(chan struct{})
+	go func() { // until the wait above has an end, too
+		n.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(closeWithin):
+	}
 }
 
 // Status returns the counters.
@@ -190,9 +211,7 @@ func (n *Interactions) open(a *arrival) bool {
 		return true
 	}
 	h := &inHand{arrival: *a, number: id, turn: make(chan struct{}, 1), phase: phaseOpen, open: len(a.plugins)}
-	if step := phase(n.config.Known[id]); step > phaseOpen && step <= phaseExpired {
-		h.phase = step
-	}
+	h.goOn(n.config.Known[id])
 	h.due, h.until = n.skew.times(id, a.received, a.replayed, now)
 	n.forgetOld(now)
 	n.byID[id], n.byToken[a.Token] = h, h
@@ -201,9 +220,6 @@ func (n *Interactions) open(a *arrival) bool {
 	case h.phase == phaseOpen && !now.Before(h.until):
 		n.expire(h)
 		return false
-	case h.phase == phaseOpen && len(a.plugins) == 0:
-		h.due = now
-		n.wakeAt(h, now)
 	case h.phase == phaseOpen:
 		n.wakeAt(h, h.due)
 	case h.phase == phaseTold || h.phase == phaseExpired:
@@ -213,6 +229,23 @@ func (n *Interactions) open(a *arrival) bool {
 		n.wakeAt(h, now.Add(lookEvery))
 	}
 	return true
+}
+
+// goOn takes the last step of an earlier life. What a plugin has made of its own
+// deferral since is not known: the host leaves that message alone.
+func (h *inHand) goOn(step byte) {
+	switch {
+	case step&ownStep != 0:
+		h.phase, h.own, h.deferred, h.used = phaseAnswered, int(step&ownKind), true, true
+		if step&ownEphemeral != 0 {
+			h.ownFlags = flagEphemeral
+		}
+		if step&ownPromised != 0 {
+			h.promised = &h.ownFlags
+		}
+	case phase(step) > phaseOpen && phase(step) <= phaseExpired:
+		h.phase = phase(step)
+	}
 }
 
 // forgetOld keeps what is remembered within its bounds.
@@ -244,10 +277,14 @@ func (n *Interactions) move(h *inHand, to phase) {
 	if !to.deferred() && to != phaseOpen {
 		h.stop()
 	}
+	n.remember(h, byte(to))
+}
+
+func (n *Interactions) remember(h *inHand, step byte) {
 	if n.config.Remember == nil {
 		return
 	}
-	if err := n.config.Remember(h.number, byte(to)); err != nil {
+	if err := n.config.Remember(h.number, step); err != nil {
 		n.config.Log.Warn("interaction not remembered: after a kill of the host it may be answered twice", "error", err)
 	}
 }
