@@ -160,7 +160,7 @@ func (s *simulation) listen(ctx context.Context, typed io.Reader) {
 // commandOf reads a command's name, with that of a subcommand, and its options.
 func commandOf(line string) (name string, options []simulator.Option) {
 	var words []string
-	for _, word := range strings.Fields(line) {
+	for word := range strings.FieldsSeq(line) {
 		key, text, isOption := strings.Cut(word, "=")
 		if !isOption {
 			words = append(words, word)
