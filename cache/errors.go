@@ -59,7 +59,7 @@ func (e *MissingError) Error() string {
 func (e *MissingError) remedy() string {
 	switch e.Reason {
 	case Removed:
-		return "; invite the bot again"
+		return "; the bot is not in it: check the id, or invite the bot"
 	case Forbidden:
 		return "; check that the bot is in this guild and may see it"
 	case Memory:

@@ -13,11 +13,18 @@ import (
 	"github.com/holdfast-bot/holdfast/host/rest"
 )
 
-// introduceTimeout bounds the first requests: a host that cannot reach Discord
-// says so at once, and whoever supervises it starts it again.
+// introduceTimeout bounds one attempt at the first requests.
 // Several hosts of one bot that start together share GET /gateway/bot, of which
 // Discord takes two in 5 s: some wait that long.
 const introduceTimeout = 10 * time.Second
+
+// introducePause is how long the host waits after an attempt that did not reach
+// Discord, then twice as long each time, up to introduceMost: a machine may be up
+// before its network is.
+const (
+	introducePause = time.Second
+	introduceMost  = time.Minute
+)
 
 const gatewayPath = "/gateway/bot"
 
@@ -67,14 +74,14 @@ func introduce(ctx context.Context, gate *rest.Gate, base string) (*discord, err
 	}
 	var err error
 	if d.bot.id, err = strconv.ParseUint(user.ID, 10, 64); err != nil {
-		return nil, fmt.Errorf("read who the bot is: id %q: is %s Discord's API?", user.ID, base)
+		return nil, fmt.Errorf("read who the bot is: id %q: %w (%s)", user.ID, errNotDiscord, base)
 	}
 	if d.bot.applicationID, err = strconv.ParseUint(application.ID, 10, 64); err != nil {
-		return nil, fmt.Errorf("read the bot's application: id %q: is %s Discord's API?", application.ID, base)
+		return nil, fmt.Errorf("read the bot's application: id %q: %w (%s)", application.ID, errNotDiscord, base)
 	}
 	d.bot.name = user.Username
 	if d.gateway.URL == "" || d.gateway.Shards < 1 {
-		return nil, fmt.Errorf("read the gateway's address: %s/gateway/bot names none: is it Discord's API?", base)
+		return nil, fmt.Errorf("read the gateway's address: %s/gateway/bot names none: %w", base, errNotDiscord)
 	}
 	return &d, nil
 }
@@ -87,16 +94,47 @@ func unreachable(ctx context.Context, base string, err error) error {
 	return fmt.Errorf("reach Discord at %s: %w", base, err)
 }
 
+// errNotDiscord says that something else answers.
+var errNotDiscord = errors.New("is this Discord's API?")
+
+// answerError is an answer other than 200.
+type answerError struct {
+	status int
+	body   []byte
+}
+
+func (e *answerError) Error() string {
+	if said := discordSaid(e.body); said != nil {
+		return fmt.Sprintf("Discord answered %d: %v", e.status, said)
+	}
+	return fmt.Sprintf("answered %d: %.200q", e.status, e.body)
+}
+
+// refuses says whether an attempt has shown that others will not do either: the
+// token, or the address, is wrong. All else, such as a network that is not up yet,
+// may mend by itself.
+func refuses(err error) bool {
+	if answer, ok := errors.AsType[*answerError](err); ok {
+		return answer.status < http.StatusInternalServerError && answer.status != http.StatusTooManyRequests
+	}
+	for _, final := range []error{errNotDiscord, rest.ErrUnauthorized, rest.ErrRequest, rest.ErrTooLarge, rest.ErrClosed} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
+}
+
 func get(ctx context.Context, gate *rest.Gate, path string, into any) error {
 	response, err := gate.Do(ctx, &rest.Request{Caller: "host", Method: http.MethodGet, Path: path})
 	if err != nil {
 		return err
 	}
 	if response.Status != http.StatusOK {
-		return fmt.Errorf("GET %s answered %d: %.200q", path, response.Status, response.Body)
+		return fmt.Errorf("GET %s: %w", path, &answerError{response.Status, response.Body})
 	}
 	if err := json.Unmarshal(response.Body, into); err != nil {
-		return fmt.Errorf("GET %s: read the answer: %w: is this Discord's API?", path, err)
+		return fmt.Errorf("GET %s: read the answer: %w: %w", path, err, errNotDiscord)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func TestRequestsEndWithTheirContexts(t *testing.T) {
 		}
 		return false
 	})
-	say("refused", "request refused by the gate: path leads upwards")
+	say("refused", "the host does not send this request: its path leads upwards")
 	if n := sim.Counts().Requests[typing]; n != 1 {
 		t.Errorf("%d requests came to Discord on the route, want 1: those that were called off must not", n)
 	}

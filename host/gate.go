@@ -44,24 +44,42 @@ func records(past []state.LedgerEntry) []rest.Record {
 	return out
 }
 
-// introduce asks Discord who the bot is. A host that Cloudflare bans stays and asks when the ban has ended: whoever
-// supervises it would start it again and again, and each start makes the ban longer.
+// introduce asks Discord who the bot is, until it answers. A host that Cloudflare bans stays and asks when the ban has
+// ended: whoever supervises it would start it again and again, and each start makes the ban longer.
 func (h *Host) introduce(ctx context.Context, gate *rest.Gate) (*discord, error) {
-	for {
+	defer h.does("")
+	for pause := introducePause; ; {
 		if until := gate.Status().BannedUntil; !until.IsZero() {
-			h.log.Error("Cloudflare has banned this address: the host waits, do not restart it", "until", until.Round(time.Second), "wait", time.Until(until).Round(time.Second))
-			timer := time.NewTimer(time.Until(until))
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-				return nil, ctx.Err()
+			h.log.Error("Cloudflare has banned this address: the host waits, do not restart it", "until", until.Round(time.Second), "wait", time.Until(until).Round(time.Second).String())
+			h.does("Cloudflare has banned this address: the host waits until " + until.Format(time.RFC3339) + ", do not restart it")
+			if err := wait(ctx, time.Until(until)); err != nil {
+				return nil, err
 			}
 		}
 		known, err := introduce(ctx, gate, h.config.Settings.APIURL)
-		if err == nil || gate.Status().BannedUntil.IsZero() {
-			return known, err
+		switch {
+		case err == nil:
+			return known, nil
+		case !gate.Status().BannedUntil.IsZero():
+			continue
+		case ctx.Err() != nil || refuses(err):
+			return nil, err
 		}
+		h.log.Error("Discord is not reached: the host goes on trying", "error", err, "again_in", pause.String())
+		h.does(err.Error() + ": the host goes on trying")
+		if err := wait(ctx, pause); err != nil {
+			return nil, err
+		}
+		pause = min(2*pause, introduceMost)
+	}
+}
+
+func wait(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

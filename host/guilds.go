@@ -115,10 +115,10 @@ func discordSaid(body []byte) error {
 		Message string `json:"message"`
 		Code    int    `json:"code"`
 	}
-	if json.Unmarshal(body, &said) != nil || said.Message == "" {
-		return nil
+	if err := json.Unmarshal(body, &said); err == nil && said.Message != "" {
+		return fmt.Errorf("%.200q (code %d)", said.Message, said.Code)
 	}
-	return fmt.Errorf("%.200q (code %d)", said.Message, said.Code)
+	return nil
 }
 
 // partPath is where Discord has a part.

@@ -70,7 +70,7 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.Owners, error
 		return nil, err
 	}
 	if len(set.Plugins()) == 0 {
-		h.log.Warn("no plugins: drop compiled ones into the folder and start again", "folder", h.config.Settings.PluginsDir)
+		h.log.Warn("no plugins yet: build one into the folder (go build -o FOLDER/ ./examples/hello), then run holdfast reload", "folder", h.config.Settings.PluginsDir)
 	}
 	r.set = set
 	return merged, nil

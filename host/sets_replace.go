@@ -168,7 +168,7 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 	s.current, s.next = next, nil
 	close(s.changed)
 	s.changed = make(chan struct{})
-	s.log.Info("new sessions have taken over", "shards", next.count, "intents", next.intents, "only_they_had", rest, "took", time.Since(began))
+	s.log.Info("new sessions have taken over", "shards", next.count, "intents", next.intents, "only_they_had", rest, "took", time.Since(began).Round(time.Millisecond).String())
 	return nil
 }
 

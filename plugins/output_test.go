@@ -83,12 +83,14 @@ func TestAPluginThatPrintsWithoutEnd(t *testing.T) {
 		limit := newOutputLimit(time.Now, logger)
 		out, err := &output{log: logger, level: hclog.Info, allows: limit}, &output{log: logger, level: hclog.Info, allows: limit}
 		const seconds, each = 30, 1000
-		for range seconds {
+		for n := range seconds {
+			if n > 0 {
+				time.Sleep(time.Second)
+			}
 			for range each / 2 {
 				fmt.Fprintln(out, "again")
 				fmt.Fprintln(err, `{"@level":"info","@message":"again"}`)
 			}
-			time.Sleep(time.Second)
 		}
 		fmt.Fprint(err, "panic: enough\n\ngoroutine 1 [running]:\n")
 		time.Sleep(time.Minute)

@@ -246,8 +246,7 @@ func (p *Plugin) crashed(err error) {
 // takeBack puts what was in flight first in the queue again.
 func (p *Plugin) takeBack() {
 	for _, e := range p.queue.crashed() {
-		p.log.Error("event dropped: the plugin crashed each time it was alone with it",
-			"event", e.Name, "guild", e.Guild, "shard", e.Shard, "seq", e.Seq)
+		p.log.Error("event dropped: the plugin crashed each time it was alone with it"+where(e.Guild), "event", e.Name, "shard", e.Shard, "seq", e.Seq)
 	}
 }
 

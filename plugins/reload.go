@@ -92,6 +92,7 @@ func (s *Set) Reload(ctx context.Context, o ReloadOptions) ([]Step, error) {
 		o.Drain = 30 * time.Second
 	}
 	defer s.sweepStaged()
+	defer s.strangers()
 	steps, err := s.plan(ctx, o.Names)
 	if err != nil {
 		return nil, err

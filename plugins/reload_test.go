@@ -450,3 +450,23 @@ func TestDryRunSaysWhatTheReloadWillSay(t *testing.T) {
 		}
 	}
 }
+
+// TestSettingsOfStrangersAreToldOnce, and the name of the file that was meant is told.
+func TestSettingsOfStrangersAreToldOnce(t *testing.T) {
+	f := newFolder(t)
+	f.add("file", "")
+	f.config.Env["file"] = []string{"NAME=manifest"}
+	f.config.Env["manifest"], f.config.Env["nobody"], f.config.Env["later"] = nil, nil, []string{"NAME=later"}
+	s := f.load()
+	s.Run()
+	reloadOf(f, s)
+	f.add("later", "")
+	reloadOf(f, s)
+	for want, times := range map[string]int{
+		"settings for a plugin": 3, "plugin=nobody": 1, "plugin=later folder": 1, "plugin=manifest folder=" + f.dir + " its_file=file": 1, "its_file=": 1,
+	} {
+		if got := strings.Count(f.log.String(), want); got != times {
+			t.Errorf("%q is told %d times, want %d:\n%s", want, got, times, f.log)
+		}
+	}
+}

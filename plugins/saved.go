@@ -40,7 +40,7 @@ func (p *Plugin) save(ctx context.Context) error {
 	defer cancel()
 	state, err := in.link.plugin.SaveState(ctx, new(wire.SaveStateRequest))
 	if err != nil {
-		return fmt.Errorf("save the state of plugin %s: %s: it begins anew with the next start", p.Name(), answered(err, p.set.config.stateTimeout))
+		return fmt.Errorf("save the state of plugin %s: %w: it begins anew with the next start", p.Name(), answered(err, p.set.config.stateTimeout))
 	}
 	raw, err := proto.Marshal(state)
 	if err == nil {

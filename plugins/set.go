@@ -71,7 +71,8 @@ type Set struct {
 	guardian *guardian
 	numbers  atomic.Uint64
 
-	reloading sync.Mutex // one reload at a time
+	reloading sync.Mutex      // one reload at a time
+	strange   map[string]bool // settings for no plugin that were told; of Load and Reload, one after another
 
 	mu      sync.Mutex
 	plugins []*Plugin
@@ -119,7 +120,7 @@ func New(c Config) (*Set, error) {
 	if err := apart(c.Dir, c.Staging); err != nil {
 		return nil, err
 	}
-	s := &Set{config: c, now: time.Now, starter: newStarter(), pending: make(map[*Plugin]*instance)}
+	s := &Set{config: c, now: time.Now, starter: newStarter(), pending: make(map[*Plugin]*instance), strange: make(map[string]bool)}
 	var err error
 	if s.guardian, err = startGuardian(s.starter.start); err != nil {
 		// Without a shell the plugins still die with the host on Linux; only
@@ -160,6 +161,7 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 	}
 	wait.Wait()
 	defer s.sweepStaged()
+	defer s.strangers()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names := make(map[string]string)

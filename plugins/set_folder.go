@@ -51,7 +51,6 @@ func (s *Set) stageAll(ctx context.Context) ([]staged, error) {
 		s.config.Log.Info("files left alone: they are not executable (chmod +x makes a plugin of one)",
 			"count", len(skipped), "files", strings.Join(skipped[:min(len(skipped), namedFiles)], ", "))
 	}
-	s.strangers(found)
 	s.setSkipped(skipped)
 	files := s.notExecutable(skipped)
 	for _, c := range found {
@@ -106,14 +105,24 @@ func (s *Set) sweepStaged() {
 // namedFiles is how many files that are left alone are named in one line.
 const namedFiles = 5
 
-// strangers tells which settings are for no plugin of the folder: a name that
-// was mistyped must not look like a setting that does nothing.
-func (s *Set) strangers(found []candidate) {
+// strangers tells which settings are for no plugin of the folder, each once: a name
+// that was mistyped must not look like a setting that does nothing.
+func (s *Set) strangers() {
+	all := s.all()
 	for _, name := range slices.Sorted(maps.Keys(s.config.Env)) {
-		if !slices.ContainsFunc(found, func(c candidate) bool { return c.name == name }) {
-			s.config.Log.Warn("settings for a plugin that is not in the folder: they go by the file's name, without its extension",
-				"plugin", name, "folder", s.config.Dir)
+		if slices.ContainsFunc(all, func(p *Plugin) bool { return p.current().Name == name }) {
+			delete(s.strange, name)
+			continue
 		}
+		if s.strange[name] {
+			continue
+		}
+		s.strange[name] = true
+		about := []any{"plugin", name, "folder", s.config.Dir}
+		if at := slices.IndexFunc(all, func(p *Plugin) bool { return p.Name() == name }); at >= 0 {
+			about = append(about, "its_file", all[at].current().Name)
+		}
+		s.config.Log.Warn("settings for a plugin that is not in the folder: they go by the file's name, without its extension", about...)
 	}
 }
 

@@ -15,7 +15,16 @@ type eventLog struct {
 }
 
 func (l *eventLog) values() []any {
-	return []any{"event", l.facts.Event, "guild", l.facts.guild, "shard", l.facts.Shard, "seq", l.facts.Seq}
+	return placeOf(l.facts.Event, l.facts.guild, l.facts.Shard, l.facts.Seq)
+}
+
+// placeOf are an event's values for a log line; those of direct messages have no guild.
+func placeOf(event string, guild uint64, shard uint32, seq uint64) []any {
+	values := []any{"event", event}
+	if guild != 0 {
+		values = append(values, "guild", guild)
+	}
+	return append(values, "shard", shard, "seq", seq)
 }
 
 func (l *eventLog) with() hclog.Logger { return l.Logger.With(l.values()...) }

@@ -120,5 +120,5 @@ func failureOf(j *job, reason wire.Failure_Reason, message string) *wire.Failure
 
 // factsOf are the event's values for a log line.
 func factsOf(j *job) []any {
-	return []any{"event", j.event.Name, "guild", j.event.Guild, "shard", j.event.Shard, "seq", j.event.Seq}
+	return placeOf(j.event.Name, j.event.Guild, j.event.Shard, j.event.Seq)
 }

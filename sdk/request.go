@@ -91,6 +91,8 @@ type Upload struct {
 // judge, is stricter: it refuses what leads upwards or hides a separator.
 func checkPath(path string) error {
 	switch {
+	case strings.HasPrefix(path, "https://"), strings.HasPrefix(path, "http://"):
+		return errors.New(`the path must be below the API's base: leave https://discord.com/api/vN out: "/channels/1/messages"`)
 	case !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//"):
 		return errors.New(`the path must be below the API's base and begin with one slash: "/channels/1/messages"`)
 	case strings.HasPrefix(path, "/api/"):

@@ -42,11 +42,11 @@ var errNotWhole = errors.New("the demo lost an event, saw one twice or out of or
 
 // Run runs the demo until ctx ends or its time is up.
 func (c *demoCmd) Run(ctx context.Context, around surroundings) (err error) {
-	dir, err := os.MkdirTemp("", "holdfast-demo-")
+	dir, remove, err := newDemoFolder()
 	if err != nil {
-		return fmt.Errorf("make a temporary folder: %w: set TMPDIR to one that can be written", err)
+		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	show := newNarrator(around.stdout)
 	show.sayf("building the example plugins hello, record, counter and welcome")
 	folder := filepath.Join(dir, "plugins")

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -149,6 +150,50 @@ func TestDemoThatIsKilledLeavesNoHost(t *testing.T) {
 	if code, stderr := s.ended(); code != -1 {
 		t.Errorf("exit code %d:\n%s", code, stderr)
 	}
+	dropDeadDemos(s.temp) // as the next demo does
+	s.left()
+}
+
+// The folder of a demo that lives stays, and so does what is not a demo's.
+func TestDeadDemosAreDropped(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	living, remove, err := newDemoFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	strange := filepath.Join(os.TempDir(), demoFolder+"of-before") // it has no lock
+	dead := filepath.Join(os.TempDir(), demoFolder+"dead")
+	for _, dir := range []string{strange, dead} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lock, err := holdFolder(dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(os.TempDir(), demoFolder+"link")
+	if err := os.Symlink(living, link); err != nil {
+		t.Fatal(err)
+	}
+	left := func(want ...string) {
+		t.Helper()
+		dropDeadDemos(os.TempDir())
+		got, err := filepath.Glob(filepath.Join(os.TempDir(), "*"))
+		slices.Sort(want)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("left %q, want %q (%v)", got, want, err)
+		}
+	}
+	left(living, strange, dead, link)
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left(living, strange, link)
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	left(strange, link)
 }
 
 func TestWitness(t *testing.T) {

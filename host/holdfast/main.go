@@ -32,6 +32,8 @@ type cli struct {
 	// Commands has no effects.
 	Commands commandsCmd `cmd:"" help:"Show the application commands, and what a sync would do with them."`
 	Demo     demoCmd     `cmd:"" help:"Run a bot of example plugins on a built-in Discord: no token, no network."`
+	// Simulate is for who writes a plugin.
+	Simulate simulateCmd `cmd:"" help:"Run a Discord of its own, to try a bot on: no token, no network."`
 	// DemoHost is what the demo runs as its host.
 	DemoHost demoHostCmd `cmd:"" hidden:""`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

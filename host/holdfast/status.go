@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -80,7 +81,7 @@ func printStatus(w io.Writer, s control.Status) error {
 		if p.State == stateFailed {
 			generation = 0 // no instance is current
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", p.Name, p.State, orDash(generation), orDash(p.PID),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", pluginName(p), p.State, orDash(generation), orDash(p.PID),
 			len(p.Events), p.Commands, p.Queued, p.InFlight, p.Acked, p.Redelivered, p.Dropped, p.DeadLetters, p.Errors, p.Restarts)
 	}
 	if err := t.Flush(); err != nil {
@@ -88,6 +89,16 @@ func printStatus(w io.Writer, s control.Status) error {
 	}
 	printNotes(w, s)
 	return nil
+}
+
+// pluginName is the plugin's own name, with its file's beside it if that is another:
+// settings go by the file's.
+func pluginName(p control.Plugin) string {
+	file := filepath.Base(p.File)
+	if p.File == "" || strings.TrimSuffix(file, filepath.Ext(file)) == p.Name {
+		return p.Name
+	}
+	return p.Name + " (" + file + ")"
 }
 
 // printNotes lists what is not well with shards and plugins, one a line.

@@ -117,9 +117,10 @@ func (s told) Reload(_ context.Context, o control.ReloadOptions) (control.Reload
 	if err != nil {
 		return control.ReloadReport{}, err
 	}
-	if s.status.Doing != "" { // the reload waits, until whoever asked for it has twice looked what for
-		<-s.looks
-		<-s.looks
+	if s.status.Doing != "" { // the reload waits, until whoever asked for it has looked three times what for
+		for range 3 {
+			<-s.looks
+		}
 	}
 	return *s.report, os.WriteFile(s.asked, append(raw, '\n'), 0o600)
 }

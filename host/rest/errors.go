@@ -19,7 +19,7 @@ var (
 	// ErrInvalidBudget says that so many answers of the last ten minutes were 401, 403 or 429 that going on risks a ban.
 	ErrInvalidBudget = errors.New("too many refused requests (401, 403, 429) in the last 10 minutes, stopped before Discord bans this address: look in the log for who sends them") //nolint:lll // one sentence
 	// ErrRequest says that the request is none that the gate would send: method, path, header or size.
-	ErrRequest = errors.New("request refused by the gate")
+	ErrRequest = errors.New("the host does not send this request")
 	// ErrTooLarge says that Discord's answer is larger than [Config.ResponseBytes].
 	ErrTooLarge = errors.New("the answer is larger than the gate holds")
 	// ErrUncertain says that a request which must not be repeated broke off after it was sent: it may have been carried out.

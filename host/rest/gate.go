@@ -262,7 +262,7 @@ func (g *Gate) report(v verdict) {
 
 // tell logs what an operator may have to act on. It runs outside of the lock: a log may block.
 func (g *Gate) tell(t *ticket, o *outcome, took time.Duration) {
-	at := []any{"plugin", t.caller, "route", t.route.template, "took", took}
+	at := []any{"plugin", t.caller, "route", t.route.template, "took", took.Round(time.Millisecond).String()}
 	switch {
 	case o.said.scope == scopeCloudflare:
 		g.log.Error("Cloudflare has banned this address for a while; everything waits", append(at, "wait", o.said.wait)...)

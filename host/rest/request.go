@@ -75,7 +75,7 @@ func (g *Gate) check(r *Request) error {
 		}
 	}
 	if reason := checkPath(r.Path); reason != "" {
-		return fmt.Errorf("%w: path %s", ErrRequest, reason)
+		return fmt.Errorf("%w: its path %s", ErrRequest, reason)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func checkPath(path string) string {
 	path, query, _ := strings.Cut(path, "?")
 	for _, c := range []byte(query) {
 		if c <= ' ' || c >= 0x7f || c == '#' || c == '\\' {
-			return "has a query that is not percent-encoded"
+			return "has a query that is not percent-encoded: escape it (url.Values)"
 		}
 	}
 	if len(path) < 2 || path[0] != '/' {
@@ -105,11 +105,11 @@ func checkPath(path string) string {
 
 func checkSegment(segment string) string {
 	if segment == "" {
-		return "has an empty part"
+		return "has an empty part: an id is missing, or there is a slash too many"
 	}
 	for _, c := range []byte(segment) {
 		if c <= ' ' || c >= 0x7f || strings.IndexByte(`#\;"<>^{|}`+"`", c) >= 0 {
-			return "has a character that is not percent-encoded"
+			return "has a character that is not percent-encoded: escape what comes from users (url.PathEscape)"
 		}
 	}
 	plain, err := url.PathUnescape(segment)
