@@ -82,7 +82,11 @@ func (c *Cache) change(guild uint64, ev event) (version uint64) {
 	}
 	h, changed := *e.held.Load(), false
 	if changes {
-		h, changed = h.edited(c.world(guild), ev)
+		from := c.rawFrom
+		if ev.name == "GUILD_CREATE" {
+			from = rawNever
+		}
+		h, changed = h.edited(c.world(guild), ev, from)
 	}
 	moved := c.populate(e.people, ev)
 	if changed {
@@ -97,6 +101,7 @@ func (c *Cache) change(guild uint64, ev event) (version uint64) {
 	}
 	if changed {
 		h.Version = c.version.Add(1)
+		c.leaveRaw(e, &h)
 		e.held.Store(&h)
 	}
 	if changed || moved {
