@@ -61,9 +61,7 @@ func (c *Cache) active(e *entry) {
 }
 
 func (c *Cache) change(guild uint64, ev event) (version uint64) {
-	if ev.name == "GUILD_CREATE" {
-		c.makeRoom(int64(len(ev.data)))
-	}
+	c.makeRoom(c.growth(guild, ev))
 	sh := c.shard(guild)
 	if ev.name == membersChunk && !c.readsChunk(sh, guild, ev.data) {
 		ev.data = nil // it says nothing, but that the guild is active
