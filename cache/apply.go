@@ -61,9 +61,7 @@ func (c *Cache) active(e *entry) {
 }
 
 func (c *Cache) change(guild uint64, ev event) (version uint64) {
-	if ev.name == "GUILD_CREATE" {
-		c.makeRoom(int64(len(ev.data)))
-	}
+	c.makeRoom(c.growth(guild, ev))
 	sh := c.shard(guild)
 	if ev.name == membersChunk && !c.readsChunk(sh, guild, ev.data) {
 		ev.data = nil // it says nothing, but that the guild is active
@@ -82,7 +80,11 @@ func (c *Cache) change(guild uint64, ev event) (version uint64) {
 	}
 	h, changed := *e.held.Load(), false
 	if changes {
-		h, changed = h.edited(c.world(guild), ev)
+		from := c.rawFrom
+		if ev.name == "GUILD_CREATE" {
+			from = rawNever
+		}
+		h, changed = h.edited(c.world(guild), ev, from)
 	}
 	moved := c.populate(e.people, ev)
 	if changed {
@@ -97,6 +99,7 @@ func (c *Cache) change(guild uint64, ev event) (version uint64) {
 	}
 	if changed {
 		h.Version = c.version.Add(1)
+		c.leaveRaw(e, &h)
 		e.held.Store(&h)
 	}
 	if changed || moved {

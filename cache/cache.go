@@ -44,6 +44,8 @@ type Cache struct {
 	keeper  *keeper
 	guard   *guard
 	books   books
+	raws    raws
+	rawFrom int
 	version atomic.Uint64
 	self    atomic.Pointer[identity]
 	shards  [shards]shard
@@ -98,7 +100,8 @@ func New(o Options) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a guild cache: %w", err)
 	}
-	// Ristretto has 15/16, what is on its way to it at most 1/10: never above 1.04.
+	// Ristretto has 15/16, what is on its way to it at most 1/10, what is raw 1/80: never
+	// above 1.05.
 	s, err := newStore(o.Bytes - o.Bytes/16)
 	if err != nil {
 		return nil, err
@@ -107,7 +110,7 @@ func New(o Options) (*Cache, error) {
 		packing: k,
 		idle:    o.Idle, timeout: orDefault(o.Timeout, 10*time.Second), load: o.Load, log: o.Log, began: time.Now(),
 		store: s, keeper: newKeeper(), guard: newGuard(o.Guard.withDefaults()),
-		books: books{limit: o.Bytes / 10}, keeps: keep, people: o.People, warm: o.Warm, membership: o.Membership,
+		books: books{limit: o.Bytes / 10, rawLimit: o.Bytes / rawShare}, rawFrom: rawFrom, keeps: keep, people: o.People, warm: o.Warm, membership: o.Membership,
 	}
 	if c.log == nil {
 		c.log = hclog.NewNullLogger()
@@ -140,6 +143,7 @@ func (c *Cache) Close() {
 		sh.mu.Unlock()
 	}
 	c.running.Wait()
+	c.raws.close()
 	c.keeper.close()
 	c.store.close()
 }

@@ -47,9 +47,10 @@
 //
 // Each part is packed by itself (zstd with a dictionary): a guild of 25 KB is
 // held in 6 KB with all that it costs, which is what it is charged. An event
-// unpacks only the parts that it may touch and packs those that it changes.
-// Events that change nothing, and reads that find the version they know, unpack
-// none.
+// unpacks only the parts that it may touch. A large one that it changes stays raw
+// until it has not changed for a second, so that a burst packs it once; at most an
+// eightieth of the cache's bytes is raw. Events that change nothing, and reads that
+// find the version they know, unpack none.
 //
 // # An entry's life
 //
@@ -82,9 +83,10 @@
 // for it (each at most once), it puts, removes and re-arms them, waits until
 // ristretto has worked that off, and looks. Close waits for it. Each load has a
 // goroutine and, after its first request, one for each further part; Close
-// cancels and waits for them. A load closes its own done channel. Who waits for a
-// GUILD_CREATE has no goroutine but a timer. Each member that is asked for has a
-// goroutine; Close cancels and waits for it.
+// cancels and waits for them. A load closes its own done channel. Raw parts
+// are packed by a timer's function; Close waits for it. Who waits for a GUILD_CREATE
+// has no goroutine but a timer. Each member that is asked for has a goroutine; Close
+// cancels and waits for it.
 //
 // A shard's lock guards its loads, its overlay, its records, what is awaited and
 // asked for, and the people of its entries. It is held for
@@ -92,5 +94,5 @@
 // never falls between them; a hit and a touch take no lock. Ristretto's
 // callbacks take none of these: they run while others wait for ristretto. They
 // take the index's, which is held for a moment and by nobody who waits. Order:
-// shard, then guard or keeper, then index.
+// shard, then guard, keeper or raws, then index.
 package cache

@@ -1,8 +1,10 @@
 package cache
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 )
 
 // Every edit makes new bytes; what was there is never touched.
@@ -27,21 +29,20 @@ func listOf(list [][]byte) json.RawMessage {
 // that the books count it.
 func room(size int) []byte { return slices.Grow([]byte(nil), size) }
 
-// upsert puts an element in the place of the one with the same id, or last.
+// upsert puts an element in the place of the first one with the same id, or last.
 func upsert(list []byte, id uint64, element []byte) json.RawMessage {
+	if old := find(list, id); old != nil {
+		at := cap(list) - cap(old) // it is cut from the list
+		out := append(room(len(list)-len(old)+len(element)), list[:at]...)
+		out = append(out, element...)
+		return append(out, list[at+len(old):]...)
+	}
 	var all [][]byte
-	found := false
 	elements(list, func(e []byte) bool {
-		if !found && idOf(e) == id {
-			found, e = true, element
-		}
 		all = append(all, e)
 		return true
 	})
-	if !found {
-		all = append(all, element)
-	}
-	return listOf(all)
+	return listOf(append(all, element))
 }
 
 // without drops the elements that drop wants; nil if there are none.
@@ -62,10 +63,15 @@ func without(list []byte, drop func(element []byte) bool) json.RawMessage {
 	return listOf(all)
 }
 
-// find returns the element with this id, nil if there is none.
+// find returns the first element with this id, nil if there is none. An element that has
+// not its digits anywhere is not read: lists are long.
 func find(list []byte, id uint64) (found []byte) {
+	digits := strconv.AppendUint(nil, id, 10)
+	if !bytes.Contains(list, digits) {
+		return nil
+	}
 	elements(list, func(e []byte) bool {
-		if idOf(e) == id {
+		if bytes.Contains(e, digits) && idOf(e) == id {
 			found = e
 		}
 		return found == nil

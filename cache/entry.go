@@ -19,6 +19,9 @@ type entry struct {
 	// charge is what the books count for it; 0: gone.
 	charge atomic.Int64
 	queued atomic.Bool // waits for the keeper
+	// raw is what it holds in raw parts beside its charge. The shard's lock guards it,
+	// but for die.
+	raw atomic.Int64
 
 	people  *people // nil: none are kept; the shard's lock
 	beside  int64   // bytes that hang on it beside its snapshot, its people; the shard's lock
@@ -27,6 +30,7 @@ type entry struct {
 	fresh   bool    // not yet taken for the first time; the shard's lock
 	failed  bool    // a load of further parts has failed, and its record holds; the shard's lock
 	left    bool    // its guild was removed; the shard's lock
+	changed int64   // when its raw part last was, clock of the cache; the shard's lock
 
 	taken int64 // charge that ristretto knows, 0: none; the keeper's
 }
@@ -37,7 +41,10 @@ type books struct {
 	guilds  atomic.Int64
 	transit atomic.Int64 // bytes that ristretto does not know of yet
 	limit   int64        // of transit
+	raw     atomic.Int64 // bytes of raw parts, which are not in bytes
 	index   index
+
+	rawLimit int64
 }
 
 func newEntry(b *books, guild uint64, h *held, charge, now int64) *entry {
@@ -75,6 +82,7 @@ func (e *entry) die() bool {
 	}
 	e.books.bytes.Add(-charge)
 	e.books.guilds.Add(-1)
+	e.books.raw.Add(-e.raw.Swap(0))
 	e.books.index.remove(e)
 	return true
 }

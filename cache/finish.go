@@ -83,7 +83,7 @@ func (c *Cache) finished(l *load, h *held, err error, last bool) bool {
 	defer sh.mu.Unlock()
 	now := time.Now()
 	for _, e := range l.meantime {
-		*h, _ = h.edited(c.world(l.guild), e)
+		*h, _ = h.edited(c.world(l.guild), e, rawNever)
 	}
 	l.meantime = nil
 	if err == nil && l.overflow {
@@ -161,6 +161,7 @@ func (c *Cache) complete(sh *shard, l *load, e *entry, h *held, last bool) bool 
 			h.pieces[p] = b
 		}
 	}
+	h.raw = e.held.Load().raw
 	size := sizeOf(&h.Snapshot)
 	e.people.shed(c.roomFor(size))
 	e.beside = e.people.size()

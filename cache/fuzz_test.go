@@ -28,6 +28,9 @@ func FuzzCache(f *testing.F) {
 			d := newFake(1, 7)
 			o.Load, o.Self, o.Bytes = d.load, 900, 1<<20
 			c := newTestCache(t, o)
+			if o.Keep == nil && o.People != 0 {
+				c.rawFrom = 1
+			}
 			c.Apply("READY", 0, readyWith(0, 1, 7, 8))
 			c.Apply(name, 8, data)
 			c.Apply("GUILD_CREATE", 7, toJSON(d.guilds[7].create()))

@@ -19,10 +19,8 @@ import (
 //	this   5,800   27    75, and half of zstd's bytes for a guild of 2 KB
 //
 // A read of what has changed and an edit are rare beside the guilds that would
-// not fit: each of those costs up to four requests to Discord. For the same reason
-// nothing is held raw for a while after a change: a burst of changes (somebody
-// drags channels) would take a third of its time, but guilds would go to make room
-// for what is raw.
+// not fit: each of those costs up to four requests to Discord. So what is raw for a
+// while after a change, as in a burst of them, is within a bound of its own (raw.go).
 const (
 	// packFrom is the size from which packing saves anything.
 	packFrom = 64

@@ -83,6 +83,9 @@ func randomWorld(t *testing.T, seed uint64) {
 	}
 	p.c = newTestCache(t, o)
 	defer p.c.Close()
+	if p.rnd.IntN(2) == 0 {
+		p.c.rawFrom = 1
+	}
 	for _, f := range []fields{p.c.keeps.guild, p.c.keeps.channel, p.c.keeps.thread, p.c.keeps.role, p.c.keeps.emoji, p.c.keeps.member, p.c.keeps.voiceState, p.c.keeps.presence} {
 		if f != nil {
 			f["v"] = true // by which the objects' ages are told
@@ -438,7 +441,7 @@ func (p *play) peopleEqual(id uint64, all bool) {
 // audit holds the books against what is there.
 func audit(t *testing.T, c *Cache) {
 	t.Helper()
-	var bytes int64
+	var bytes, raw int64
 	for _, guild := range c.Kept() {
 		sh := c.shard(guild)
 		sh.mu.Lock()
@@ -461,9 +464,17 @@ func audit(t *testing.T, c *Cache) {
 		if size := e.size(); charge < size || charge > chargeFor(size)*4/3+256 {
 			t.Errorf("guild %d of %d bytes is charged %d", guild, size, charge)
 		}
+		if have := e.held.Load().rawBytes(); have != e.raw.Load() {
+			t.Errorf("guild %d has %d raw bytes, and %d are counted", guild, have, e.raw.Load())
+		}
 		bytes += charge
+		raw += e.raw.Load()
 		sh.mu.Unlock()
 	}
+	if all := c.books.raw.Load(); all != raw || all > c.books.rawLimit {
+		t.Errorf("the books say %d raw bytes, there are %d, the bound is %d", all, raw, c.books.rawLimit)
+	}
+	bytes += raw
 	if st := c.Status(); st.Bytes != bytes || int(st.Guilds) != len(c.Kept()) {
 		t.Errorf("the books say %d bytes of %d guilds, there are %d of %d", st.Bytes, st.Guilds, bytes, len(c.Kept()))
 	}

@@ -21,7 +21,7 @@ type Status struct {
 	Rejected uint64 // loaded, and not kept for want of room
 
 	Guilds     int64 // kept
-	Bytes      int64 // that they are charged
+	Bytes      int64 // that they are charged, and hold in parts that have just changed
 	Loading    int   // loads under way or in line
 	Remembered int   // guilds whose failures are remembered
 	Awaited    int   // guilds whose GUILD_CREATE is to come
@@ -59,7 +59,7 @@ func (c *Cache) Status() Status {
 		Loads: c.counts.loads.Load(), Failed: c.counts.failed.Load(), Applied: c.counts.applied.Load(),
 		Missing: make(map[Reason]uint64),
 		Evicted: c.store.evicted.Load(), Expired: c.store.expired.Load(), Rejected: c.store.rejected.Load(),
-		Guilds: c.books.guilds.Load(), Bytes: c.books.bytes.Load(),
+		Guilds: c.books.guilds.Load(), Bytes: c.books.bytes.Load() + c.books.raw.Load(),
 	}
 	for i, r := range reasons() {
 		if n := c.counts.missing[i].Load(); n > 0 {
