@@ -101,7 +101,10 @@ func (c *Cache) drop(shard []byte, listed map[uint64]struct{}) {
 		sh.mu.Unlock()
 	}
 	for _, guild := range known {
-		if _, is := listed[guild]; !is && guild>>22%of[1] == of[0] { // Discord's formula, "Gateway", Sharding
+		if guild>>22%of[1] != of[0] { // Discord's formula, "Gateway", Sharding
+			continue // most are: at a start each of many shards has its READY
+		}
+		if _, is := listed[guild]; !is {
 			c.change(guild, event{"GUILD_DELETE", append(appendMember([]byte{'{'}, "id", quoted(guild)), '}')})
 		}
 	}

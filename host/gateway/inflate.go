@@ -26,14 +26,18 @@ const (
 
 var errTooLarge = errors.New("payload larger than 32 MiB")
 
+// payloadFunc takes a payload. Its bytes are valid until it returns, or the
+// receiver's to keep if own is set.
+type payloadFunc func(b []byte, own bool) error
+
 // feed stands on both sides of a decoder and so finds where payloads end.
 // Neither zlib-stream nor zstd-stream marks that in what they decode. But the
 // decoder asks for input only when it has given out all that it could decode,
 // so when it asks and the message is used up, what it has written since is
 // exactly one payload. It is used by one goroutine.
 type feed struct {
-	next    func() ([]byte, error)    // the next websocket message; valid until it is called again
-	payload func([]byte) error        // takes a payload; the bytes are valid until it returns
+	next    func() ([]byte, error) // the next websocket message; valid until it is called again
+	payload payloadFunc
 	ends    func(message []byte) bool // whether a payload ends with this message
 
 	message []byte // what is left of it
@@ -58,10 +62,11 @@ func (f *feed) Read(p []byte) (int, error) {
 // turn gives a complete payload away and takes the next message.
 func (f *feed) turn() error {
 	if f.last && len(f.out) > 0 {
-		if err := f.payload(f.out); err != nil {
+		// A copy of each large GUILD_CREATE would cost more than to read it from the socket.
+		if err := f.payload(f.out, true); err != nil {
 			return err
 		}
-		f.out = reuse(f.out)
+		f.out = nil
 	}
 	message, err := f.next()
 	if err != nil {
@@ -77,7 +82,13 @@ func (f *feed) Write(p []byte) (int, error) {
 		f.err = errTooLarge
 		return 0, errTooLarge
 	}
-	f.out = append(f.out, p...)
+	if len(f.out) > 0 {
+		f.out = append(f.out, p...)
+		return len(p), nil
+	}
+	whole := make([]byte, len(p)) // of that size, and nothing of it is cleared
+	copy(whole, p)
+	f.out = whole
 	return len(p), nil
 }
 
@@ -94,7 +105,7 @@ func (f *feed) failure(what string, err error) error {
 
 // inflate calls payload for every payload in the messages that next gives,
 // until next, payload or the decoder fails; it never returns nil.
-func inflate(compress string, next func() ([]byte, error), payload func([]byte) error) error {
+func inflate(compress string, next func() ([]byte, error), payload payloadFunc) error {
 	f := &feed{next: next, payload: payload}
 	switch compress {
 	case CompressZstd:
@@ -115,7 +126,7 @@ func (f *feed) plain() error {
 		if len(message) > maxPayload {
 			return errTooLarge
 		}
-		if err := f.payload(message); err != nil {
+		if err := f.payload(message, false); err != nil {
 			return err
 		}
 	}

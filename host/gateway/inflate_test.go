@@ -75,8 +75,11 @@ func collect(compress string, messages [][]byte, early func(asked, got int)) ([]
 		}
 		asked++
 		return bytes.Clone(messages[asked-1]), nil
-	}, func(p []byte) error {
-		got = append(got, bytes.Clone(p))
+	}, func(p []byte, own bool) error {
+		if !own {
+			p = bytes.Clone(p)
+		}
+		got = append(got, p)
 		return nil
 	})
 	return got, err
@@ -121,6 +124,69 @@ func TestInflateCutsPayloads(t *testing.T) {
 			}
 			compare(t, got, want)
 		})
+	}
+}
+
+// TestInflateGivesBuffersAway: what was inflated is the receiver's: the next payload is not written over it,
+// and it keeps little more memory than it has bytes, none if it was written at once.
+func TestInflateGivesBuffersAway(t *testing.T) {
+	for _, compress := range []string{CompressZstd, CompressZlib, CompressNone} {
+		t.Run(compress, func(t *testing.T) {
+			var want [][]byte
+			for _, size := range []int{30, 1200, 25_000, 40, 25_000, 100_000, 900, 300_000, zlibChunk + 100, 800, 25_000} {
+				want = append(want, bytes.Repeat([]byte{byte(len(want))}, size))
+			}
+			messages := messagesOf(t, compress, want)
+			var got [][]byte
+			err := inflate(compress, func() ([]byte, error) {
+				if len(messages) == 0 {
+					return nil, errNoMore
+				}
+				m := messages[0]
+				messages = messages[1:]
+				return m, nil
+			}, func(p []byte, own bool) error {
+				if own != (compress != CompressNone) {
+					t.Errorf("%d bytes: own is %v", len(p), own)
+				}
+				if own && (cap(p) > len(p)/2*3 || len(p) <= zlibChunk && cap(p) != len(p)) {
+					t.Errorf("%d bytes are given away in a buffer of %d", len(p), cap(p))
+				}
+				if !own {
+					p = bytes.Clone(p)
+				}
+				got = append(got, p)
+				return nil
+			})
+			if !errors.Is(err, errNoMore) {
+				t.Fatalf("ended with %v", err)
+			}
+			compare(t, got, want)
+		})
+	}
+}
+
+// TestEventTakesBuffers: what is a link's to keep is not copied, and what is not is.
+func TestEventTakesBuffers(t *testing.T) {
+	l := &link{known: newNames()}
+	for _, own := range []bool{true, false} {
+		p := message(t)
+		var e envelope
+		if err := scan(p, &e); err != nil {
+			t.Fatal(err)
+		}
+		want := string(e.data)
+		ev, err := l.event(&e, own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(ev.Data) != want {
+			t.Errorf("own %v: data is %q, want %q", own, ev.Data, want)
+		}
+		clear(p)
+		if taken := string(ev.Data) != want; taken != own {
+			t.Errorf("own %v: taken is %v", own, taken)
+		}
 	}
 }
 
@@ -223,7 +289,7 @@ func TestInflatePassesErrorsOn(t *testing.T) {
 			}
 			i++
 			return messages[i-1], nil
-		}, func([]byte) error { return enough })
+		}, func([]byte, bool) error { return enough })
 		if !errors.Is(err, enough) || i != 1 {
 			t.Errorf("%s: ended with %v after %d messages", compress, err, i)
 		}
@@ -296,7 +362,7 @@ func BenchmarkInflate(b *testing.B) {
 					i++
 					n++
 					return messages[i-1], nil
-				}, func([]byte) error { return nil })
+				}, func([]byte, bool) error { return nil })
 				if !errors.Is(err, errNoMore) {
 					b.Fatal(err)
 				}

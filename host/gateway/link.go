@@ -103,7 +103,7 @@ func (l *link) run(ctx context.Context, cfg *Config, address string) error {
 	if err := l.deliver(ctx, frame{op: opOpened}); err != nil {
 		return err
 	}
-	return inflate(cfg.Compress, l.message, func(b []byte) error { return l.payload(ctx, b) })
+	return inflate(cfg.Compress, l.message, func(b []byte, own bool) error { return l.payload(ctx, b, own) })
 }
 
 func (l *link) dial(ctx context.Context, cfg *Config, address string) error {
@@ -183,8 +183,8 @@ func readInto(b []byte, r io.Reader) ([]byte, error) {
 	}
 }
 
-// payload cuts one payload and hands it on.
-func (l *link) payload(ctx context.Context, b []byte) error {
+// payload cuts one payload and hands it on, in its own bytes if they are ours to keep.
+func (l *link) payload(ctx context.Context, b []byte, own bool) error {
 	var e envelope
 	if err := scan(b, &e); err != nil {
 		return fmt.Errorf("read payload of %d bytes: %w", len(b), err)
@@ -192,7 +192,7 @@ func (l *link) payload(ctx context.Context, b []byte) error {
 	f := frame{op: e.op}
 	switch e.op {
 	case opDispatch:
-		event, err := l.event(&e)
+		event, err := l.event(&e, own)
 		if err != nil {
 			return err
 		}
@@ -209,14 +209,17 @@ func (l *link) payload(ctx context.Context, b []byte) error {
 	return l.deliver(ctx, f)
 }
 
-func (l *link) event(e *envelope) (Event, error) {
+func (l *link) event(e *envelope, own bool) (Event, error) {
 	if len(e.name) == 0 {
 		return Event{}, fmt.Errorf("read dispatch: %w: no event name", errMalformed)
+	}
+	if !own {
+		e.data = bytes.Clone(e.data)
 	}
 	ev := Event{
 		Set: l.set, Shard: l.shard, Seq: e.seq, Name: l.known.intern(e.name),
 		Guild: e.guild, Channel: e.channel, ID: e.id,
-		Received: time.Now(), Data: bytes.Clone(e.data),
+		Received: time.Now(), Data: e.data,
 	}
 	switch ev.Name {
 	case nameGuildCreate, nameGuildUpdate, nameGuildDelete:

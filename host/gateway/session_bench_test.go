@@ -103,7 +103,7 @@ func BenchmarkSessionSplit(b *testing.B) {
 		if err := scan(p, &e); err != nil {
 			b.Fatal(err)
 		}
-		ev, err := l.event(&e)
+		ev, err := l.event(&e, false)
 		if err != nil || !bytes.Equal(ev.Data, e.data) {
 			b.Fatal(err)
 		}

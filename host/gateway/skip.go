@@ -93,36 +93,43 @@ func skipNull(b []byte, i int) (int, bool) {
 // skipNested returns the place behind the object or array that begins at i.
 // It remembers which bracket closes which for the innermost 64 levels; deeper
 // than that it only counts.
-func skipNested(b []byte, i int) (int, bool) {
+func skipNested(b []byte, i int) (end int, ok bool) {
 	var n nesting
-	for rough := 0; i < len(b); { // up to where a backslash is near
-		if i >= rough && i+blockSize <= len(b) {
-			end, plain, done, ok := n.skipBlock(b, i)
-			switch {
-			case done || !ok:
-				return end, ok
-			case plain:
-				i = end
-				continue
-			}
-			rough = i + blockSize
+	for {
+		var done bool
+		if i, done, ok = n.skipBlocks(b, i); done || !ok {
+			return i, ok
 		}
+		// A backslash is near, or the end.
+		if i, done, ok = n.skipBytes(b, i, min(len(b), i+blockSize)); done || !ok {
+			return i, ok
+		}
+	}
+}
+
+// skipBytes goes on from a place outside of strings, to limit or to the end of the
+// string in which that would be.
+func (n *nesting) skipBytes(b []byte, i, limit int) (end int, done, ok bool) {
+	if i >= limit {
+		return i, false, false
+	}
+	for i < limit {
 		c := b[i]
 		i++
 		switch {
 		case c == '"':
 			end, _ := stringEnd(b, i)
 			if end < 0 {
-				return 0, false
+				return 0, false, false
 			}
 			i = end + 1
 		case c >= '[': // else digits, commas, colons, space
 			if done, ok := n.step(c); done || !ok {
-				return i, ok
+				return i, done, ok
 			}
 		}
 	}
-	return 0, false
+	return i, false, true
 }
 
 // nesting is how deep a place is, and in what.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -30,6 +31,52 @@ func skipPlainly(b []byte, i int) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// TestBlock: every byte at every place, and many of them together, are found by both
+// ways of looking at a block as one looks at them by hand.
+func TestBlock(t *testing.T) {
+	check := func(b *[blockSize]byte) {
+		t.Helper()
+		var quote, bracket uint64
+		plain := true
+		for n, c := range b {
+			switch c {
+			case '"':
+				quote |= 1 << n
+			case '{', '}', '[', ']', 'Y', 'y', '_', 0x7f:
+				bracket |= 1 << n
+			case '\\':
+				plain = false
+			}
+		}
+		for name, look := range map[string]func(*[blockSize]byte) (uint64, uint64, bool){"block": block, "blockByWords": blockByWords} {
+			if q, k, p := look(b); q != quote || k != bracket || p != plain {
+				t.Fatalf("%q: %s found %x, %x, %v, want %x, %x, %v", b[:], name, q, k, p, quote, bracket, plain)
+			}
+		}
+	}
+	for at := range blockSize {
+		for c := range 256 {
+			b := [blockSize]byte([]byte(strings.Repeat(" ", blockSize)))
+			b[at] = byte(c)
+			check(&b)
+		}
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	dice := rand.New(rand.NewPCG(seed, 2))
+	for range 50_000 {
+		few := `""{}[],:#!^Z\`
+		few = few[:len(few)-dice.IntN(2)] // half of them without a backslash
+		var b [blockSize]byte
+		for n := range b {
+			if b[n] = few[dice.IntN(len(few))]; dice.IntN(3) == 0 {
+				b[n] = byte(dice.Uint32())
+			}
+		}
+		check(&b)
+	}
 }
 
 // TestSkipByBlocks: values of all shapes, whole, broken and cut off, are skipped as
