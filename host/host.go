@@ -218,6 +218,7 @@ func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error
 	sessions.patience = min(sessions.patience, h.config.Settings.DrainTimeout/2) // plugins want some of it
 	sessions.routed = routed
 	sessions.renewed = r.guilds.cache.Renewed
+	sessions.handing, sessions.handed = r.kept.journal.beginHandover, r.kept.journal.endHandover
 	first, budget, err := h.firstSessions(r, sessions)
 	if err != nil {
 		return err
@@ -264,6 +265,12 @@ func (h *Host) serve(ctx context.Context, r *rooms, owners *router.Owners) error
 		return nil
 	})
 	group.Go(func() error { return sessions.run(running, h.outgrown) })
+	if r.kept.journal.doubt.open() {
+		group.Go(func() error {
+			sessions.resolve(running, r.discord.bot.id)
+			return nil
+		})
+	}
 	group.Go(func() error {
 		defer close(routed)
 		return route.Run(delivering, events)

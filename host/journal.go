@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -20,6 +21,7 @@ type journal struct {
 	folder *state.State
 	events *state.Journal
 	log    hclog.Logger
+	doubt  doubt
 
 	// The router's:
 	records    []state.Record
@@ -35,7 +37,11 @@ func openJournal(folder *state.State, s Settings, log hclog.Logger) (*journal, e
 	if err != nil {
 		return nil, err
 	}
-	return &journal{folder: folder, events: events, log: log}, nil
+	j := &journal{folder: folder, events: events, log: log}
+	if err := j.recall(); err != nil {
+		return nil, errors.Join(err, events.Close())
+	}
+	return j, nil
 }
 
 // append journals a batch for the router. What the journal does not take is told
@@ -56,6 +62,7 @@ func (j *journal) append(events []*wire.Event) {
 			j.loose++
 			e.Index = wire.NotJournaled | j.loose
 		}
+		j.doubt.mark(e)
 	}
 	clear(j.records) // their data is the plugins' to keep
 	if err != nil && time.Since(j.complained) >= complainEvery {
@@ -87,13 +94,14 @@ func (j *journal) Last() uint64 {
 
 // Read implements plugins.Journal.
 func (j *journal) Read(from uint64) plugins.Reader {
-	return &journalReader{reader: j.events.Read(from)}
+	return &journalReader{reader: j.events.Read(from), doubt: &j.doubt}
 }
 
 // journalReader reads records as events.
 type journalReader struct {
 	reader *state.Reader
 	record state.Record
+	doubt  *doubt
 }
 
 // Next implements plugins.Reader.
@@ -105,6 +113,7 @@ func (r *journalReader) Next(e *wire.Event) (lost uint64, ok bool, err error) {
 		Shard: r.record.Shard, Index: r.record.Index, Seq: r.record.Seq, Received: r.record.Received,
 		Guild: r.record.Guild, Lane: r.record.Lane, Name: r.record.Name, Data: r.record.Data,
 	}
+	r.doubt.mark(e)
 	return r.record.Lost, true, nil
 }
 

@@ -43,6 +43,9 @@ type sessionSets struct {
 	// renewed is called, in the router's goroutine, when another set delivers from now
 	// on; expects tells which guilds that has not introduced yet.
 	renewed func(expects func(guild uint64) bool)
+	// handing is called, in the router's goroutine, before another set delivers, and
+	// handed when it is known of all events which both have shown.
+	handing, handed func()
 	// patience is how long a host that stops waits for sessions that have just taken over.
 	patience time.Duration
 
@@ -72,8 +75,8 @@ func newSessionSets(events chan gateway.Event, calls *gatewayCalls, skew time.Du
 	return &sessionSets{
 		events: events, calls: calls, skew: skew, patience: 2 * skew, log: log, urgent: make(chan struct{}, 1),
 		changed: make(chan struct{}), sets: make(map[int]*sessionSet),
-		renewed: func(func(uint64) bool) {},
-		due:     make(chan struct{}, 1), broken: make(chan error, 1), marks: make(chan mark, 1),
+		renewed: func(func(uint64) bool) {}, handing: func() {}, handed: func() {},
+		due: make(chan struct{}, 1), broken: make(chan error, 1), marks: make(chan mark, 1),
 	}
 }
 

@@ -137,6 +137,7 @@ func (s *sessionSets) switchTo(next *sessionSet) error {
 				broken = errNotDue
 				return out
 			}
+			s.handing()
 			s.sets[s.heard].saved.fence()
 			s.heard = next.number
 			missed := s.handover.Switch(func(event string) bool { return router.Brings(old, event) })
@@ -203,7 +204,7 @@ func (s *sessionSets) rollBack(next *sessionSet) {
 // the other one has shown it, too.
 //
 // When the host stops meanwhile it waits for that, but not for long: after its next start
-// nobody knows what the old sessions have shown, and the new ones would show it again.
+// nobody knows what the old sessions have shown, and the new ones would show it again, marked.
 func (s *sessionSets) retire(ctx context.Context, old *sessionSet, bot uint64) {
 	ctx, cancel := linger(ctx, s.patience)
 	defer cancel()
@@ -213,8 +214,12 @@ func (s *sessionSets) retire(ctx context.Context, old *sessionSet, bot uint64) {
 	case <-ctx.Done():
 	}
 	old.close()
-	if err := s.sync(ctx, s.delivering(), bot); err != nil && ctx.Err() == nil {
+	err := s.sync(ctx, s.delivering(), bot)
+	if err != nil && ctx.Err() == nil {
 		s.log.Warn("events of the moment at which new sessions took over may come twice", "error", err)
+	}
+	if err == nil || ctx.Err() == nil {
+		s.handed() // else the next start goes on with it
 	}
 	// When the router has ended there is nothing to tell it.
 	_ = s.mark(func(out []gateway.Event) []gateway.Event {

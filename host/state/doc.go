@@ -10,6 +10,7 @@
 //	commands.json  which application commands on Discord are ours
 //	identify.json  when the bot identified, and how often it still may ([Identifies])
 //	sessions.*     what the sessions need to be resumed ([Sessions])
+//	handover.json  that other sessions are taking over ([Handover]), until both have shown the same
 //	guilds/        which guilds each shard has ([Guilds])
 //	journal/       the events kept until they are handled ([Journal])
 //	cursors/       what each plugin has acknowledged, a file each ([Cursor])
