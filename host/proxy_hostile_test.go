@@ -297,12 +297,18 @@ func TestTheProxysConnectionsAreBounded(t *testing.T) {
 	}()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	var clients []net.Conn
+	defer func() {
+		for _, c := range clients {
+			_ = c.Close()
+		}
+	}()
 	for range proxyConnections + more {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", listen.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		clients = append(clients, c)
 	}
 	most := 0
 	for range proxyConnections + more { // one goes, one comes

@@ -21,6 +21,9 @@ const (
 	// much faster than all of them another may be on its way, with what the headers round.
 	paceSure = 100
 	paceOut  = 5 * time.Millisecond
+	// paceBack is how much of the way back is taken off at most: on a busy machine it is no way but a queue, and so soon
+	// may be what was the fastest way there.
+	paceBack = 30 * time.Millisecond
 )
 
 // pace spends the global limit ahead of time: at most limit requests reach Discord within any one second, and after a
@@ -139,7 +142,7 @@ func (p *pace) answered(s *slot, now, counted time.Time) {
 		out := time.Duration(counted.UnixNano()) - s.sent.Sub(p.origin) // by a clock that nobody sets
 		p.out.add(out, now)
 		if least, of := p.out.least(); of >= paceSure {
-			arrived := later(s.sent.Add(out-least+paceOut), now.Add(-paceTrust))
+			arrived := later(s.sent.Add(out-least+paceOut), now.Add(-paceBack))
 			free = earlier(free, arrived.Add(paceSpan))
 		}
 	}
