@@ -21,6 +21,10 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.Owners, error
 	if err != nil {
 		return nil, err
 	}
+	known, err := r.folder.Dir("declared")
+	if err != nil {
+		return nil, err
+	}
 	sockets, err := r.folder.SocketDir()
 	if err != nil {
 		return nil, err
@@ -33,6 +37,7 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.Owners, error
 		Dir:            h.config.Settings.PluginsDir,
 		Staging:        staging,
 		Saved:          saved,
+		Known:          known,
 		Sockets:        sockets,
 		Env:            env,
 		ApplicationID:  r.discord.bot.applicationID,

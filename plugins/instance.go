@@ -37,6 +37,8 @@ var (
 	errStopped = errors.New("stopped")
 	// errRemoved ends a plugin whose file is gone.
 	errRemoved = errors.New("removed")
+	// errAbsent says that there has been no instance yet.
+	errAbsent = errors.New("not come up")
 	// errHung ends one that acknowledges nothing.
 	errHung = errors.New("hung")
 )

@@ -87,6 +87,9 @@ func (p *Plugin) Passed(index uint64) { p.queue.passed(index) }
 
 // up brings up a new instance of f as far as its manifest.
 func (p *Plugin) up(ctx context.Context, f File) (*instance, error) {
+	if f.Staged == "" { // why has been told
+		return nil, fmt.Errorf("start plugin %s: its file could not be taken from the folder: mend it, then holdfast reload", f.Name)
+	}
 	in := &instance{started: p.set.now()}
 	var err error
 	c := &p.set.config
@@ -135,7 +138,8 @@ func (p *Plugin) begin(ctx context.Context, in *instance) error {
 }
 
 // run serves the plugin until ctx ends or the plugin is removed, and leaves
-// nothing behind but what the journal keeps. in is up already.
+// nothing behind but what the journal keeps. in is up already, or nil: then the plugin
+// is one that did not come up, and is tried again.
 func (p *Plugin) run(ctx context.Context, in *instance) {
 	defer close(p.ended)
 	refilling, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -152,6 +156,7 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 		p.mu.Unlock()
 		p.set.forgetSaved(saved)
 		p.set.forgetCursor(p.Name())
+		p.set.disremember(p.current().Name)
 	}
 }
 
@@ -159,7 +164,7 @@ func (p *Plugin) run(ctx context.Context, in *instance) {
 // plugin is removed, and leaves no process behind.
 func (p *Plugin) live(ctx context.Context, in *instance) (removed bool) {
 	pause := firstPause
-	err := p.begin(ctx, in)
+	err := p.first(ctx, in)
 	p.begun <- err
 	for {
 		if err == nil {
@@ -187,12 +192,27 @@ func (p *Plugin) live(ctx context.Context, in *instance) (removed bool) {
 			p.setState(Stopped, "")
 			return false
 		}
-		p.crashed(err)
+		if !errors.Is(err, errAbsent) {
+			p.crashed(err)
+		}
 		if in, pause, err = p.again(ctx, pause); errors.Is(err, errStopped) || errors.Is(err, errRemoved) {
 			p.setState(Stopped, "")
 			return errors.Is(err, errRemoved)
 		}
 	}
+}
+
+// first begins the first instance, if there is one.
+func (p *Plugin) first(ctx context.Context, in *instance) error {
+	if in == nil {
+		p.queue.setAway(true)
+		return errAbsent
+	}
+	if err := p.begin(ctx, in); err != nil {
+		return err
+	}
+	p.remember()
+	return nil
 }
 
 // open gives the plugin its place in the journal: what comes from now on, and
@@ -268,6 +288,10 @@ func (p *Plugin) again(ctx context.Context, pause time.Duration) (*instance, tim
 		if err == nil && in.manifest.GetName() != p.Name() {
 			err = fmt.Errorf("start plugin %s: its manifest names it %q now: reload to take it as another plugin", p.Name(), in.manifest.GetName())
 			in.stop()
+		} else if err == nil {
+			if err = p.asBefore(in.manifest); err != nil {
+				in.stop()
+			}
 		}
 		switch {
 		case err != nil && ctx.Err() != nil:

@@ -88,7 +88,7 @@ func TestNewKindIsTakenWhileTheSwitchIsMade(t *testing.T) {
 		j.broken = 1              // for a second
 		q = openQueue(t, j, defaultLimits(), manifestOf("MESSAGE_CREATE"))
 		q.pause()
-		p := &Plugin{queue: q.queue}
+		p := &Plugin{queue: q.queue, set: new(Set)}
 		next := &instance{manifest: manifestOf("MESSAGE_CREATE", "TYPING_START")}
 		p.settle(&swap{next: next, done: make(chan outcome, 1), switching: func() {
 			typing := message(0, 1, 10)

@@ -148,7 +148,7 @@ func actionFor(p *Plugin, f staged, named bool) Action {
 	switch {
 	case f.err != nil || p.current().Hash != f.file.Hash:
 		return Replace
-	case named || p.status().State == Failed:
+	case named || !p.hasBegun():
 		return Restart
 	}
 	return Keep
@@ -345,6 +345,13 @@ func (p *Plugin) lives() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.state == Running || p.state == Starting || p.state == Waiting
+}
+
+// hasBegun says whether a build of it runs, or has run since the host started.
+func (p *Plugin) hasBegun() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state == Starting || p.state != Failed && p.generation > 0
 }
 
 func (p *Plugin) current() File {

@@ -37,6 +37,9 @@ type Config struct {
 	HandlerTimeout time.Duration
 	// StartTimeout is how long a process may take for its handshake. Default 10 s.
 	StartTimeout time.Duration
+	// Known is where the host keeps what plugins declare, for a start at which one does
+	// not come up; "" for nowhere.
+	Known string
 	// REST carries the plugins' requests to Discord.
 	REST REST
 	// Guilds may be nil: then plugins get no guilds from the host.
@@ -107,7 +110,7 @@ func New(c Config) (*Set, error) {
 	if c.stateTimeout <= 0 {
 		c.stateTimeout = stateTimeout
 	}
-	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Saved, &c.Sockets} {
+	for _, dir := range []*string{&c.Dir, &c.Staging, &c.Saved, &c.Known, &c.Sockets} {
 		if *dir == "" {
 			continue
 		}
@@ -165,6 +168,7 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names := make(map[string]string)
+	var absent []*Plugin
 	for _, r := range results {
 		s.plugins = append(s.plugins, r.plugin)
 		if r.err == nil {
@@ -183,6 +187,10 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 			if ctx.Err() != nil {
 				continue // nobody asks any more why it is not up
 			}
+			if r.instance == nil {
+				absent = append(absent, r.plugin)
+				continue
+			}
 			s.config.Log.Error("plugin left out", "file", r.plugin.file.Path, "error", r.err)
 			continue
 		}
@@ -190,7 +198,27 @@ func (s *Set) Load(ctx context.Context, check func(*wire.Manifest) error) error 
 		r.plugin.adopt(r.plugin.current(), r.instance.manifest)
 		s.pending[r.plugin] = r.instance
 	}
+	for _, p := range absent { // last, as they are not to keep out what runs
+		s.await(p, names, check)
+	}
 	return ctx.Err()
+}
+
+// await takes a plugin that has not come up for the one that its file was before, which
+// is tried again; one that nobody knows, or that is refused, is left out. The caller
+// holds s.mu.
+func (s *Set) await(p *Plugin, names map[string]string, check func(*wire.Manifest) error) {
+	reason := p.status().LastError
+	m := s.recall(p.file.Name)
+	if m == nil || names[m.GetName()] != "" || check(m) != nil {
+		s.config.Log.Error("plugin left out", "file", p.file.Path, "error", reason)
+		return
+	}
+	names[m.GetName()] = p.file.Path
+	p.adopt(p.current(), m)
+	p.setState(Waiting, "")
+	s.pending[p] = nil
+	s.config.Log.Error("plugin does not come up: what is for it waits, and it is tried again", "plugin", m.GetName(), "file", p.file.Path, "error", reason)
 }
 
 // Run starts the handlers of the plugins that Load brought up. They run until
@@ -310,7 +338,9 @@ func (s *Set) close() {
 	s.pending = nil
 	s.mu.Unlock()
 	for p, in := range pending {
-		in.stop()
+		if in != nil {
+			in.stop()
+		}
 		p.setState(Stopped, "")
 	}
 	s.running.Wait()

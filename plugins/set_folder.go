@@ -79,14 +79,18 @@ func (s *Set) setSkipped(names []string) {
 	}
 }
 
-// notExecutable are the files of running plugins that could not be started any
-// more: a build that lost its bit is no reason to remove the plugin.
+// notExecutable are the files of plugins that run, or have run, and could not be started
+// any more: a build that lost its bit is no reason to remove the plugin.
 func (s *Set) notExecutable(skipped []string) (files []staged) {
-	for _, p := range s.all() {
-		f := p.current()
-		if f.Path != "" && slices.Contains(skipped, filepath.Base(f.Path)) {
-			files = append(files, staged{f, fmt.Errorf("start plugin %s: %s is not executable: chmod +x it", f.Name, f.Path)})
+	running := s.all()
+	for _, base := range skipped {
+		f := File{Name: strings.TrimSuffix(base, filepath.Ext(base)), Path: filepath.Join(s.config.Dir, base)}
+		if at := slices.IndexFunc(running, func(p *Plugin) bool { return p.current().Path == f.Path }); at >= 0 {
+			f = running[at].current()
+		} else if s.recall(f.Name) == nil {
+			continue
 		}
+		files = append(files, staged{f, fmt.Errorf("start plugin %s: %s is not executable: chmod +x it", f.Name, f.Path)})
 	}
 	return files
 }
@@ -132,12 +136,21 @@ func (s *Set) strangers() {
 // is still there. The caller holds s.mu.
 func (s *Set) forgetStrangers() {
 	s.sweepSaved(halfSaved)
-	if len(s.pending) == 0 || len(s.pending) < len(s.plugins) {
+	told := 0
+	for _, in := range s.pending {
+		if in != nil {
+			told++
+		}
+	}
+	if told == 0 || told < len(s.plugins) {
 		return
 	}
 	stranger := func(name string) bool {
 		return !s.skipped[name] && !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.Name() == name })
 	}
+	s.sweepKnown(func(file string) bool {
+		return !s.skipped[file] && !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.current().Name == file })
+	})
 	s.sweepSaved(func(file string) bool {
 		name, saved := strings.CutSuffix(file, savedEnding)
 		return saved && stranger(name)

@@ -226,9 +226,14 @@ func (p *Plugin) replaceAbsent(ctx context.Context, s *swap) (*instance, error) 
 func (p *Plugin) settle(s *swap) {
 	p.queue.widen(wants(s.next.manifest))
 	p.queue.keep(wants(s.next.manifest))
+	before := p.current().Name
 	p.adopt(s.file, s.next.manifest)
 	s.switching()
 	s.answer(Done, nil)
+	p.remember()
+	if before != s.file.Name {
+		p.set.disremember(before)
+	}
 }
 
 // adopt makes a build the plugin's.
