@@ -166,7 +166,7 @@ func (l *leftHouse) stop() {
 	l.journalFits()
 	kept := []string{"bot.json", "commands.json", "guilds/0", "guilds/1", "identify.json", "interactions", "ledger", "lock", "saved/counter.state", "sessions.json", "sessions.seq"}
 	for _, name := range l.plugins() {
-		kept = append(kept, "cursors/"+name)
+		kept = append(kept, "cursors/"+name, "declared/"+name+".manifest")
 	}
 	for hash := range l.hashes() {
 		kept = append(kept, "staged/"+hash)

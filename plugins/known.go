@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/holdfast-bot/holdfast/sdk/wire"
 	"google.golang.org/protobuf/proto"
@@ -75,13 +74,17 @@ func (s *Set) recall(file string) *wire.Manifest {
 // disremember forgets what the plugin in the file of this name declared.
 func (s *Set) disremember(file string) {
 	if path := s.knownPath(file); path != "" {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			s.config.Log.Warn("what a removed plugin declared is not forgotten", "file", path, "error", err)
-		}
+		s.removeKnown(path)
 	}
 }
 
-// sweepKnown forgets the plugins whose files' names are fit for it.
+func (s *Set) removeKnown(path string) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.config.Log.Warn("what a removed plugin declared is not forgotten", "file", path, "error", err)
+	}
+}
+
+// sweepKnown removes what plugins declared from the files whose names are fit for it.
 func (s *Set) sweepKnown(fit func(file string) bool) {
 	if s.config.Known == "" {
 		return
@@ -92,8 +95,8 @@ func (s *Set) sweepKnown(fit func(file string) bool) {
 		return
 	}
 	for _, e := range entries {
-		if file, known := strings.CutSuffix(e.Name(), knownEnding); known && fit(file) {
-			s.disremember(file)
+		if e.Type().IsRegular() && fit(e.Name()) {
+			s.removeKnown(filepath.Join(s.config.Known, e.Name()))
 		}
 	}
 }

@@ -98,6 +98,9 @@ func TestKnownPlugins(t *testing.T) {
 	if err := os.Remove(filepath.Join(f.dir, "echo")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(f.config.Known, ".other.manifest12"), nil, 0o600); err != nil { // of a host that was killed
+		t.Fatal(err)
+	}
 	s = load(all)
 	ran(s)
 	if got := namesIn(t, f.config.Known); !slices.Equal(got, []string{"other.manifest"}) {

@@ -157,9 +157,9 @@ func (s *Set) sweepSaved(fit func(file string) bool) {
 	}
 }
 
-// halfSaved tells a file that writeWhole had not finished when its host was killed.
-func halfSaved(file string) bool {
-	_, number, found := strings.Cut(file, savedEnding)
+// halfWritten tells a file that writeWhole had not finished when its host was killed.
+func halfWritten(file, ending string) bool {
+	_, number, found := strings.Cut(file, ending)
 	return found && number != "" && strings.HasPrefix(file, ".") && strings.Trim(number, "0123456789") == ""
 }
 

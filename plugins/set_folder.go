@@ -135,7 +135,8 @@ func (s *Set) strangers() {
 // only be one that is not mounted: then none is removed. A file that lost its bit
 // is still there. The caller holds s.mu.
 func (s *Set) forgetStrangers() {
-	s.sweepSaved(halfSaved)
+	s.sweepSaved(func(file string) bool { return halfWritten(file, savedEnding) })
+	s.sweepKnown(func(file string) bool { return halfWritten(file, knownEnding) })
 	told := 0
 	for _, in := range s.pending {
 		if in != nil {
@@ -148,8 +149,9 @@ func (s *Set) forgetStrangers() {
 	stranger := func(name string) bool {
 		return !s.skipped[name] && !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.Name() == name })
 	}
-	s.sweepKnown(func(file string) bool {
-		return !s.skipped[file] && !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.current().Name == file })
+	s.sweepKnown(func(path string) bool {
+		file, known := strings.CutSuffix(path, knownEnding)
+		return known && !s.skipped[file] && !slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.current().Name == file })
 	})
 	s.sweepSaved(func(file string) bool {
 		name, saved := strings.CutSuffix(file, savedEnding)
