@@ -35,9 +35,7 @@ type leftHouse struct {
 // connections and mass events leave no goroutine, descriptor, process, socket or
 // file behind, and restarts of the host leave none either.
 func TestNothingIsLeft(t *testing.T) {
-	if !full() {
-		t.Parallel() // then most of its time is waiting
-	}
+	beside(t)
 	rounds := size(1, 3)
 	house := newLeftHouse(t)
 	house.round()

@@ -144,6 +144,7 @@ func (r *running) handled(files []string, n int) {
 // TestLoadThroughBrokenConnections: messages as fast as they go, to two
 // plugins, while connections break.
 func TestLoadThroughBrokenConnections(t *testing.T) {
+	beside(t)
 	const guilds, shards = 50, 2
 	n := size(20_000, 100_000)
 	seed := rand.Uint64()
@@ -206,6 +207,7 @@ func TestLoadThroughBrokenConnections(t *testing.T) {
 
 // TestPluginKilledUnderLoad: kill -9 of a plugin, again and again.
 func TestPluginKilledUnderLoad(t *testing.T) {
+	beside(t)
 	const guilds = 20
 	n := size(10_000, 100_000)
 	sim := discord(t, simulator.Config{World: simulator.World{Guilds: guilds}})

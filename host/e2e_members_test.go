@@ -93,6 +93,7 @@ func TestPluginsShareAListOfMembers(t *testing.T) {
 // TestMembersWithoutTheirIntent: the author is told what is missing, and Discord
 // is not asked.
 func TestMembersWithoutTheirIntent(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{World: simulator.World{Guilds: 1}})
 	g := sim.Guilds()[0]
 	o, files := memberPlugins(t, 1)

@@ -262,6 +262,7 @@ func mustRead(t *testing.T, path string) []byte {
 // TestReloadOfBuildThatRefusesTheState: the old build goes on with all that it
 // has in memory.
 func TestReloadOfBuildThatRefusesTheState(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{})
 	o := options{plugins: map[string]string{"counter": "./examples/counter"}}
 	h := start(t, sim, o)
@@ -289,6 +290,7 @@ func TestReloadOfBuildThatRefusesTheState(t *testing.T) {
 
 // TestReloadAddsAndRemoves: files added, removed and named.
 func TestReloadAddsAndRemoves(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{})
 	o, files := recorders(t, 1, nil)
 	h := start(t, sim, o)

@@ -47,6 +47,7 @@ func resumedOnly(t *testing.T, sim *simulator.Server, restarts int) {
 // TestHostKilledUnderLoad: kill -9 of the host, and start again: resumed without
 // IDENTIFY, nothing lost, twice only what was in flight, marked.
 func TestHostKilledUnderLoad(t *testing.T) {
+	beside(t)
 	const guilds = 50
 	n, kills := size(12_000, 200_000), size(3, 20)
 	sim := discord(t, simulator.Config{Shards: 2, World: simulator.World{Guilds: guilds}})
@@ -81,6 +82,7 @@ func TestHostKilledUnderLoad(t *testing.T) {
 // TestHostStoppedUnderLoad: SIGTERM and start: nothing lost, nothing twice, and
 // what a plugin counts in memory goes on.
 func TestHostStoppedUnderLoad(t *testing.T) {
+	beside(t)
 	const guilds, stops = 50, 3
 	n := size(12_000, 100_000)
 	sim := discord(t, simulator.Config{Shards: 2, World: simulator.World{Guilds: guilds}})
@@ -116,6 +118,7 @@ func TestHostStoppedUnderLoad(t *testing.T) {
 // TestStopKeepsWhatWaits: SIGTERM waits for the handlers that run. What waits
 // behind them is handled after the next start.
 func TestStopKeepsWhatWaits(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	sim := discord(t, simulator.Config{})
 	o, files := recorders(t, 1, map[string]string{"DELAY": "20ms"})
 	h := start(t, sim, o)
@@ -160,6 +163,7 @@ func memoryOf(t *testing.T, pid int) int64 {
 // it has missed, in order, from the journal, and the host's memory does not grow
 // with it.
 func TestPluginThatWasDownReadsTheJournal(t *testing.T) {
+	beside(t)
 	const guilds = 50
 	before, n := 2000, size(8_000, 120_000)
 	sim := discord(t, simulator.Config{World: simulator.World{Guilds: guilds}})

@@ -45,6 +45,15 @@ type programs struct {
 
 var built programs
 
+// beside lets a test of small size run beside others: then most of its time is
+// waiting.
+func beside(t *testing.T) {
+	t.Helper()
+	if !full() {
+		t.Parallel()
+	}
+}
+
 func TestMain(m *testing.M) {
 	if settings := os.Getenv(quickHost); settings != "" {
 		os.Exit(runQuickHost(settings))

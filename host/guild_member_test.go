@@ -121,6 +121,7 @@ func TestWantedPartsBeforehand(t *testing.T) {
 // TestMembersOfAGuild reads the bot's own, which comes with its guild, and others,
 // who are asked for.
 func TestMembersOfAGuild(t *testing.T) {
+	t.Parallel() // most of its time is waiting
 	w := newGuildWorld(t, simulator.World{}, Settings{})
 	guild := w.sim.Guilds()[0]
 	read := func(user uint64, event string) *wire.MemberResponse {
