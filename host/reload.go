@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/holdfast-bot/holdfast/host/control"
@@ -49,16 +50,26 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 	}
 	defer release()
 	h.does("plugins are being reloaded: new builds start, handlers of old ones end, for at most " + h.config.Settings.DrainTimeout.String() + " each")
+	ahead := make(map[string]*wire.Manifest) // of the new builds that may run
 	steps, err := l.set.Reload(l.ctx, plugins.ReloadOptions{
-		Names:   o.Names,
-		Force:   o.Force,
-		DryRun:  o.DryRun,
-		Drain:   h.config.Settings.DrainTimeout,
-		Check:   func(others []*wire.Manifest, m *wire.Manifest) error { return l.check(others, m, o.Reidentify) },
+		Names:  o.Names,
+		Force:  o.Force,
+		DryRun: o.DryRun,
+		Drain:  h.config.Settings.DrainTimeout,
+		Check: func(others []*wire.Manifest, m *wire.Manifest) error {
+			err := l.check(others, m, o.Reidentify)
+			if err == nil {
+				ahead[m.GetName()] = m
+			}
+			return err
+		},
 		Changed: func() { h.reroute(l) },
 	})
 	if err != nil {
 		return report, err
+	}
+	if o.DryRun {
+		report.Commands = h.foreseeCommands(l.ctx, l.rooms, foreseen(manifests(l.set), ahead, steps), o.Prune)
 	}
 	for _, step := range steps {
 		report.Steps = append(report.Steps, control.ReloadStep{
@@ -75,6 +86,18 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 		report.Sessions, report.SessionsError = h.widen(l)
 	}
 	return report, nil
+}
+
+// foreseen are the manifests after the steps of a dry run.
+func foreseen(now []*wire.Manifest, ahead map[string]*wire.Manifest, steps []plugins.Step) []*wire.Manifest {
+	removed := make(map[string]bool)
+	for _, step := range steps {
+		if step.Action == plugins.Remove {
+			removed[step.Plugin] = true
+		}
+	}
+	after := slices.DeleteFunc(slices.Clone(now), func(m *wire.Manifest) bool { return removed[m.GetName()] || ahead[m.GetName()] != nil })
+	return slices.AppendSeq(after, maps.Values(ahead))
 }
 
 // claimReload waits for the turn to change the plugins, and tells the log what for.

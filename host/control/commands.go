@@ -35,10 +35,13 @@ type Command struct {
 	// Action is what a sync would do: keep, add, change, take over (a foreign one
 	// that a plugin declares), adopt (the same, but it is registered as declared
 	// already, so nothing is written), remove, foreign (nothing) or wait (for a reload with
-	// prune, because its plugin is gone).
+	// prune, because its plugin is gone or does not run).
 	Action string `json:"action"`
 	// Differs names the fields that a change would change.
 	Differs []string `json:"differs,omitempty"`
+	// Stopped says of a command that waits that its plugin's file is there: it only
+	// does not run.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // CommandSync is a sync of the application commands that has failed.

@@ -39,8 +39,8 @@ type ReloadOptions struct {
 // ReloadReport is what a reload has done, or would do.
 type ReloadReport struct {
 	Steps []ReloadStep `json:"steps"`
-	// Commands is a sentence on what became of the application commands; "" if
-	// nothing did.
+	// Commands is a sentence on what became of the application commands, or would
+	// after a dry run; "" if nothing did.
 	Commands string `json:"commands,omitempty"`
 	// Sessions is a sentence on what became of the gateway sessions, SessionsError
 	// why they could not be replaced; "" if there was no need.

@@ -130,10 +130,12 @@ func commandsNote(c control.Commands) string {
 // wouldDo tells in words what a sync would do.
 func wouldDo(c control.Command) string {
 	said := c.Action
-	switch c.Action {
-	case "wait":
+	switch {
+	case c.Action == "wait" && c.Stopped:
+		said = "keep it, its plugin is not running (holdfast status tells why)"
+	case c.Action == "wait":
 		said = "keep it, its plugin is gone (reload --prune removes it)"
-	case "adopt":
+	case c.Action == "adopt":
 		said = "take it over from another program as it is"
 	}
 	if len(c.Differs) > 0 {

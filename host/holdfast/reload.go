@@ -19,7 +19,7 @@ import (
 type reloadCmd struct {
 	Names  []string `arg:"" optional:"" name:"NAME" help:"Plugins to reload, also if they are unchanged (default: all that have changed)."`
 	Force  bool     `help:"Cancel handlers that do not end within drain_timeout; their events come again, marked."`
-	DryRun bool     `help:"Show the plan and change nothing; new builds are started, checked and ended."`
+	DryRun bool     `help:"Show the plan, commands too, and change nothing; new builds are started, checked and ended."`
 	Prune  bool     `help:"Remove the commands of plugins whose files are gone."`
 	// Reidentify lets new builds have other intents than the sessions.
 	Reidentify bool      `help:"Replace the sessions where a new build needs gateway intents that they do not have."`
@@ -135,7 +135,7 @@ func printReload(w io.Writer, r control.ReloadReport) error {
 			fmt.Fprintln(w, strings.TrimRight(line, " \n")) // no blanks in place of an empty detail
 		}
 	} else {
-		fmt.Fprintln(w, "nothing to do: no plugin's file has changed (reload NAME restarts one all the same)")
+		fmt.Fprintln(w, "no plugin's file has changed (reload NAME restarts one all the same)")
 	}
 	if len(kept) > 0 {
 		fmt.Fprintf(w, "unchanged: %s\n", strings.Join(kept, ", "))

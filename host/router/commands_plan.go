@@ -116,7 +116,7 @@ func (s *syncing) carry(p *plan, h registered) {
 	case ours && (s.options.Prune || s.dropped(before)), !ours && s.options.Exclusive:
 		step.Action = ActionRemove
 	case ours:
-		step.Action = ActionWait
+		step.Action, step.Stopped = ActionWait, s.stopped(before.plugin)
 		p.ours[h.key] = before
 	}
 	if step.Action == ActionRemove && h.key.kind == entryPoint {
@@ -133,6 +133,12 @@ func (s *syncing) carry(p *plan, h registered) {
 // there says nothing: its folder may be unmounted.
 func (s *syncing) dropped(o owned) bool {
 	return o.plugin != "" && slices.Contains(s.options.Present, o.plugin)
+}
+
+// stopped says whether the file of a plugin that is not there is. What an older host
+// registered is of no known plugin.
+func (s *syncing) stopped(plugin string) bool {
+	return plugin != "" && slices.Contains(s.options.Stopped, plugin)
 }
 
 func (p *plan) add(key commandKey, raw json.RawMessage, w *wanted) {

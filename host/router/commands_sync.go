@@ -22,6 +22,9 @@ type SyncOptions struct {
 	// Present names the plugins that are there, whether they declare anything or
 	// not: what one of them declared once and does no more is removed.
 	Present []string
+	// Stopped names plugins whose files are there and that do not run, besides others
+	// that do: what waits for one of them is told apart.
+	Stopped []string
 	// Exclusive removes commands that were never ours. (An entry point command
 	// stays: Discord takes no overwrite without it.)
 	Exclusive bool
@@ -123,7 +126,8 @@ func (s *syncing) scope(ctx context.Context, guild uint64) (ScopeReport, error) 
 	if s.idle(guild) {
 		report := ScopeReport{Guild: guild} // nothing to ask Discord about
 		for _, key := range s.memories.of(guild) {
-			report.Steps = append(report.Steps, Step{Action: ActionWait, Kind: key.kind, Name: key.name, Plugin: s.memories.owned[key].plugin})
+			plugin := s.memories.owned[key].plugin
+			report.Steps = append(report.Steps, Step{Action: ActionWait, Kind: key.kind, Name: key.name, Plugin: plugin, Stopped: s.stopped(plugin)})
 		}
 		return report, nil
 	}
