@@ -97,8 +97,8 @@ func (h *Host) Commands(ctx context.Context) (control.Commands, error) {
 		for _, step := range scope.Steps {
 			out.Commands = append(out.Commands, control.Command{
 				Guild: idText(scope.Guild), Type: step.Kind, Name: step.Name, Plugin: step.Plugin,
-				Registered: step.Action != router.ActionAdd, Foreign: step.Action == router.ActionForeign || step.Action == router.ActionTakeOver || step.Action == router.ActionAdopt,
-				Action: string(step.Action), Differs: step.Differs, Stopped: step.Stopped,
+				Registered: step.Action != router.ActionAdd && step.Action != router.ActionUnknown, Foreign: step.Action == router.ActionForeign || step.Action == router.ActionTakeOver || step.Action == router.ActionAdopt,
+				Action: string(step.Action), Differs: step.Differs, Stopped: step.Stopped, Fault: strings.ReplaceAll(step.Fault, "\n", "; "),
 			})
 		}
 	}
@@ -119,7 +119,9 @@ func (h *Host) foreseeCommands(ctx context.Context, r *rooms, all []*wire.Manife
 	report, err := router.LookAtCommands(ctx, restFor(r.gate, "host"), r.folder, r.discord.bot.applicationID, commands, options)
 	var told []string
 	for _, scope := range report.Scopes {
-		told = append(told, scope.Planned())
+		if scope.Read() {
+			told = append(told, scope.Planned())
+		}
 	}
 	if err != nil {
 		told = append(told, "commands not compared: "+err.Error())

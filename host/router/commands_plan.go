@@ -1,7 +1,6 @@
 package router
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
 )
@@ -59,9 +58,7 @@ func (s *syncing) plan(guild uint64, have []registered) *plan {
 		s.want(p, w, h, ok)
 		p.add(w.key, sendable(w.raw, guild, id), w)
 	}
-	slices.SortStableFunc(p.report.Steps, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
-	})
+	p.report.sort()
 	return p
 }
 

@@ -1,7 +1,9 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +23,7 @@ const (
 	ActionRemove   Action = "remove"
 	ActionForeign  Action = "foreign"
 	ActionWait     Action = "wait"
+	ActionUnknown  Action = "unknown" // declared, but its scope could not be read
 )
 
 // Step is one command and what a sync does with it.
@@ -37,6 +40,9 @@ type Step struct {
 	// Stopped says of a command that waits that its plugin's file is there: it only
 	// does not run.
 	Stopped bool
+	// Fault is why the command's scope could not be read, and so what a sync would
+	// come to.
+	Fault string
 }
 
 // Report says what a sync came to, or would.
@@ -67,9 +73,20 @@ func (r ScopeReport) names(a Action, stopped bool) []string {
 	return names
 }
 
+func (r ScopeReport) sort() {
+	slices.SortStableFunc(r.Steps, func(a, b Step) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+}
+
 // String is a line for the log: what changed.
 func (r ScopeReport) String() string {
 	return r.line(": ", func(p phrase) string { return p.did })
+}
+
+// Read is false for a scope that could not be read.
+func (r ScopeReport) Read() bool {
+	return !slices.ContainsFunc(r.Steps, func(step Step) bool { return step.Fault != "" })
 }
 
 // Planned is such a line for what would change.
