@@ -44,7 +44,7 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 	default:
 		return report, errors.New("nothing reloaded: a reload is running and another one waits for it: try again later")
 	}
-	release, err := h.claimReload(l.ctx)
+	release, err := h.claimReload(l.ctx, o.Asker)
 	if err != nil {
 		return report, err
 	}
@@ -101,13 +101,16 @@ func foreseen(now []*wire.Manifest, ahead map[string]*wire.Manifest, steps []plu
 }
 
 // claimReload waits for the turn to change the plugins, and tells the log what for.
-func (h *Host) claimReload(ctx context.Context) (release func(), err error) {
+// The status names asker as long as the turn is taken.
+func (h *Host) claimReload(ctx context.Context, asker string) (release func(), err error) {
 	release = func() {
-		h.does("")
+		h.set(func() { h.doing, h.doingFor = "", "" })
 		<-h.reloading
 	}
+	taken := func() { h.set(func() { h.doingFor = asker }) }
 	select {
 	case h.reloading <- struct{}{}:
+		taken()
 		return release, nil
 	default:
 	}
@@ -117,6 +120,7 @@ func (h *Host) claimReload(ctx context.Context) (release func(), err error) {
 	h.log.Info("a reload waits", "for", doing)
 	select {
 	case h.reloading <- struct{}{}:
+		taken()
 		return release, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("nothing reloaded: %w", errHostStops)

@@ -34,6 +34,9 @@ type ReloadOptions struct {
 	// Reidentify lets sessions with further intents take the place of those that
 	// run, where a plugin's new events need them; that costs an IDENTIFY a shard.
 	Reidentify bool `json:"reidentify"`
+	// Asker is any word by which who asks finds the own reload in Status.DoingFor.
+	// It goes beside the body, which older hosts would refuse for it.
+	Asker string `json:"-"`
 }
 
 // ReloadReport is what a reload has done, or would do.
