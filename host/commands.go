@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/holdfast-bot/holdfast/host/control"
 	"github.com/holdfast-bot/holdfast/host/router"
+	"github.com/holdfast-bot/holdfast/sdk/wire"
 )
 
 // commandsOff is the value of the setting commands with which nothing is written.
@@ -41,7 +44,7 @@ func (h *Host) keepCommands(ctx context.Context, r *rooms) {
 
 // syncOnce is for who has the turn.
 func (h *Host) syncOnce(ctx context.Context, r *rooms, prune, again bool) string {
-	commands, options, left, err := h.declared(r) // now: what was declared before this one's turn is past
+	commands, options, left, err := h.declared(manifests(r.set)) // now: what was declared before this one's turn is past
 	if err != nil {
 		h.syncs.ended(err, prune, again)
 		return err.Error()
@@ -82,7 +85,7 @@ func (h *Host) Commands(ctx context.Context) (control.Commands, error) {
 	if l == nil || phase != "running" {
 		return out, fmt.Errorf("the host is not up (%s): ask again when it runs", cmp.Or(phase, "not started"))
 	}
-	commands, options, _, err := h.declared(l.rooms)
+	commands, options, _, err := h.declared(manifests(l.set))
 	if err != nil {
 		return out, err
 	}
@@ -94,19 +97,45 @@ func (h *Host) Commands(ctx context.Context) (control.Commands, error) {
 		for _, step := range scope.Steps {
 			out.Commands = append(out.Commands, control.Command{
 				Guild: idText(scope.Guild), Type: step.Kind, Name: step.Name, Plugin: step.Plugin,
-				Registered: step.Action != router.ActionAdd, Foreign: step.Action == router.ActionForeign || step.Action == router.ActionTakeOver || step.Action == router.ActionAdopt,
-				Action: string(step.Action), Differs: step.Differs,
+				Registered: step.Action != router.ActionAdd && step.Action != router.ActionUnknown, Foreign: step.Action == router.ActionForeign || step.Action == router.ActionTakeOver || step.Action == router.ActionAdopt,
+				Action: string(step.Action), Differs: step.Differs, Stopped: step.Stopped, Fault: strings.ReplaceAll(step.Fault, "\n", "; "),
 			})
 		}
 	}
 	return out, nil
 }
 
-// declared is what the plugins declare now, where the settings want it, what of it
+// foreseeCommands tells in words what a sync would do if these were the plugins. It
+// asks Discord and writes nothing.
+func (h *Host) foreseeCommands(ctx context.Context, r *rooms, all []*wire.Manifest, prune bool) string {
+	if h.config.Settings.Commands == commandsOff {
+		return "commands: off"
+	}
+	commands, options, _, err := h.declared(all)
+	if err != nil {
+		return err.Error()
+	}
+	options.Prune = prune
+	report, err := router.LookAtCommands(ctx, restFor(r.gate, "host"), r.folder, r.discord.bot.applicationID, commands, options)
+	var told []string
+	for _, scope := range report.Scopes {
+		if scope.Read() {
+			told = append(told, scope.Planned())
+		}
+	}
+	if err != nil {
+		told = append(told, "commands not compared: "+err.Error())
+	}
+	return strings.Join(told, "; ")
+}
+
+// declared is what these plugins declare, where the settings want it, what of it
 // is left out there, and what may be removed for it.
-func (h *Host) declared(r *rooms) (commands *router.CommandSet, options router.SyncOptions, left []string, err error) {
-	all := manifests(r.set)
-	options = router.SyncOptions{Exclusive: h.config.Settings.Commands == "exclusive", Only: uint64(h.config.Settings.DevGuild)}
+func (h *Host) declared(all []*wire.Manifest) (commands *router.CommandSet, options router.SyncOptions, left []string, err error) {
+	options = router.SyncOptions{
+		Exclusive: h.config.Settings.Commands == "exclusive", Only: uint64(h.config.Settings.DevGuild),
+		Stopped: filesNames(h.config.Settings.PluginsDir),
+	}
 	for _, m := range all {
 		options.Present = append(options.Present, m.GetName())
 	}
@@ -119,6 +148,18 @@ func (h *Host) declared(r *rooms) (commands *router.CommandSet, options router.S
 		commands, left = commands.In(uint64(h.config.Settings.DevGuild))
 	}
 	return commands, options, left, nil
+}
+
+// filesNames are the names of a folder's files, by which plugins go whose builds do
+// not tell their own. A folder that cannot be read has none.
+func filesNames(folder string) (names []string) {
+	entries, _ := os.ReadDir(folder)
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			names = append(names, strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name())))
+		}
+	}
+	return names
 }
 
 // placed puts all commands into the one guild that a bot in development has, if

@@ -351,6 +351,12 @@ func TestCommandsAfterAnOutage(t *testing.T) {
 	if got := commandNames(sim, guild); !slices.Equal(got, []string{"three"}) {
 		t.Errorf("registered in the other guild: %v", got)
 	}
+	listed, err := control.GetCommands(t.Context(), h.socket())
+	if err != nil || len(listed.Errors) != 1 || !slices.ContainsFunc(listed.Commands, func(c control.Command) bool {
+		return c.Guild == "7" && c.Name == "two" && !c.Registered && c.Action == "add" && strings.Contains(c.Fault, "answered 403")
+	}) {
+		t.Errorf("listed %+v, %v", listed, err)
+	}
 	sim.ClearFailures()
 	h.await("the next attempt succeeds", func(s control.Status) bool { return s.CommandSync == nil || s.CommandSync.Next == nil })
 	if got := commandNames(sim, 0); !slices.Equal(got, []string{"one"}) {

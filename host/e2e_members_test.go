@@ -101,7 +101,7 @@ func TestMembersWithoutTheirIntent(t *testing.T) {
 	h := start(t, sim, o)
 	sim.Say(g.ID, g.Channels[0], g.Members[0], fmt.Sprint("list ", g.ID))
 	h.listed(files, 1, fmt.Sprintf("error request members of guild %d: the whole list of a guild's members: the sessions do not have the intent GUILD_MEMBERS: "+
-		"call Intents(disgo.FlagIntentGUILD_MEMBERS) before Run, switch the Server Members Intent on in Discord's developer portal, and start the host again", g.ID))
+		"call Intents(disgo.FlagIntentGUILD_MEMBERS) before Run, switch the Server Members Intent on in Discord's developer portal, then run holdfast reload --reidentify, with which nothing is missed", g.ID))
 	if n := sim.Counts().Payloads[opMembers]; n != 0 {
 		t.Errorf("%d requests", n)
 	}

@@ -302,6 +302,7 @@ func TestReloadAddsAndRemoves(t *testing.T) {
 	if step := h.step(control.ReloadOptions{DryRun: true}, "hello"); step.Action != control.ActionAdd || step.Result != control.ResultPlanned {
 		t.Errorf("dry run: %+v", step)
 	}
+	h.mustPlan(sim, control.ReloadOptions{DryRun: true}, "commands (global), planned: add ping", 0)
 	if len(h.pids()) != 1 {
 		t.Error("the dry run started something")
 	}
@@ -321,6 +322,7 @@ func TestReloadAddsAndRemoves(t *testing.T) {
 	if err := os.Remove(filepath.Join(h.plugins, "hello")); err != nil {
 		t.Fatal(err)
 	}
+	h.mustPlan(sim, control.ReloadOptions{DryRun: true, Prune: true}, "commands (global), planned: remove ping", 1)
 	pid := h.plugin("hello").PID
 	if step := h.step(control.ReloadOptions{}, "hello"); step.Action != control.ActionRemove || step.Result != control.ResultDone {
 		t.Fatalf("removed: %+v", step)
@@ -331,6 +333,8 @@ func TestReloadAddsAndRemoves(t *testing.T) {
 	if len(sim.Commands(0)) != 1 {
 		t.Error("the command of a removed file went without --prune")
 	}
+	h.mustPlan(sim, control.ReloadOptions{DryRun: true}, "commands (global), planned: keep although their plugins are gone (holdfast reload --prune removes them): ping", 1)
+	h.mustPlan(sim, control.ReloadOptions{DryRun: true, Prune: true}, "commands (global), planned: remove ping", 1)
 	h.reload(control.ReloadOptions{Prune: true})
 	if n := len(sim.Commands(0)); n != 0 {
 		t.Errorf("%d commands after --prune", n)
@@ -338,6 +342,42 @@ func TestReloadAddsAndRemoves(t *testing.T) {
 	sim.Say(g.ID, g.Channels[0], g.Members[0], "0")
 	// The bot's own answer to /ping is a message, too.
 	h.await("the other plugin goes on", func(control.Status) bool { return strings.HasSuffix(read(t, files[0]), " 0 false\n") })
+	h.stop()
+}
+
+// mustPlan demands what a dry run tells of the commands, and that as many stay
+// registered.
+func (r *running) mustPlan(sim *simulator.Server, o control.ReloadOptions, want string, registered int) {
+	r.t.Helper()
+	before := writes(sim)
+	if got := r.reload(o).Commands; got != want {
+		r.t.Errorf("%+v: told %q, want %q", o, got, want)
+	}
+	if n := len(sim.Commands(0)); n != registered || writes(sim) != before {
+		r.t.Errorf("%+v: %d commands, want %d, after %d writes", o, n, registered, writes(sim)-before)
+	}
+}
+
+// TestCommandsOfABrokenBuild are not said to be those of a plugin that is gone, and
+// nobody is told to remove them, by a host that was started with it.
+func TestCommandsOfABrokenBuild(t *testing.T) {
+	sim := discord(t, simulator.Config{})
+	h := start(t, sim, options{plugins: map[string]string{"hello": "./examples/hello"}})
+	h.compared(1)
+	h.stop()
+	if err := os.WriteFile(filepath.Join(h.plugins, "hello"), []byte("#!/bin/sh\nexit 3\n"), 0o755); err != nil { //nolint:gosec // it is run
+		t.Fatal(err)
+	}
+	h = launch(t, sim, options{again: h}) // no plugin will run
+	h.compared(1)
+	if log := h.log.String(); strings.Contains(log, "--prune") || !strings.Contains(log, "kept although their plugins are not running (holdfast status tells why): ping") {
+		t.Errorf("told %s", log)
+	}
+	h.mustPlan(sim, control.ReloadOptions{DryRun: true}, "commands (global), planned: keep although their plugins are not running (holdfast status tells why): ping", 1)
+	listed, err := control.GetCommands(t.Context(), h.socket())
+	if err != nil || len(listed.Commands) != 1 || listed.Commands[0].Action != "wait" || !listed.Commands[0].Stopped {
+		t.Errorf("listed %+v, %v", listed, err)
+	}
 	h.stop()
 }
 

@@ -55,6 +55,7 @@ type Host struct {
 	mu       sync.Mutex // guards what Status reads while Run builds it
 	phase    string
 	doing    string // what the holder of reloading does, for who waits
+	doingFor string // the name by which the holder asked, if it did by one
 	live     *live  // while the host is up
 	bot      *bot
 	gate     *rest.Gate

@@ -71,7 +71,7 @@ func newMembersAsk(r *wire.MembersRequest, intents uint64) (membersAsk, error) {
 }
 
 func missingIntent(what, intent, toggle string) error {
-	return fmt.Errorf("%s: the sessions do not have the intent %s: call Intents(disgo.FlagIntent%s) before Run, switch the %s on in Discord's developer portal, and start the host again",
+	return fmt.Errorf("%s: the sessions do not have the intent %s: call Intents(disgo.FlagIntent%s) before Run, switch the %s on in Discord's developer portal, then run holdfast reload --reidentify, with which nothing is missed",
 		what, intent, intent, toggle)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/holdfast-bot/holdfast/host/control"
@@ -43,22 +44,32 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 	default:
 		return report, errors.New("nothing reloaded: a reload is running and another one waits for it: try again later")
 	}
-	release, err := h.claimReload(l.ctx)
+	release, err := h.claimReload(l.ctx, o.Asker)
 	if err != nil {
 		return report, err
 	}
 	defer release()
 	h.does("plugins are being reloaded: new builds start, handlers of old ones end, for at most " + h.config.Settings.DrainTimeout.String() + " each")
+	ahead := make(map[string]*wire.Manifest) // of the new builds that may run
 	steps, err := l.set.Reload(l.ctx, plugins.ReloadOptions{
-		Names:   o.Names,
-		Force:   o.Force,
-		DryRun:  o.DryRun,
-		Drain:   h.config.Settings.DrainTimeout,
-		Check:   func(others []*wire.Manifest, m *wire.Manifest) error { return l.check(others, m, o.Reidentify) },
+		Names:  o.Names,
+		Force:  o.Force,
+		DryRun: o.DryRun,
+		Drain:  h.config.Settings.DrainTimeout,
+		Check: func(others []*wire.Manifest, m *wire.Manifest) error {
+			err := l.check(others, m, o.Reidentify)
+			if err == nil {
+				ahead[m.GetName()] = m
+			}
+			return err
+		},
 		Changed: func() { h.reroute(l) },
 	})
 	if err != nil {
 		return report, err
+	}
+	if o.DryRun {
+		report.Commands = h.foreseeCommands(l.ctx, l.rooms, foreseen(manifests(l.set), ahead, steps), o.Prune)
 	}
 	for _, step := range steps {
 		report.Steps = append(report.Steps, control.ReloadStep{
@@ -77,14 +88,29 @@ func (h *Host) Reload(_ context.Context, o control.ReloadOptions) (control.Reloa
 	return report, nil
 }
 
+// foreseen are the manifests after the steps of a dry run.
+func foreseen(now []*wire.Manifest, ahead map[string]*wire.Manifest, steps []plugins.Step) []*wire.Manifest {
+	removed := make(map[string]bool)
+	for _, step := range steps {
+		if step.Action == plugins.Remove {
+			removed[step.Plugin] = true
+		}
+	}
+	after := slices.DeleteFunc(slices.Clone(now), func(m *wire.Manifest) bool { return removed[m.GetName()] || ahead[m.GetName()] != nil })
+	return slices.AppendSeq(after, maps.Values(ahead))
+}
+
 // claimReload waits for the turn to change the plugins, and tells the log what for.
-func (h *Host) claimReload(ctx context.Context) (release func(), err error) {
+// The status names asker as long as the turn is taken.
+func (h *Host) claimReload(ctx context.Context, asker string) (release func(), err error) {
 	release = func() {
-		h.does("")
+		h.set(func() { h.doing, h.doingFor = "", "" })
 		<-h.reloading
 	}
+	taken := func() { h.set(func() { h.doingFor = asker }) }
 	select {
 	case h.reloading <- struct{}{}:
+		taken()
 		return release, nil
 	default:
 	}
@@ -94,6 +120,7 @@ func (h *Host) claimReload(ctx context.Context) (release func(), err error) {
 	h.log.Info("a reload waits", "for", doing)
 	select {
 	case h.reloading <- struct{}{}:
+		taken()
 		return release, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("nothing reloaded: %w", errHostStops)

@@ -18,17 +18,17 @@ func TestAReloadThatWaitsSaysWhatFor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first, err := h.claimReload(t.Context())
+		first, err := h.claimReload(t.Context(), "one")
 		if err != nil || out.Len() != 0 {
 			t.Fatalf("%v, %s", err, out.String())
 		}
 		h.does("new sessions are coming up")
-		if got := h.Status().Doing; got != "new sessions are coming up" {
-			t.Errorf("status: %q", got)
+		if got := h.Status(); got.Doing != "new sessions are coming up" || got.DoingFor != "one" {
+			t.Errorf("status: %q for %q", got.Doing, got.DoingFor)
 		}
 		claimed := make(chan func(), 1)
 		go func() {
-			second, err := h.claimReload(t.Context())
+			second, err := h.claimReload(t.Context(), "another")
 			if err != nil {
 				t.Error(err)
 			}
@@ -40,13 +40,17 @@ func TestAReloadThatWaitsSaysWhatFor(t *testing.T) {
 		}
 		stopping, stop := context.WithCancel(t.Context())
 		stop()
-		if _, err := h.claimReload(stopping); err == nil {
+		if _, err := h.claimReload(stopping, "late"); err == nil {
 			t.Error("the host stops, and a reload begins")
 		}
 		first()
-		(<-claimed)()
-		if got := h.Status().Doing; got != "" {
-			t.Errorf("status: %q", got)
+		second := <-claimed
+		if got := h.Status(); got.Doing != "" || got.DoingFor != "another" {
+			t.Errorf("status: %q for %q", got.Doing, got.DoingFor)
+		}
+		second()
+		if got := h.Status(); got.Doing != "" || got.DoingFor != "" {
+			t.Errorf("status: %q for %q", got.Doing, got.DoingFor)
 		}
 	})
 }

@@ -16,12 +16,13 @@ import (
 func (h *Host) Status() control.Status {
 	h.mu.Lock()
 	owner, gate, set, route, sessions, dir, phase := h.bot, h.gate, h.plugins, h.router, h.sessions, h.stateDir, h.phase
-	guilds, kept, budget, answers, doing := h.guilds, h.kept, h.budget, h.answers, h.doing
+	guilds, kept, budget, answers, doing, doingFor := h.guilds, h.kept, h.budget, h.answers, h.doing, h.doingFor
 	h.mu.Unlock()
 	out := control.Status{
 		Version:       Version(),
 		Phase:         phase,
 		Doing:         doing,
+		DoingFor:      doingFor,
 		PID:           os.Getpid(),
 		Started:       h.started,
 		UptimeSeconds: time.Since(h.started).Seconds(),

@@ -168,6 +168,9 @@ func said(words string) string {
 	if words == "" {
 		return ""
 	}
+	if strings.Contains(words, `"`) { // the log quotes the whole once more, and would not escape what is escaped here
+		return fmt.Sprintf(", it printed %#q", words)
+	}
 	return fmt.Sprintf(", it printed %q", words)
 }
 

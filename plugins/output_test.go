@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -130,4 +131,19 @@ func TestALongLineCostsMore(t *testing.T) {
 		}
 		time.Sleep(time.Minute) // the timer ends
 	})
+}
+
+// TestQuotesThatAPluginPrintsAreEscapedOnce: in the log they stand in quotes, with
+// the reason that they are part of.
+func TestQuotesThatAPluginPrintsAreEscapedOnce(t *testing.T) {
+	for words, want := range map[string]string{
+		`panic: the name "Poll it": too long`: "detail=\"no handshake, it printed `panic: the name \\\"Poll it\\\": too long`\"\n",
+		"panic: no config":                    "detail=\"no handshake, it printed \\\"panic: no config\\\"\"\n",
+	} {
+		var out bytes.Buffer
+		hclog.New(&hclog.LoggerOptions{Output: &out}).Warn("reload", "detail", "no handshake"+said(words))
+		if !strings.HasSuffix(out.String(), want) {
+			t.Errorf("told %s, want %s", out.String(), want)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -38,7 +39,7 @@ func Reload(ctx context.Context, socket string, o ReloadOptions) (ReloadReport, 
 	if err != nil {
 		return report, fmt.Errorf("ask for a reload: %w", err)
 	}
-	err = ask(ctx, socket, http.MethodPost, "/v1/reload", bytes.NewReader(raw), &report)
+	err = ask(ctx, socket, http.MethodPost, "/v1/reload?asker="+url.QueryEscape(o.Asker), bytes.NewReader(raw), &report)
 	if err != nil && ctx.Err() != nil {
 		return report, fmt.Errorf("wait for the reload: %w: if it has begun it goes on, and holdfast's log tells how it went", ctx.Err())
 	}

@@ -34,11 +34,17 @@ type Command struct {
 	Foreign bool `json:"foreign"`
 	// Action is what a sync would do: keep, add, change, take over (a foreign one
 	// that a plugin declares), adopt (the same, but it is registered as declared
-	// already, so nothing is written), remove, foreign (nothing) or wait (for a reload with
-	// prune, because its plugin is gone).
+	// already, so nothing is written), remove, foreign (nothing), unknown (see Fault) or wait (for a reload with
+	// prune, because its plugin is gone or does not run).
 	Action string `json:"action"`
 	// Differs names the fields that a change would change.
 	Differs []string `json:"differs,omitempty"`
+	// Stopped says of a command that waits that its plugin's file is there: it only
+	// does not run.
+	Stopped bool `json:"stopped,omitempty"`
+	// Fault is why Discord does not say whether it has the command: the bot is not in
+	// that guild (then the action is add), or Discord could not be asked (unknown).
+	Fault string `json:"fault,omitempty"`
 }
 
 // CommandSync is a sync of the application commands that has failed.

@@ -24,7 +24,7 @@ func TestCommandsCrossWhole(t *testing.T) {
 	path := filepath.Join(folder(t), "control")
 	want := Commands{
 		Mode: "merge", DevGuild: "5", Errors: []string{"read the commands of guild 7"},
-		Commands: []Command{{Guild: "5", Type: 1, Name: "ping", Plugin: "hello", Registered: true, Foreign: true, Action: "change", Differs: []string{"nsfw"}}},
+		Commands: []Command{{Guild: "5", Type: 1, Name: "ping", Plugin: "hello", Registered: true, Foreign: true, Action: "change", Differs: []string{"nsfw"}, Stopped: true, Fault: "no"}},
 	}
 	eachFieldIsSet(t, reflect.ValueOf(want), "Commands")
 	serve(t, path, commander{answer: func(context.Context) (Commands, error) { return want, nil }}, nil)

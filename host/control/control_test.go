@@ -45,7 +45,7 @@ func (noWork) Reshard(context.Context, Reshard, func(string)) error           { 
 
 func full() Status {
 	return Status{
-		Version: "v1", Phase: "running", PID: 7, Started: time.Unix(1700000000, 0).UTC(), UptimeSeconds: 1.5, Doing: "z", StateDir: "/s", PluginsDir: "/p",
+		Version: "v1", Phase: "running", PID: 7, Started: time.Unix(1700000000, 0).UTC(), UptimeSeconds: 1.5, Doing: "z", DoingFor: "me", StateDir: "/s", PluginsDir: "/p",
 		Bot:     &User{ID: "18446744073709551615", Name: "bot", ApplicationID: "2"},
 		Beside:  []Shard{{Shard: 2, State: "ready", Seq: 1, LatencyMS: 1, Connections: 1, Identifies: 1, Resumes: 1, Guilds: new(1), GuildLimit: 1, Lost: 1, Gaps: 1}},
 		Shards:  []Shard{{Shard: 1, State: "ready", Seq: 1 << 60, LatencyMS: 41.5, Connections: 3, Identifies: 1, Resumes: 2, Guilds: new(5), GuildLimit: 6, Lost: 3, Gaps: 4}},

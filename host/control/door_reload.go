@@ -18,6 +18,7 @@ func (s *Server) reload(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	options.Asker = r.URL.Query().Get("asker")
 	s.works.RLock()
 	defer s.works.RUnlock()
 	if ctx.Err() != nil {

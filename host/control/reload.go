@@ -34,13 +34,16 @@ type ReloadOptions struct {
 	// Reidentify lets sessions with further intents take the place of those that
 	// run, where a plugin's new events need them; that costs an IDENTIFY a shard.
 	Reidentify bool `json:"reidentify"`
+	// Asker is any word by which who asks finds the own reload in Status.DoingFor.
+	// It goes beside the body, which older hosts would refuse for it.
+	Asker string `json:"-"`
 }
 
 // ReloadReport is what a reload has done, or would do.
 type ReloadReport struct {
 	Steps []ReloadStep `json:"steps"`
-	// Commands is a sentence on what became of the application commands; "" if
-	// nothing did.
+	// Commands is a sentence on what became of the application commands, or would
+	// after a dry run; "" if nothing did.
 	Commands string `json:"commands,omitempty"`
 	// Sessions is a sentence on what became of the gateway sessions, SessionsError
 	// why they could not be replaced; "" if there was no need.

@@ -40,7 +40,7 @@ func fullReport() ReloadReport {
 
 func TestAReloadCrossesWhole(t *testing.T) {
 	path := filepath.Join(folder(t), "control")
-	want, wantReport := ReloadOptions{Names: []string{"hello", "a\nb"}, Force: true, DryRun: true, Prune: true, Reidentify: true}, fullReport()
+	want, wantReport := ReloadOptions{Names: []string{"hello", "a\nb"}, Force: true, DryRun: true, Prune: true, Reidentify: true, Asker: "a b&c"}, fullReport()
 	eachFieldIsSet(t, reflect.ValueOf(want), "ReloadOptions")
 	eachFieldIsSet(t, reflect.ValueOf(wantReport), "ReloadReport")
 	var got ReloadOptions

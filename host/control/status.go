@@ -16,8 +16,10 @@ type Status struct {
 	// Bot is nil until Discord has told who the token belongs to.
 	Bot *User `json:"bot"`
 	// Doing is what keeps a reload waiting, or lasts, at this moment; "" for nothing.
-	Doing  string  `json:"doing,omitempty"`
-	Shards []Shard `json:"shards"`
+	Doing string `json:"doing,omitempty"`
+	// DoingFor is the Asker of the reload that Doing is about; "" for none.
+	DoingFor string  `json:"doing_for,omitempty"`
+	Shards   []Shard `json:"shards"`
 	// Beside are new sessions that shall take the place of Shards, while that goes on.
 	Beside  []Shard  `json:"beside,omitempty"`
 	Plugins []Plugin `json:"plugins"`

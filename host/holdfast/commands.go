@@ -63,10 +63,11 @@ func printCommandSync(w io.Writer, c *control.CommandSync) {
 	fmt.Fprintf(w, "commands\tnot registered (attempt %d; %s): %s\n", c.Attempts, again, plain(c.Error))
 }
 
-// Actions of the host on a command that leave it as it is.
+// Actions of the host on a command.
 const (
-	actionKeep    = "keep"
-	actionForeign = "foreign"
+	actionKeep    = "keep"    // leaves it as it is
+	actionForeign = "foreign" // leaves it as it is
+	actionUnknown = "unknown" // the host cannot say
 )
 
 // changing leaves out what stays as it is.
@@ -89,9 +90,12 @@ func printCommands(w io.Writer, c control.Commands, diff bool) error {
 		fmt.Fprintln(w, "compared with the plugins that run: what changed in the folder counts from the next reload on (reload --dry-run shows it)")
 	}
 	if len(c.Commands) == 0 {
-		if diff {
+		switch {
+		case len(c.Errors) > 0:
+			fmt.Fprintln(w, "nothing is known of what could not be read; nothing else to show")
+		case diff:
 			fmt.Fprintln(w, "nothing to do: what is registered is what the plugins declare")
-		} else {
+		default:
 			fmt.Fprintln(w, "no commands")
 		}
 		return nil
@@ -107,6 +111,10 @@ func printCommands(w io.Writer, c control.Commands, diff bool) error {
 		switch {
 		case diff:
 			state = wouldDo(command)
+		case command.Action == actionUnknown:
+			state = "not known: " + plain(command.Fault)
+		case command.Fault != "":
+			state = "no: " + plain(command.Fault)
 		case !command.Registered:
 			state = "not yet"
 		}
@@ -130,10 +138,16 @@ func commandsNote(c control.Commands) string {
 // wouldDo tells in words what a sync would do.
 func wouldDo(c control.Command) string {
 	said := c.Action
-	switch c.Action {
-	case "wait":
+	switch {
+	case c.Action == "wait" && c.Stopped:
+		said = "keep it, its plugin is not running (holdfast status tells why)"
+	case c.Action == "wait":
 		said = "keep it, its plugin is gone (reload --prune removes it)"
-	case "adopt":
+	case c.Action == actionUnknown:
+		said = "not known: " + plain(c.Fault)
+	case c.Fault != "":
+		said += ", which fails: " + plain(c.Fault)
+	case c.Action == "adopt":
 		said = "take it over from another program as it is"
 	}
 	if len(c.Differs) > 0 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -19,7 +20,7 @@ import (
 type reloadCmd struct {
 	Names  []string `arg:"" optional:"" name:"NAME" help:"Plugins to reload, also if they are unchanged (default: all that have changed)."`
 	Force  bool     `help:"Cancel handlers that do not end within drain_timeout; their events come again, marked."`
-	DryRun bool     `help:"Show the plan and change nothing; new builds are started, checked and ended."`
+	DryRun bool     `help:"Show the plan, commands too, and change nothing; new builds are started, checked and ended."`
 	Prune  bool     `help:"Remove the commands of plugins whose files are gone."`
 	// Reidentify lets new builds have other intents than the sessions.
 	Reidentify bool      `help:"Replace the sessions where a new build needs gateway intents that they do not have."`
@@ -34,8 +35,11 @@ func (c *reloadCmd) Run(ctx context.Context, around surroundings) error {
 	if err != nil {
 		return err
 	}
-	defer sayWaiting(ctx, settings, around.stderr)()
-	report, err := askReload(ctx, settings, control.ReloadOptions{Names: c.Names, Force: c.Force, DryRun: c.DryRun, Prune: c.Prune, Reidentify: c.Reidentify})
+	asker := fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano()) // processes of two containers may have one number
+	defer sayWaiting(ctx, settings, asker, around.stderr)()
+	report, err := askReload(ctx, settings, control.ReloadOptions{
+		Names: c.Names, Force: c.Force, DryRun: c.DryRun, Prune: c.Prune, Reidentify: c.Reidentify, Asker: asker,
+	})
 	if err != nil {
 		return err
 	}
@@ -52,9 +56,9 @@ func (c *reloadCmd) Run(ctx context.Context, around surroundings) error {
 // waitingEvery is how often a command that waits asks what for.
 const waitingEvery = 2 * time.Second
 
-// sayWaiting tells what the host does as long as an answer does not come, each thing
-// once, until the returned function is called.
-func sayWaiting(ctx context.Context, settings host.Settings, w io.Writer) (stop func()) {
+// sayWaiting tells what the host does for others as long as an answer to asker does
+// not come, each thing once, until the returned function is called.
+func sayWaiting(ctx context.Context, settings host.Settings, asker string, w io.Writer) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -69,7 +73,10 @@ func sayWaiting(ctx context.Context, settings host.Settings, w io.Writer) (stop 
 				return
 			}
 			status, err := settings.AskStatus(ctx)
-			if err == nil && ctx.Err() == nil && status.Doing != told && status.Doing != "" {
+			if err != nil || ctx.Err() != nil || status.DoingFor == asker {
+				continue
+			}
+			if status.Doing != told && status.Doing != "" {
 				told = status.Doing
 				fmt.Fprintln(w, "holdfast: waiting: "+plain(told))
 			}
@@ -135,7 +142,7 @@ func printReload(w io.Writer, r control.ReloadReport) error {
 			fmt.Fprintln(w, strings.TrimRight(line, " \n")) // no blanks in place of an empty detail
 		}
 	} else {
-		fmt.Fprintln(w, "nothing to do: no plugin's file has changed (reload NAME restarts one all the same)")
+		fmt.Fprintln(w, "no plugin's file has changed (reload NAME restarts one all the same)")
 	}
 	if len(kept) > 0 {
 		fmt.Fprintf(w, "unchanged: %s\n", strings.Join(kept, ", "))

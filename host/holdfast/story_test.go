@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -76,7 +77,7 @@ func answer(ts *testscript.TestScript, neg bool, args []string) {
 	socket := filepath.Join(dir, "c")
 	runtime := fmt.Sprintf(`{"version":1,"content":{"pid":1,"socket":%q}}`, socket)
 	ts.Check(os.WriteFile(filepath.Join(dir, "runtime.json"), []byte(runtime), 0o600))
-	says := told{asked: filepath.Join(dir, "asked.json"), looks: make(chan struct{}, 100)}
+	says := told{asked: filepath.Join(dir, "asked.json"), looks: make(chan struct{}, 100), asker: new(atomic.Value)}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &says.status))
 	if len(args) == 3 {
 		says.report = new(control.ReloadReport)
@@ -99,12 +100,19 @@ type told struct {
 	report *control.ReloadReport
 	asked  string // where it writes down what to reload
 	looks  chan struct{}
+	asker  *atomic.Value // of the reload that waits
 }
+
+// ownDoing stands in a status for whoever asks for a reload.
+const ownDoing = "whoever asks"
 
 func (s told) Status() control.Status {
 	select {
 	case s.looks <- struct{}{}:
 	default:
+	}
+	if asker, ok := s.asker.Load().(string); ok && s.status.DoingFor == ownDoing {
+		s.status.DoingFor = asker
 	}
 	return s.status
 }
@@ -113,6 +121,7 @@ func (s told) Reload(_ context.Context, o control.ReloadOptions) (control.Reload
 	if s.report == nil {
 		return control.ReloadReport{}, fmt.Errorf("no plugin is called %s: see holdfast status", o.Names[0])
 	}
+	s.asker.Store(o.Asker)
 	raw, err := json.Marshal(o)
 	if err != nil {
 		return control.ReloadReport{}, err

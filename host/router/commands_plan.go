@@ -1,7 +1,6 @@
 package router
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
 )
@@ -59,9 +58,7 @@ func (s *syncing) plan(guild uint64, have []registered) *plan {
 		s.want(p, w, h, ok)
 		p.add(w.key, sendable(w.raw, guild, id), w)
 	}
-	slices.SortStableFunc(p.report.Steps, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
-	})
+	p.report.sort()
 	return p
 }
 
@@ -116,7 +113,7 @@ func (s *syncing) carry(p *plan, h registered) {
 	case ours && (s.options.Prune || s.dropped(before)), !ours && s.options.Exclusive:
 		step.Action = ActionRemove
 	case ours:
-		step.Action = ActionWait
+		step.Action, step.Stopped = ActionWait, s.stopped(before.plugin)
 		p.ours[h.key] = before
 	}
 	if step.Action == ActionRemove && h.key.kind == entryPoint {
@@ -133,6 +130,12 @@ func (s *syncing) carry(p *plan, h registered) {
 // there says nothing: its folder may be unmounted.
 func (s *syncing) dropped(o owned) bool {
 	return o.plugin != "" && slices.Contains(s.options.Present, o.plugin)
+}
+
+// stopped says whether the file of a plugin that is not there is. What an older host
+// registered is of no known plugin.
+func (s *syncing) stopped(plugin string) bool {
+	return plugin != "" && slices.Contains(s.options.Stopped, plugin)
 }
 
 func (p *plan) add(key commandKey, raw json.RawMessage, w *wanted) {

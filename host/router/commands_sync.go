@@ -22,6 +22,9 @@ type SyncOptions struct {
 	// Present names the plugins that are there, whether they declare anything or
 	// not: what one of them declared once and does no more is removed.
 	Present []string
+	// Stopped names plugins whose files are there and that do not run, besides others
+	// that do: what waits for one of them is told apart.
+	Stopped []string
 	// Exclusive removes commands that were never ours. (An entry point command
 	// stays: Discord takes no overwrite without it.)
 	Exclusive bool
@@ -45,7 +48,8 @@ func SyncCommands(ctx context.Context, rest REST, store OwnedStore, application 
 
 // LookAtCommands tells for each scope with something declared or of ours, and for
 // the global one, what is registered and what a sync would do, at the cost of one
-// GET each. It changes nothing.
+// GET each. It changes nothing. What is declared in a scope that cannot be read is
+// in the report, too, with the reason.
 func LookAtCommands(ctx context.Context, rest REST, store OwnedStore, application uint64, set *CommandSet, o SyncOptions) (Report, error) {
 	s, err := newSyncing(rest, store, application, set, o)
 	if err != nil {
@@ -58,10 +62,25 @@ func LookAtCommands(ctx context.Context, rest REST, store OwnedStore, applicatio
 	return s.each(ctx, guilds, func(ctx context.Context, guild uint64) (ScopeReport, error) {
 		have, gone, err := s.read(ctx, guild)
 		if err != nil && (!gone || len(s.set.scopes[guild]) > 0) { // where the bot is not, nothing is registered
-			return ScopeReport{}, err
+			return s.unread(guild, gone, err), err
 		}
 		return s.plan(guild, have).report, nil
 	})
+}
+
+// unread tells of what is declared in a scope that cannot be read. Where the bot is
+// not, nothing is registered.
+func (s *syncing) unread(guild uint64, gone bool, reason error) ScopeReport {
+	action := ActionUnknown
+	if gone {
+		action = ActionAdd
+	}
+	report := ScopeReport{Guild: guild}
+	for _, w := range s.set.scopes[guild] {
+		report.Steps = append(report.Steps, Step{Action: action, Kind: w.key.kind, Name: w.key.name, Plugin: w.plugin, Fault: reason.Error()})
+	}
+	report.sort()
+	return report
 }
 
 // syncing is one call of SyncCommands or LookAtCommands.
@@ -91,7 +110,8 @@ func (s *syncing) each(ctx context.Context, guilds []uint64, do func(context.Con
 		done, err := do(ctx, guild)
 		if err != nil {
 			faults = append(faults, err)
-		} else {
+		}
+		if err == nil || len(done.Steps) > 0 {
 			report.Scopes = append(report.Scopes, done)
 		}
 		if ctx.Err() != nil {
@@ -123,7 +143,8 @@ func (s *syncing) scope(ctx context.Context, guild uint64) (ScopeReport, error) 
 	if s.idle(guild) {
 		report := ScopeReport{Guild: guild} // nothing to ask Discord about
 		for _, key := range s.memories.of(guild) {
-			report.Steps = append(report.Steps, Step{Action: ActionWait, Kind: key.kind, Name: key.name, Plugin: s.memories.owned[key].plugin})
+			plugin := s.memories.owned[key].plugin
+			report.Steps = append(report.Steps, Step{Action: ActionWait, Kind: key.kind, Name: key.name, Plugin: plugin, Stopped: s.stopped(plugin)})
 		}
 		return report, nil
 	}

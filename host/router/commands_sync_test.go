@@ -354,9 +354,16 @@ func TestAGuildThatTheBotHasLeftIsForgotten(t *testing.T) {
 	if _, err := SyncCommands(t.Context(), rest, store, 9, set, SyncOptions{Present: []string{"a"}}); err == nil || store.ours() != 1 {
 		t.Errorf("wanted there: error %v, %d ours", err, store.ours())
 	}
-	if _, err := LookAtCommands(t.Context(), rest, store, 9, set, SyncOptions{}); err == nil {
-		t.Error("a look does not tell that the bot is not where a command is wanted")
+	look, err := LookAtCommands(t.Context(), rest, store, 9, set, SyncOptions{})
+	if err == nil || len(look.Scopes) != 2 || look.Scopes[1].Read() || !slices.Equal(look.Scopes[1].Names(ActionAdd), []string{"here"}) ||
+		!strings.Contains(look.Scopes[1].Steps[0].Fault, "answered 403") {
+		t.Errorf("a look where the bot is not and a command is wanted told %+v, %v", look, err)
 	}
+	rest.refuse["GET /applications/9/guilds/5/commands"] = http.StatusInternalServerError
+	if look, err := LookAtCommands(t.Context(), rest, store, 9, set, SyncOptions{}); err == nil || len(look.Scopes) != 2 || !slices.Equal(look.Scopes[1].Names(ActionUnknown), []string{"here"}) {
+		t.Errorf("a look at what Discord does not tell told %+v, %v", look, err)
+	}
+	rest.refuse["GET /applications/9/guilds/5/commands"] = http.StatusForbidden
 	if report, err := LookAtCommands(t.Context(), rest, store, 9, merged(t), SyncOptions{}); err != nil || len(report.Scopes) != 2 || len(report.Scopes[1].Steps) != 0 {
 		t.Errorf("a look where nothing is wanted: %+v, %v", report, err)
 	}
