@@ -365,7 +365,7 @@ func TestCommandsOfABrokenBuild(t *testing.T) {
 	h := start(t, sim, options{plugins: map[string]string{"hello": "./examples/hello"}})
 	h.compared(1)
 	h.stop()
-	if err := os.WriteFile(filepath.Join(h.plugins, "hello"), []byte("#!/bin/sh\nexit 3\n"), 0o755); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(filepath.Join(h.plugins, "hello"), []byte("#!/bin/sh\nexit 3\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	h = launch(t, sim, options{again: h}) // no plugin will run

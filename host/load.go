@@ -74,7 +74,7 @@ func (h *Host) loadPlugins(ctx context.Context, r *rooms) (*router.Owners, error
 		_ = set.Close() // nothing of it runs yet; the folder's fault is what matters
 		return nil, err
 	}
-	if len(set.Plugins()) == 0 {
+	if len(set.Status()) == 0 {
 		h.log.Warn("no plugins yet: build one into the folder (go build -o FOLDER/ ./examples/hello), then run holdfast reload", "folder", h.config.Settings.PluginsDir)
 	}
 	r.set = set

@@ -48,7 +48,7 @@ func (s *Set) stageAll(ctx context.Context) ([]staged, error) {
 		return nil, err
 	}
 	if len(skipped) > 0 {
-		s.config.Log.Info("files left alone: they are not executable (chmod +x makes a plugin of one)",
+		s.config.Log.Warn("files left alone: they are not executable (chmod +x makes a plugin of one)",
 			"count", len(skipped), "files", strings.Join(skipped[:min(len(skipped), namedFiles)], ", "))
 	}
 	s.setSkipped(skipped)

@@ -36,6 +36,9 @@ func (c *reloadCmd) Run(ctx context.Context, around surroundings) error {
 		return err
 	}
 	asker := fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano()) // processes of two containers may have one number
+	if c.Reidentify {
+		asker = "" // its own sessions take long enough to be told of
+	}
 	defer sayWaiting(ctx, settings, asker, around.stderr)()
 	report, err := askReload(ctx, settings, control.ReloadOptions{
 		Names: c.Names, Force: c.Force, DryRun: c.DryRun, Prune: c.Prune, Reidentify: c.Reidentify, Asker: asker,
@@ -73,7 +76,7 @@ func sayWaiting(ctx context.Context, settings host.Settings, asker string, w io.
 				return
 			}
 			status, err := settings.AskStatus(ctx)
-			if err != nil || ctx.Err() != nil || status.DoingFor == asker {
+			if err != nil || ctx.Err() != nil || asker != "" && status.DoingFor == asker {
 				continue
 			}
 			if status.Doing != told && status.Doing != "" {
