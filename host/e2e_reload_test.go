@@ -370,6 +370,13 @@ func TestCommandsOfABrokenBuild(t *testing.T) {
 	}
 	h = launch(t, sim, options{again: h}) // no plugin will run
 	h.compared(1)
+	h.mustPlan(sim, control.ReloadOptions{DryRun: true}, "commands (global) unchanged", 1) // it has declared them before
+	h.stop()
+	if err := os.Remove(filepath.Join(h.state, "declared", "hello.manifest")); err != nil {
+		t.Fatal(err)
+	}
+	h = launch(t, sim, options{again: h}) // and nobody knows what it is
+	h.compared(1)
 	if log := h.log.String(); strings.Contains(log, "--prune") || !strings.Contains(log, "kept although their plugins are not running (holdfast status tells why): ping") {
 		t.Errorf("told %s", log)
 	}

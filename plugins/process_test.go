@@ -310,6 +310,31 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(after, "Z")
 }
 
+// halt stops a process, and waits until each of its threads stands still: until then
+// they go on with what comes.
+func halt(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the process stands still", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, thread := range threads {
+			stat, err := os.ReadFile(thread)
+			if errors.Is(err, os.ErrNotExist) {
+				continue // it has ended
+			}
+			if _, after, _ := strings.Cut(string(stat), ") "); err != nil || !strings.HasPrefix(after, "T") {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // until polls what another process does; it judges no speed.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
@@ -510,9 +535,7 @@ func TestCloseEndsAStoppedProcess(t *testing.T) {
 	p := only(t, s)
 	until(t, "running", func() bool { return p.status().PID != 0 })
 	pid := p.status().PID
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	halt(t, pid)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -703,9 +726,7 @@ func TestStoppedProcessIsStartedAgain(t *testing.T) {
 	// One that is stopped while it starts has not run, so that it would be no restart.
 	deliver(t, p, 0, 1)
 	until(t, "running", func() bool { st := p.status(); return st.State == Running && st.PID != 0 && st.Acked == 1 })
-	if err := syscall.Kill(p.status().PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	halt(t, p.status().PID)
 	deliver(t, p, 1, 11)
 	until(t, "everything handled by another process", func() bool { return p.status().Acked == 11 })
 	if st := p.status(); st.Restarts != 1 || st.Redelivered != 10 {

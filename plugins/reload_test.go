@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -279,9 +278,7 @@ func TestReloadOfAStoppedProcess(t *testing.T) {
 			p := only(t, s)
 			until(t, "running", func() bool { return p.status().PID != 0 })
 			pid := p.status().PID
-			if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
+			halt(t, pid)
 			deliver(t, p, 0, events)
 			until(t, "handed over", func() bool { return uint64(p.status().InFlight) == events })
 			f.rebuild("echo", "memory")
