@@ -15,7 +15,7 @@ import (
 // TestStopWhileSessionsAreReplaced: at whatever moment of it the host is stopped, it
 // ends in order, and tells who asked for the replacement.
 func TestStopWhileSessionsAreReplaced(t *testing.T) {
-	t.Parallel() // most of its time is waiting
+	beside(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))

@@ -226,7 +226,7 @@ func TestReshardAsksTheBudget(t *testing.T) {
 // resumed, and nothing is lost or comes twice unmarked, before the switch and after it,
 // although one session shows what happens up to half a second later than another.
 func TestHostKilledWhileSessionsAreReplaced(t *testing.T) {
-	t.Parallel() // most of its time is waiting
+	beside(t)
 	const guilds, n = 40, 6_000
 	sim := discord(t, simulator.Config{Shards: 2, MaxConcurrency: 16, IdentifyInterval: quickIdentify, World: simulator.World{Guilds: guilds}, VaryKeys: true, Skew: 500 * time.Millisecond})
 	o, files := recorders(t, 1, nil)

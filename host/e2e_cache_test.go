@@ -58,7 +58,7 @@ func seedOf(t testing.TB) uint64 {
 // event, none is newer but after a load or with a later event, and at rest each is
 // what Discord has, field by field.
 func TestGuildsAreTrue(t *testing.T) {
-	t.Parallel() // most of its time is waiting
+	beside(t)
 	const shards = 2
 	acts, rate, reidentifies := size(1500, 12_000), 250.0, size(2, 6)
 	guilds := size(40, 100)

@@ -22,7 +22,7 @@ const stuck = "-b"
 // deferred within 3 s by the simulator's clock, none twice, and late answers arrive
 // as the right edit or follow-up.
 func TestInteractionsThroughTheWorst(t *testing.T) {
-	t.Parallel() // most of its time is waiting
+	beside(t)
 	reloads, crashes := size(3, 20), size(1, 5)
 	total := size(60, 500)
 	seed := uint64(time.Now().UnixNano())

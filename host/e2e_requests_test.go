@@ -36,7 +36,7 @@ const unknownRoute = "unknown route"
 // runs. The plugin's are answered with what the simulator answered the program,
 // so what both decode must be the same, too.
 func TestEveryRequestOfDisgo(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	known := requestsOfDisgo(t)
 	alone, plugin := newPlace(t), newPlace(t)
 	every := program(t, "./host/testdata/everyrequest") // before the interaction, which has 3 s

@@ -14,7 +14,7 @@ import (
 // started again, goes on with the sessions that delivered: without IDENTIFY,
 // nothing lost, nothing twice.
 func TestStopAtEachStepOfAReshard(t *testing.T) {
-	t.Parallel() // most of its time is waiting
+	beside(t)
 	// There are no interactions: one that is older than 3 s when the host is back nobody gets.
 	asked := slices.DeleteFunc(kinds(), func(kind string) bool { return kind == "INTERACTION_CREATE" })
 	x, o := prepareTrial(t, simulator.Config{Shards: 2, IdentifyInterval: quickIdentify, RateLimits: simulator.RateLimits{Off: true}}, asked)

@@ -83,7 +83,7 @@ func (x *trial) only(count int) {
 
 // TestReshardOfEverything: 2, 3 and 1 shards, one after the other, while everything happens.
 func TestReshardOfEverything(t *testing.T) {
-	t.Parallel() // most of its time is waiting
+	beside(t)
 	x := newTrial(t, simulator.Config{Shards: 2}, kinds(), shards(2))
 	x.drive(func() {
 		x.reshard(3)
@@ -98,7 +98,7 @@ func TestReshardOfEverything(t *testing.T) {
 // TestReshardThroughBrokenConnections: connections of both sets break meanwhile, and
 // guilds are introduced long after READY.
 func TestReshardThroughBrokenConnections(t *testing.T) {
-	t.Parallel() // most of its time is waiting
+	beside(t)
 	if !full() {
 		t.Skip("with HOLDFAST_FULL=1")
 	}
@@ -137,7 +137,7 @@ func TestReshardThroughBrokenConnections(t *testing.T) {
 // TestIntentsWhileEverythingHappens: a build that asks for more events gets them, and
 // the others notice nothing.
 func TestIntentsWhileEverythingHappens(t *testing.T) {
-	t.Parallel() // most of its time is waiting
+	beside(t)
 	added := []string{"MESSAGE_CREATE", "MESSAGE_UPDATE", "VOICE_STATE_UPDATE", "PRESENCE_UPDATE", "GUILD_MEMBER_ADD", "GUILD_SCHEDULED_EVENT_CREATE"}
 	privileged := []string{"GUILD_MEMBER_UPDATE", "GUILD_MEMBER_REMOVE", "THREAD_MEMBERS_UPDATE"} // of the same intents
 	scheduled := []string{"GUILD_SCHEDULED_EVENT_UPDATE", "GUILD_SCHEDULED_EVENT_DELETE", "GUILD_SCHEDULED_EVENT_USER_ADD", "GUILD_SCHEDULED_EVENT_USER_REMOVE"}
@@ -214,7 +214,7 @@ func TestReshardWaitsForALostSession(t *testing.T) {
 // TestReshardRollsBack: when a shard does not get READY, or Discord wants more
 // shards, the old sessions go on, and nothing is missing.
 func TestReshardRollsBack(t *testing.T) {
-	t.Parallel() // most of its time is waiting
+	beside(t)
 	x := newTrial(t, simulator.Config{Shards: 2, GuildsPerShard: 40}, kinds(), func(c *host.Config) {
 		c.Settings.Shards.Count, c.BesideTimeout = 2, 2*time.Second
 	})

@@ -46,7 +46,8 @@ type programs struct {
 var built programs
 
 // beside lets a test of small size run beside others: then most of its time is
-// waiting.
+// waiting. At full size it takes what processors there are, and those beside it would
+// be judged by how they starve.
 func beside(t *testing.T) {
 	t.Helper()
 	if !full() {

@@ -19,7 +19,7 @@ const uploadMemory = 320 << 20
 // TestUploads sends files of 25 MiB, the largest that the host takes, one and
 // many at a time.
 func TestUploads(t *testing.T) {
-	t.Parallel()
+	beside(t)
 	const mib = 25
 	sim := discord(t, simulator.Config{UploadBytes: mib << 20, RateLimits: simulator.RateLimits{Off: true}})
 	file := filepath.Join(t.TempDir(), "uploads")
