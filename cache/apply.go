@@ -61,7 +61,9 @@ func (c *Cache) active(e *entry) {
 }
 
 func (c *Cache) change(guild uint64, ev event) (version uint64) {
-	c.makeRoom(c.growth(guild, ev))
+	if c.books.transit.Load() > 0 { // else there is room, and no need to look at the guild
+		c.makeRoom(c.growth(guild, ev))
+	}
 	sh := c.shard(guild)
 	if ev.name == membersChunk && !c.readsChunk(sh, guild, ev.data) {
 		ev.data = nil // it says nothing, but that the guild is active
